@@ -1,0 +1,77 @@
+/** Import directions: contract <- core <- {store, images, engines} <- server/main.ts, and contract <- sdk <- cli. */
+const only = (from, allowed) => ({
+  name: `${from}-imports`,
+  comment: `${from} may import ${["itself", ...allowed].join(", ")}.`,
+  severity: "error",
+  from: { path: `^packages/${from}/src/` },
+  to: { path: "^packages/", pathNot: `^packages/(${[from, ...allowed].join("|")})/` },
+});
+
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    { name: "no-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+    {
+      name: "packages-meet-at-their-entry",
+      comment: "Another package is imported by its name, so that its package.json says what is public; never by a path.",
+      severity: "error",
+      from: { path: "^(packages/[^/]+|test/e2e|bench|tools)/" },
+      to: { path: "^packages/", pathNot: "^$1/", dependencyTypes: ["local"] },
+    },
+    only("contract", []),
+    {
+      name: "contract-needs-the-schema-library-alone",
+      severity: "error",
+      from: { path: "^packages/contract/src/" },
+      to: { path: "node_modules/", pathNot: "node_modules/zod/" },
+    },
+    only("core", ["contract"]),
+    only("store", ["core", "contract"]),
+    only("images", ["core", "contract"]),
+    only("engine-qemu", ["core", "contract"]),
+    only("engine-boxlite", ["core", "contract"]),
+    only("engine-testkit", ["core", "contract"]),
+    only("sdk", ["contract"]),
+    {
+      name: "server-wires-in-main-alone",
+      comment: "Only main.ts knows which store, image store and engines there are.",
+      severity: "error",
+      from: { path: "^packages/server/src/", pathNot: "^packages/server/src/main\\.ts$" },
+      to: { path: "^packages/(store|images|engine-[^/]+)/" },
+    },
+    {
+      name: "cli-imports",
+      comment: "The CLI talks to the server over the SDK; `serve` and `doctor` alone load the server.",
+      severity: "error",
+      from: { path: "^packages/cli/src/", pathNot: "^packages/cli/src/commands/(serve|doctor)\\.ts$" },
+      to: { path: "^packages/", pathNot: "^packages/(cli|sdk|contract)/" },
+    },
+    {
+      name: "serve-loads-the-server-alone",
+      severity: "error",
+      from: { path: "^packages/cli/src/commands/(serve|doctor)\\.ts$" },
+      to: { path: "^packages/", pathNot: "^packages/(cli|sdk|contract|server)/" },
+    },
+    {
+      name: "testkit-is-for-tests",
+      severity: "error",
+      from: { path: "^packages/(?!engine-testkit/)[^/]+/src/" },
+      to: { path: "^packages/engine-testkit/" },
+    },
+    {
+      name: "sources-import-no-tests",
+      severity: "error",
+      from: { path: "^packages/[^/]+/src/" },
+      to: { path: "^(packages/[^/]+/test|test|bench|tools)/" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default"],
+      extensions: [".ts", ".js"],
+    },
+  },
+};

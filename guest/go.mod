@@ -1,0 +1,3 @@
+module boxrun.dev/guest
+
+go 1.24

@@ -1,0 +1,184 @@
+// Package cgroup gives each exec a control group of its own, so that everything it started can be found and killed, also
+// what has left its process group and session. It does without where there is no cgroup2.
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Tree is the directory below which the groups are made. A nil Tree makes none.
+type Tree struct {
+	dir string
+
+	mu      sync.Mutex
+	waiting []*Group // done with, but not empty yet
+}
+
+// NewTree uses the directory dir of a cgroup2 mount, which is made if missing.
+func NewTree(dir string) (*Tree, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make cgroup %s: %w", dir, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "cgroup.procs")); err != nil {
+		return nil, fmt.Errorf("use cgroup %s: it is not on a cgroup2 file system: %w", dir, err)
+	}
+	return &Tree{dir: dir}, nil
+}
+
+// ReservePIDs leaves some processes and threads of the kernel's limit to the agent: the Go runtime cannot go on when it is
+// refused a thread. Best effort.
+func (t *Tree) ReservePIDs(reserve int) {
+	limit := 0
+	for _, name := range []string{"/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		if err != nil {
+			return
+		}
+		if limit == 0 || n < limit {
+			limit = n
+		}
+	}
+	_ = os.WriteFile(filepath.Join(filepath.Dir(t.dir), "cgroup.subtree_control"), []byte("+pids"), 0)
+	_ = os.WriteFile(filepath.Join(t.dir, "pids.max"), []byte(strconv.Itoa(max(limit-reserve, limit/2))), 0)
+}
+
+// Group is one exec's control group. All methods do nothing on a nil Group.
+type Group struct {
+	tree *Tree
+	path string
+	file *os.File
+}
+
+// New makes a group. It gives nil if the box's programs made that impossible: an exec without one is better than none.
+func (t *Tree) New(name string) *Group {
+	if t == nil {
+		return nil
+	}
+	for try := 0; try < 100; try++ {
+		path := filepath.Join(t.dir, name)
+		if try > 0 {
+			path += "." + strconv.Itoa(try)
+		}
+		err := os.Mkdir(path, 0o755)
+		if errors.Is(err, syscall.ENOENT) {
+			_ = os.MkdirAll(t.dir, 0o755)
+			err = os.Mkdir(path, 0o755)
+		}
+		if errors.Is(err, syscall.EEXIST) {
+			continue
+		}
+		if err != nil {
+			return nil
+		}
+		fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_DIRECTORY|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			_ = syscall.Rmdir(path)
+			return nil
+		}
+		return &Group{tree: t, path: path, file: os.NewFile(uintptr(fd), path)}
+	}
+	return nil
+}
+
+// FD is for syscall.SysProcAttr.CgroupFD.
+func (g *Group) FD() (int, bool) {
+	if g == nil {
+		return -1, false
+	}
+	return int(g.file.Fd()), true
+}
+
+// Kill sends SIGKILL to everything in the group and in the groups below it.
+func (g *Group) Kill() {
+	if g == nil {
+		return
+	}
+	_ = os.WriteFile(filepath.Join(g.path, "cgroup.kill"), []byte("1"), 0)
+}
+
+// Populated tells whether any process is left in the group or below it.
+func (g *Group) Populated() bool {
+	if g == nil {
+		return false
+	}
+	text, err := os.ReadFile(filepath.Join(g.path, "cgroup.events"))
+	return err == nil && strings.Contains(string(text), "populated 1")
+}
+
+// Release removes the group as soon as it is empty, which may be long after its exec: background processes live on.
+func (g *Group) Release() {
+	if g == nil {
+		return
+	}
+	g.file.Close()
+	if g.remove() {
+		return
+	}
+	t := g.tree
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waiting = append(t.waiting, g)
+	if len(t.waiting) == 1 {
+		go t.sweep()
+	}
+}
+
+func (t *Tree) sweep() {
+	for {
+		time.Sleep(2 * time.Second)
+		t.mu.Lock()
+		left := t.waiting[:0]
+		for _, g := range t.waiting {
+			if !g.remove() {
+				left = append(left, g)
+			}
+		}
+		clear(t.waiting[len(left):])
+		t.waiting = left
+		t.mu.Unlock()
+		if len(left) == 0 {
+			return
+		}
+	}
+}
+
+// remove tells whether the group is gone or was never to be removed by us.
+func (g *Group) remove() bool {
+	switch err := syscall.Rmdir(g.path); err {
+	case syscall.EBUSY:
+		if g.Populated() {
+			return false
+		}
+		removeBelow(g.path)
+		return syscall.Rmdir(g.path) != syscall.EBUSY
+	default:
+		return true
+	}
+}
+
+// removeBelow removes the empty groups that the box's programs made below ours.
+func removeBelow(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			child := filepath.Join(dir, e.Name())
+			removeBelow(child)
+			_ = syscall.Rmdir(child)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"boxrun.dev/guest/internal/wire"
+)
+
+// frameBuffers holds a header and the longest payload, so that a frame is one write.
+var frameBuffers = sync.Pool{New: func() any {
+	b := make([]byte, wire.FrameHeaderSize+wire.MaxPayload)
+	return &b
+}}
+
+// Output is one reader's attachment to an exec.
+type Output struct {
+	exec   *Exec
+	cursor *Cursor
+	ended  chan struct{} // closed when another reader comes
+}
+
+// Attach begins to read at the given offsets, acknowledges everything before, and ends the reader before this one.
+func (e *Exec) Attach(stdout, stderr uint64) (*Output, error) {
+	<-e.ready
+	cursor, err := e.spool.Cursor(stdout, stderr)
+	if err != nil {
+		return nil, &wire.Error{Code: wire.BadRequest, Message: "output of exec " + e.id + ": " + err.Error()}
+	}
+	o := &Output{exec: e, cursor: cursor, ended: make(chan struct{})}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.reader != nil {
+		close(e.reader)
+	}
+	e.reader = o.ended
+	return o, nil
+}
+
+// Detach is called once an answer is over.
+func (o *Output) Detach() {
+	o.exec.mu.Lock()
+	defer o.exec.mu.Unlock()
+	if o.exec.reader == o.ended {
+		o.exec.reader = nil
+	}
+}
+
+func (e *Exec) dropReader() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.reader != nil {
+		close(e.reader)
+		e.reader = nil
+	}
+}
+
+// ReadAcks takes acknowledgements from body until it ends.
+func (o *Output) ReadAcks(body io.Reader) error {
+	var frame [wire.AckSize]byte
+	for {
+		if _, err := io.ReadFull(body, frame[:]); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return fmt.Errorf("read acknowledgements: %w", err)
+		}
+		ack, err := wire.DecodeAck(frame[:])
+		if err != nil {
+			return err
+		}
+		if err := o.exec.spool.Ack(ack.Stream, ack.Offset); err != nil {
+			return err
+		}
+	}
+}
+
+// WriteFrames writes frames, each with one Write, until the exit frame, or until ctx is done or another reader comes.
+func (o *Output) WriteFrames(ctx context.Context, w io.Writer) error {
+	for {
+		more, wait, err := o.writeOne(w)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		if wait == nil {
+			select {
+			case <-o.ended:
+				return nil
+			default:
+				continue
+			}
+		}
+		select {
+		case <-wait:
+		case <-o.ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	select {
+	case <-o.exec.over:
+	case <-o.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	_, err := w.Write(wire.EncodeExit(*o.exec.finished()))
+	return err
+}
+
+func (o *Output) writeOne(w io.Writer) (more bool, wait <-chan struct{}, err error) {
+	buf := frameBuffers.Get().(*[]byte)
+	defer frameBuffers.Put(buf)
+	t, offset, n, more, wait := o.cursor.Next((*buf)[wire.FrameHeaderSize:])
+	if n == 0 {
+		return more, wait, nil
+	}
+	wire.PutFrameHeader(*buf, t, offset, n)
+	_, err = w.Write((*buf)[:wire.FrameHeaderSize+n])
+	return true, nil, err
+}

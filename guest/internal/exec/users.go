@@ -1,0 +1,120 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"boxrun.dev/guest/internal/inroot"
+)
+
+// account is who an exec runs as.
+type account struct {
+	uid, gid uint32
+	groups   []uint32
+	home     string
+}
+
+// passwdLimit is how much of /etc/passwd and /etc/group is read, in bytes.
+const passwdLimit = 1 << 20
+
+// lookupUser reads "name", "uid", "name:group" or "uid:gid" against the box's own files; "" is root. A number needs no
+// entry. Without an explicit group, the user's own and those that list the user apply.
+func lookupUser(root *inroot.Root, spec string) (account, error) {
+	user, group, hasGroup := strings.Cut(spec, ":")
+	if user == "" {
+		user = "0"
+	}
+	a := account{home: "/"}
+	uid, isNumber := number(user)
+	name, found := "", false
+	passwd, err := table(root, "/etc/passwd", 7)
+	if err != nil {
+		return a, err
+	}
+	for _, f := range passwd {
+		fuid, ok1 := number(f[2])
+		fgid, ok2 := number(f[3])
+		if ok1 && ok2 && (f[0] == user || isNumber && fuid == uid) {
+			name, found = f[0], true
+			a.uid, a.gid = fuid, fgid
+			if f[5] != "" {
+				a.home = f[5]
+			}
+			break
+		}
+	}
+	if !found {
+		if !isNumber {
+			return a, fmt.Errorf("no such user: %s", user)
+		}
+		a.uid = uid
+		if uid == 0 {
+			a.home = "/root"
+		}
+	}
+	groups, err := table(root, "/etc/group", 4)
+	if err != nil {
+		return a, err
+	}
+	if hasGroup {
+		if a.gid, err = lookupGroup(groups, group); err != nil {
+			return a, err
+		}
+		a.groups = []uint32{a.gid}
+		return a, nil
+	}
+	a.groups = []uint32{a.gid}
+	for _, f := range groups {
+		gid, ok := number(f[2])
+		if !ok || !found || gid == a.gid {
+			continue
+		}
+		for _, member := range strings.Split(f[3], ",") {
+			if member == name {
+				a.groups = append(a.groups, gid)
+				break
+			}
+		}
+	}
+	return a, nil
+}
+
+func lookupGroup(groups [][]string, group string) (uint32, error) {
+	want, isNumber := number(group)
+	for _, f := range groups {
+		if gid, ok := number(f[2]); ok && f[0] == group {
+			return gid, nil
+		}
+	}
+	if isNumber {
+		return want, nil
+	}
+	return 0, fmt.Errorf("no such group: %s", group)
+}
+
+func number(s string) (uint32, bool) {
+	n, err := strconv.ParseUint(s, 10, 32)
+	// 4294967295 means "leave unchanged" to the kernel.
+	return uint32(n), err == nil && n != 1<<32-1
+}
+
+// table reads a colon-separated file; lines with fewer fields are left out. A missing file is an empty one.
+func table(root *inroot.Root, path string, fields int) ([][]string, error) {
+	text, err := root.ReadSmall(path, passwdLimit)
+	if errors.Is(err, syscall.ENOENT) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	var rows [][]string
+	for _, line := range strings.Split(string(text), "\n") {
+		if f := strings.Split(line, ":"); len(f) >= fields {
+			rows = append(rows, f)
+		}
+	}
+	return rows, nil
+}

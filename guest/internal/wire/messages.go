@@ -1,0 +1,149 @@
+package wire
+
+// Code says what kind of failure an answer of status 400 or more tells of.
+type Code string
+
+// The codes of failures.
+const (
+	BadRequest Code = "BAD_REQUEST"
+	NotFound   Code = "NOT_FOUND"
+	Exists     Code = "EXISTS"
+	NotSetup   Code = "NOT_SETUP"
+	Finished   Code = "FINISHED"
+	IO         Code = "IO"
+)
+
+// Error is a failure as the host gets it.
+type Error struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Hello answers GET /hello.
+type Hello struct {
+	Agent    string   `json:"agent"`
+	Protocol int      `json:"protocol"`
+	BootID   string   `json:"boot_id"`
+	Setup    bool     `json:"setup"`
+	Execs    []string `json:"execs"`
+}
+
+// OK answers what has nothing to tell.
+type OK struct {
+	OK bool `json:"ok"`
+}
+
+// SetupDone answers POST /setup. BootID is the VM's own from here on, see Setup.
+type SetupDone struct {
+	OK     bool   `json:"ok"`
+	BootID string `json:"boot_id"`
+}
+
+// Clock is the body of POST /clock. UnixNS is decimal; Entropy is base64 in JSON.
+type Clock struct {
+	UnixNS  string `json:"unix_ns"`
+	Entropy []byte `json:"entropy"`
+}
+
+// Setup is the body of POST /setup.
+type Setup struct {
+	Hostname string   `json:"hostname"`
+	UnixNS   string   `json:"unix_ns"`
+	Entropy  []byte   `json:"entropy"`
+	Modules  []string `json:"modules"`
+	Root     Root     `json:"root"`
+	Volumes  []Volume `json:"volumes"`
+	Network  *Network `json:"network"`
+}
+
+// Root names the block devices of the read-only squashfs and of the writable ext4.
+type Root struct {
+	Image string `json:"image"`
+	Disk  string `json:"disk"`
+}
+
+// Volume is a virtiofs share.
+type Volume struct {
+	Tag       string `json:"tag"`
+	GuestPath string `json:"guest_path"`
+	ReadOnly  bool   `json:"readonly"`
+}
+
+// Network is the address of the box's only interface, IPv4.
+type Network struct {
+	Address string   `json:"address"`
+	Gateway string   `json:"gateway"`
+	DNS     []string `json:"dns"`
+	MAC     string   `json:"mac"`
+}
+
+// TTY is a terminal's size in characters.
+type TTY struct {
+	Cols uint16 `json:"cols"`
+	Rows uint16 `json:"rows"`
+}
+
+// ExecStart is the body of PUT /execs/{id}.
+type ExecStart struct {
+	Argv      []string          `json:"argv"`
+	Env       map[string]string `json:"env"`
+	Cwd       string            `json:"cwd"`
+	User      string            `json:"user"`
+	Stdin     bool              `json:"stdin"`
+	TTY       *TTY              `json:"tty"`
+	TimeoutMS *int64            `json:"timeout_ms"`
+}
+
+// ExecState is what is known of an exec.
+type ExecState struct {
+	ID    string `json:"id"`
+	State string `json:"state"` // running or exited
+	PID   int    `json:"pid,omitempty"`
+	Exit  *Exit  `json:"exit,omitempty"`
+}
+
+// Reason says how an exec came to its end.
+type Reason string
+
+// The reasons of an exec's end.
+const (
+	Exited     Reason = "exited"
+	Signaled   Reason = "signaled"
+	Timeout    Reason = "timeout"
+	Canceled   Reason = "canceled"
+	NotStarted Reason = "not_started"
+)
+
+// Exit is an exec's end. Code is 0 to 255; a signal n gives 128+n.
+type Exit struct {
+	Code    int    `json:"code"`
+	Reason  Reason `json:"reason"`
+	Signal  string `json:"signal,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// Signal is the body of POST /execs/{id}/signal.
+type Signal struct {
+	Signal string `json:"signal"`
+}
+
+// Cancel is the body of POST /execs/{id}/cancel. Without grace_ms it is 5000.
+type Cancel struct {
+	GraceMS *int64 `json:"grace_ms"`
+}
+
+// Entry is one name in a directory. A name or target that is not UTF-8 comes as base64 in NameB64 or TargetB64.
+type Entry struct {
+	Name      *string `json:"name,omitempty"`
+	NameB64   []byte  `json:"name_b64,omitempty"`
+	Type      string  `json:"type"` // file, dir, symlink or other
+	Size      int64   `json:"size"`
+	Mode      string  `json:"mode"` // octal, four digits: 0644
+	MTime     int64   `json:"mtime"`
+	UID       uint32  `json:"uid"`
+	GID       uint32  `json:"gid"`
+	Target    *string `json:"target,omitempty"`
+	TargetB64 []byte  `json:"target_b64,omitempty"`
+}

@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { boxIdSchema, boxNameSchema } from "./ids.ts";
+
+const positiveInteger = z.int().positive();
+
+export const absolutePathSchema = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]*$/, "must be an absolute path");
+
+const environmentSchema = z.record(
+  z.string().regex(/^[^=\0]+$/, "must be a variable name: not empty, without '=' and NUL"),
+  z.string().regex(/^[^\0]*$/, "must not contain NUL"),
+);
+export type Environment = z.infer<typeof environmentSchema>;
+
+const volumeSchema = z.strictObject({
+  host_path: absolutePathSchema,
+  guest_path: absolutePathSchema,
+  readonly: z.boolean().default(false),
+});
+export type Volume = z.infer<typeof volumeSchema>;
+
+export const imageReferenceSchema = z.string().min(1).max(512);
+
+/** `POST /v1/boxes`. Every default of the contract stands here. */
+export const createBoxRequestSchema = z.strictObject({
+  image: imageReferenceSchema,
+  name: boxNameSchema.nullish(),
+  cpu: positiveInteger.max(255).default(2),
+  memory_mb: positiveInteger.max(16_777_216).default(1024),
+  disk_size_gb: positiveInteger.max(16_384).default(8),
+  network: z.boolean().default(false),
+  /** Default: the image's own working directory, else `/root`. */
+  workdir: absolutePathSchema.nullish(),
+  env: environmentSchema.nullish(),
+  volumes: z.array(volumeSchema).max(64).nullish(),
+});
+/** As a caller writes it: everything with a default may be left out. */
+export type CreateBoxInput = z.input<typeof createBoxRequestSchema>;
+/** As the server reads it: defaults filled in. */
+export type CreateBoxRequest = z.output<typeof createBoxRequestSchema>;
+
+export const defaultWorkdir = "/root";
+
+export const boxStatuses = ["creating", "running", "stopped", "error"] as const;
+export const boxStatusSchema = z.enum(boxStatuses);
+export type BoxStatus = z.infer<typeof boxStatusSchema>;
+
+/** RFC 3339 in UTC, with milliseconds. */
+export const timestampSchema = z.iso.datetime();
+
+export const boxSchema = z.object({
+  id: boxIdSchema,
+  name: z.string().nullable(),
+  status: boxStatusSchema,
+  /** The resolved reference: `python` becomes `python:3.12-slim`. */
+  image: z.string(),
+  cpu: z.int(),
+  memory_mb: z.int(),
+  disk_size_gb: z.int(),
+  network: z.boolean(),
+  workdir: z.string(),
+  env: environmentSchema.nullable(),
+  volumes: z.array(volumeSchema).nullable(),
+  /** The engine's own id of the box, whatever the engine. */
+  boxlite_id: z.string().nullable(),
+  error_code: z.string().nullable(),
+  error_message: z.string().nullable(),
+  created_at: timestampSchema,
+  started_at: timestampSchema.nullable(),
+  stopped_at: timestampSchema.nullable(),
+  engine: z.string(),
+  image_digest: z.string().nullable(),
+});
+export type Box = z.infer<typeof boxSchema>;
+
+export const boxListQuerySchema = z.strictObject({
+  status: z.enum([...boxStatuses, "all"]).optional(),
+});
+
+export const removeBoxQuerySchema = z.strictObject({
+  force: z.stringbool().default(false),
+});
+
+export const okSchema = z.object({ ok: z.literal(true) });
+export type Ok = z.infer<typeof okSchema>;

@@ -1,0 +1,51 @@
+import { z } from "zod";
+import type { boxSchema } from "./box.ts";
+import type { execSchema } from "./exec.ts";
+
+/**
+ * Server-sent events of one exec.
+ *
+ * | event  | data                                                                | how many |
+ * |--------|---------------------------------------------------------------------|----------|
+ * | `log`  | `{"stream":"stdout"\|"stderr","data":"…","seq":n}`                  | any      |
+ * | `exit` | `{"stream":null,"data":"{\"exit_code\":0}","seq":n}`                | 1, last  |
+ *
+ * `id:` of each is its `seq`. Bytes that are not UTF-8 come as base64 with `"encoding":"base64"`. Where output was cut off at the
+ * server's limit, one event carries `"truncated":true`.
+ */
+export const logEventSchema = z.object({
+  stream: z.enum(["stdout", "stderr"]),
+  data: z.string(),
+  seq: z.int(),
+  encoding: z.literal("base64").optional(),
+  truncated: z.literal(true).optional(),
+});
+export type LogEvent = z.infer<typeof logEventSchema>;
+
+export const exitEventSchema = z.object({ stream: z.null(), data: z.string(), seq: z.int() });
+export type ExitEvent = z.infer<typeof exitEventSchema>;
+
+/** The JSON text inside an exit event's `data`. */
+export const exitDataSchema = z.object({
+  exit_code: z.int().nullable(),
+  status: z.string().optional(),
+  error: z.string().optional(),
+});
+export type ExitData = z.infer<typeof exitDataSchema>;
+
+export const eventsQuerySchema = z.strictObject({ after: z.coerce.number().int().nonnegative().optional() });
+
+/**
+ * `GET /v1/events`: every change of state of a box or exec.
+ *
+ * | event         | data                                          |
+ * |---------------|-----------------------------------------------|
+ * | `box`         | the Box, as it is now                         |
+ * | `box_removed` | `{"id"}`                                      |
+ * | `exec`        | the Exec, as it is now                        |
+ */
+export const boxRemovedSchema = z.object({ id: z.string() });
+export type ServerEvent =
+  | { readonly event: "box"; readonly data: z.infer<typeof boxSchema> }
+  | { readonly event: "box_removed"; readonly data: z.infer<typeof boxRemovedSchema> }
+  | { readonly event: "exec"; readonly data: z.infer<typeof execSchema> };

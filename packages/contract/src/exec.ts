@@ -1,0 +1,91 @@
+import { z } from "zod";
+import { absolutePathSchema, createBoxRequestSchema, timestampSchema } from "./box.ts";
+import { boxIdSchema, execIdSchema } from "./ids.ts";
+
+const noNul = z.string().regex(/^[^\0]*$/, "must not contain NUL");
+
+/** The longest timer that JavaScript can count: 24.8 days. */
+const maxTimeoutMs = 2_147_483_647;
+
+const execFields = {
+  cmd: z.array(noNul).min(1, "must not be empty"),
+  timeout_ms: z.int().positive().max(maxTimeoutMs).nullish(),
+};
+
+/** `POST /v1/boxes/{id}/exec`. */
+export const execRequestSchema = z.strictObject({
+  ...execFields,
+  env: createBoxRequestSchema.shape.env,
+  workdir: absolutePathSchema.nullish(),
+  /** `name`, `uid`, `name:group` or `uid:gid`, looked up in the box. Default: the image's user. */
+  user: noNul.min(1).max(256).nullish(),
+  /** Run in a pseudo-terminal of 80 × 24; all output is then stdout. */
+  tty: z.boolean().nullish(),
+  /** Keep standard input open for `POST …/stdin`. Default: it is empty. */
+  stdin: z.boolean().nullish(),
+});
+export type ExecInput = z.input<typeof execRequestSchema>;
+export type ExecRequest = z.output<typeof execRequestSchema>;
+
+export const execStatuses = ["running", "succeeded", "failed", "timeout", "canceled"] as const;
+const execStatusSchema = z.enum(execStatuses);
+export type ExecStatus = z.infer<typeof execStatusSchema>;
+
+export const execSchema = z.object({
+  id: execIdSchema,
+  box_id: boxIdSchema,
+  status: execStatusSchema,
+  cmd: z.array(z.string()),
+  env: z.record(z.string(), z.string()).nullable(),
+  workdir: z.string().nullable(),
+  timeout_ms: z.int().nullable(),
+  exit_code: z.int().nullable(),
+  error_message: z.string().nullable(),
+  created_at: timestampSchema,
+  finished_at: timestampSchema.nullable(),
+  user: z.string().nullable(),
+  tty: z.boolean(),
+});
+export type Exec = z.infer<typeof execSchema>;
+
+export const stdinQuerySchema = z.strictObject({ eof: z.stringbool().default(false) });
+
+export const terminalSizeSchema = z.strictObject({
+  cols: z.int().positive().max(65_535),
+  rows: z.int().positive().max(65_535),
+});
+export type TerminalSize = z.infer<typeof terminalSizeSchema>;
+
+/** Linux signals that a caller may send, by name. */
+export const signalNames = [
+  "SIGHUP",
+  "SIGINT",
+  "SIGQUIT",
+  "SIGKILL",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGPIPE",
+  "SIGALRM",
+  "SIGTERM",
+  "SIGCONT",
+  "SIGSTOP",
+  "SIGTSTP",
+  "SIGTTIN",
+  "SIGTTOU",
+  "SIGWINCH",
+] as const;
+export const signalRequestSchema = z.strictObject({ signal: z.enum(signalNames) });
+export type SignalName = (typeof signalNames)[number];
+
+/** `POST /v1/run`: a create and its one command. */
+export const runRequestSchema = createBoxRequestSchema.extend(execFields);
+export type RunInput = z.input<typeof runRequestSchema>;
+export type RunRequest = z.output<typeof runRequestSchema>;
+
+export const runResponseSchema = z.object({
+  exit_code: z.int().nullable(),
+  stdout: z.string(),
+  stderr: z.string(),
+  error_message: z.string().nullable(),
+});
+export type RunResponse = z.infer<typeof runResponseSchema>;

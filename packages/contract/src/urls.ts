@@ -1,0 +1,41 @@
+/** Every URL of the API, built in one place. Ids and names are encoded; they never need quoting by the caller. */
+const box = (id: string) => `/v1/boxes/${encodeURIComponent(id)}`;
+const exec = (boxId: string, execId: string) => `${box(boxId)}/exec/${encodeURIComponent(execId)}`;
+
+function query(parameters: Record<string, string | number | boolean | undefined>): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(parameters)) {
+    if (value !== undefined) search.set(key, String(value));
+  }
+  const text = search.toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+export const urls = {
+  boxes: (status?: string) => `/v1/boxes${query({ status })}`,
+  box,
+  removeBox: (id: string, force: boolean) => `${box(id)}${query({ force: force || undefined })}`,
+  boxAction: (id: string, action: "start" | "stop") => `${box(id)}:${action}`,
+  execs: (id: string) => `${box(id)}/execs`,
+  startExec: (id: string) => `${box(id)}/exec`,
+  exec,
+  execEvents: (boxId: string, execId: string, after?: number) => `${exec(boxId, execId)}/events${query({ after })}`,
+  execAction: (boxId: string, execId: string, action: "cancel" | "resize" | "signal") =>
+    `${exec(boxId, execId)}:${action}`,
+  stdin: (boxId: string, execId: string, eof: boolean) =>
+    `${exec(boxId, execId)}/stdin${query({ eof: eof || undefined })}`,
+  upload: (id: string, archive?: "tar") => `${box(id)}/files/upload${query({ archive })}`,
+  download: (id: string, archive?: "tar") => `${box(id)}/files/download${query({ archive })}`,
+  files: (id: string, path: string) => `${box(id)}/files${query({ path })}`,
+  run: () => "/v1/run",
+  gc: () => "/v1/gc",
+  info: () => "/v1/info",
+  events: () => "/v1/events",
+  images: () => "/v1/images",
+  pullImage: () => "/v1/images:pull",
+  importImage: (reference?: string) => `/v1/images:import${query({ reference })}`,
+  image: (reference: string) => `/v1/images/${encodeURIComponent(reference)}`,
+  health: () => "/healthz",
+  metrics: () => "/metrics",
+  openapi: () => "/openapi.json",
+} as const;

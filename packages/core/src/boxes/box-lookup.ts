@@ -1,0 +1,25 @@
+import { type BoxAction, BoxRunError, boxAllows } from "@boxrun/contract";
+import type { BoxRecord, Store } from "../ports/store.ts";
+
+/** BOX_NOT_FOUND. An id wins over a name. */
+export function findBox(store: Store, idOrName: string): BoxRecord {
+  const box = store.boxes.get(idOrName) ?? store.boxes.getByName(idOrName);
+  if (box === undefined) throw new BoxRunError("BOX_NOT_FOUND", `There is no box ${JSON.stringify(idOrName)}`);
+  return box;
+}
+
+/** Refuses with the state table's code. */
+export function requireAllowed(box: BoxRecord, action: BoxAction): void {
+  const verdict = boxAllows(action, box.status);
+  if (verdict !== true) {
+    throw new BoxRunError(verdict, `Cannot ${verbs[action]} box ${box.name ?? box.id}: it is ${box.status}`);
+  }
+}
+
+const verbs: Record<BoxAction, string> = {
+  start: "start",
+  stop: "stop",
+  exec: "use",
+  remove: "remove",
+  forceRemove: "remove",
+};

@@ -1,0 +1,352 @@
+import {
+  type Box,
+  BoxRunError,
+  type BoxStatus,
+  type CreateBoxRequest,
+  holdsResources,
+  resolveImageAlias,
+  toBoxRunError,
+} from "@boxrun/contract";
+import type { ExecManager } from "../execs/exec-manager.ts";
+import { newBoxId } from "../ids.ts";
+import type { ImageManager } from "../images/image-manager.ts";
+import { KeyedLock } from "../keyed-lock.ts";
+import type { CoreMetrics } from "../metrics.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { BoxDeath, BoxSpec, Engine } from "../ports/engine.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { BoxPatch, BoxRecord, Store } from "../ports/store.ts";
+import type { ServerEvents } from "../server-events.ts";
+import { boxSpec, boxView, initialWorkdir } from "../views.ts";
+import { findBox, requireAllowed } from "./box-lookup.ts";
+import type { Resources } from "./resources.ts";
+import { checkVolumes } from "./volume-check.ts";
+
+interface Parts {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly images: ImageManager;
+  readonly execs: ExecManager;
+  readonly resources: Resources;
+  readonly events: ServerEvents;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: CoreMetrics;
+}
+
+interface CreateOptions {
+  readonly signal: AbortSignal;
+  /** Called as soon as the box is in the list, long before it runs. */
+  readonly onInserted?: (boxId: string) => void;
+}
+
+/**
+ * The life of a box. Whatever changes a box holds its lock; a forced removal first interrupts what is in progress.
+ * Every path out of a failure leaves the box in a state that says so and gives its resources back.
+ */
+export class BoxManager {
+  readonly #parts: Parts;
+  readonly #lock = new KeyedLock();
+  /** What is being created or started, so that a forced removal can interrupt it. */
+  readonly #inProgress = new Map<string, AbortController>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  get(idOrName: string): Box {
+    return boxView(findBox(this.#parts.store, idOrName));
+  }
+
+  list(status?: BoxStatus): Box[] {
+    return this.#parts.store.boxes.list(status).map(boxView);
+  }
+
+  /** Resolves with a running box. If it fails, the box stays as `error` until it is removed. */
+  async create(request: CreateBoxRequest, options: CreateOptions): Promise<Box> {
+    await checkVolumes(request.volumes ?? []);
+    const begunAtMs = this.#parts.clock.now();
+    const box = this.#insert(request);
+    options.onInserted?.(box.id);
+    const seconds = () => (this.#parts.clock.now() - begunAtMs) / 1000;
+    try {
+      const running = await this.#interruptible(box.id, options.signal, (signal) => this.#boot(box, request, signal));
+      this.#parts.metrics.createSeconds(seconds(), true);
+      return running;
+    } catch (error) {
+      this.#parts.metrics.createSeconds(seconds(), false);
+      throw error;
+    }
+  }
+
+  start(idOrName: string, options: { readonly signal: AbortSignal }): Promise<Box> {
+    const { id } = findBox(this.#parts.store, idOrName);
+    return this.#interruptible(id, options.signal, (signal) => this.#start(id, signal));
+  }
+
+  async stop(idOrName: string): Promise<Box> {
+    const found = findBox(this.#parts.store, idOrName);
+    requireAllowed(found, "stop");
+    return this.#lock.run(found.id, async () => {
+      const box = findBox(this.#parts.store, found.id);
+      requireAllowed(box, "stop");
+      await this.#parts.execs.endAll(box.id, "The box was stopped", () =>
+        this.#engine("stop", () => this.#parts.engine.stop(box.id)),
+      );
+      this.#parts.resources.release(box.id);
+      return this.#update(box.id, { status: "stopped", stoppedAtMs: this.#parts.clock.now() });
+    });
+  }
+
+  async remove(idOrName: string, options: { readonly force: boolean }): Promise<void> {
+    const found = findBox(this.#parts.store, idOrName);
+    const action = options.force ? "forceRemove" : "remove";
+    requireAllowed(found, action);
+    if (options.force) this.#inProgress.get(found.id)?.abort(removedInBetween(found.id));
+    await this.#lock.run(found.id, async () => {
+      const box = findBox(this.#parts.store, found.id);
+      requireAllowed(box, action);
+      await this.#remove(box);
+    });
+  }
+
+  /** By force; a box that is gone already is a success. */
+  async removeIfThere(id: string): Promise<void> {
+    try {
+      await this.remove(id, { force: true });
+    } catch (error) {
+      if (!(error instanceof BoxRunError && error.code === "BOX_NOT_FOUND")) throw error;
+    }
+  }
+
+  /** Removes every box that was stopped for longer than that; how many. */
+  async gc(olderThanSeconds: number): Promise<number> {
+    const before = this.#parts.clock.now() - olderThanSeconds * 1000;
+    let removed = 0;
+    for (const box of this.#parts.store.boxes.list("stopped")) {
+      if ((box.stoppedAtMs ?? box.createdAtMs) > before) continue;
+      try {
+        await this.remove(box.id, { force: false });
+        removed += 1;
+      } catch (error) {
+        if (!(error instanceof BoxRunError)) throw error;
+        // Started or removed in the meantime, or the engine refused: the others still go.
+        this.#parts.logger.warn({ box_id: box.id, err: error }, "gc left a box");
+      }
+    }
+    return removed;
+  }
+
+  /** The engine noticed that a VM is gone which nobody asked to go. */
+  died(death: BoxDeath): void {
+    const box = this.#parts.store.boxes.get(death.boxId);
+    if (box?.status !== "running") return;
+    this.#parts.logger.warn({ box_id: box.id, reason: death.reason }, "box died");
+    const message = `The box died: ${death.reason}`;
+    void this.#parts.execs.endAll(box.id, message, () => Promise.resolve());
+    this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", message));
+  }
+
+  /** Brings the records of the last server in line with what is really there. Called once, before anything else. */
+  async recover(): Promise<void> {
+    const boxes = this.#parts.store.boxes.list();
+    await Promise.all(boxes.map((box) => this.#lock.run(box.id, () => this.#recover(box))));
+  }
+
+  /** For `--stop-boxes`. */
+  async stopAll(): Promise<void> {
+    const running = this.#parts.store.boxes.list("running");
+    const results = await Promise.allSettled(running.map((box) => this.stop(box.id)));
+    for (const [index, result] of results.entries()) {
+      if (result.status === "rejected") {
+        this.#parts.logger.error({ box_id: running[index]?.id, err: result.reason }, "box did not stop");
+      }
+    }
+  }
+
+  async #remove(box: BoxRecord): Promise<void> {
+    const { execs, engine, resources, store, events } = this.#parts;
+    await execs.endAll(box.id, "The box was removed", () => this.#engine("remove", () => engine.remove(box.id)));
+    const execIds = store.execs.listByBox(box.id).map((exec) => exec.id);
+    store.boxes.delete(box.id);
+    resources.release(box.id);
+    execs.wakeReaders(execIds);
+    events.boxRemoved(box.id);
+  }
+
+  #insert(request: CreateBoxRequest): BoxRecord {
+    const { store, resources, clock, engine, events } = this.#parts;
+    const box: BoxRecord = {
+      id: newBoxId(),
+      name: request.name ?? null,
+      status: "creating",
+      image: resolveImageAlias(request.image),
+      imageDigest: null,
+      imageConfig: null,
+      cpu: request.cpu,
+      memoryMb: request.memory_mb,
+      diskSizeGb: request.disk_size_gb,
+      network: request.network,
+      workdir: initialWorkdir(request.workdir),
+      env: request.env ?? null,
+      volumes: request.volumes ?? null,
+      engine: engine.name,
+      engineId: null,
+      errorCode: null,
+      errorMessage: null,
+      createdAtMs: clock.now(),
+      startedAtMs: null,
+      stoppedAtMs: null,
+    };
+    resources.reserve(box.id, box);
+    try {
+      store.boxes.insert(box);
+    } catch (error) {
+      resources.release(box.id);
+      throw error;
+    }
+    events.box(boxView(box));
+    return box;
+  }
+
+  async #boot(box: BoxRecord, request: CreateBoxRequest, signal: AbortSignal): Promise<Box> {
+    try {
+      const image = await this.#parts.images.ensure(box.image, "missing", { signal, onProgress: () => undefined });
+      signal.throwIfAborted();
+      const imaged = this.#update(box.id, {
+        imageDigest: image.digest,
+        imageConfig: image.config,
+        workdir: initialWorkdir(request.workdir ?? image.config.workdir),
+      });
+      const onEngineId = (engineId: string) => this.#update(box.id, { engineId });
+      await this.#engine("create", () =>
+        this.#parts.engine.create(boxSpec(box, image.digest, this.#parts.images.layoutDir(image.digest)), {
+          signal,
+          onEngineId,
+        }),
+      );
+      return this.#update(imaged.id, { status: "running", startedAtMs: this.#parts.clock.now() });
+    } catch (error) {
+      const failure = signal.aborted ? interrupted(signal, error) : toBoxRunError(error, "RUNTIME_ERROR");
+      this.#fail(box.id, failure);
+      throw failure;
+    }
+  }
+
+  async #start(id: string, signal: AbortSignal): Promise<Box> {
+    const box = findBox(this.#parts.store, id);
+    requireAllowed(box, "start");
+    const spec = this.#spec(box);
+    await checkVolumes(box.volumes ?? []);
+    this.#parts.resources.reserve(box.id, box);
+    try {
+      await this.#engine("start", () => this.#parts.engine.start(spec, { signal }));
+    } catch (error) {
+      this.#parts.resources.release(box.id);
+      throw signal.aborted ? interrupted(signal, error) : error;
+    }
+    return this.#update(box.id, {
+      status: "running",
+      startedAtMs: this.#parts.clock.now(),
+      stoppedAtMs: null,
+      errorCode: null,
+      errorMessage: null,
+    });
+  }
+
+  async #recover(box: BoxRecord): Promise<void> {
+    try {
+      if (box.status === "creating") await this.#abandonCreate(box);
+      else if (box.status === "running") await this.#takeOver(box);
+      // A start that the last server did not finish must not leave a VM that nobody counts.
+      else await this.#parts.engine.stop(box.id);
+    } catch (error) {
+      this.#parts.logger.error({ box_id: box.id, err: error }, "box could not be recovered");
+      this.#fail(box.id, toBoxRunError(error, "RUNTIME_ERROR"));
+    }
+  }
+
+  async #abandonCreate(box: BoxRecord): Promise<void> {
+    await this.#parts.engine.remove(box.id);
+    this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", "The server stopped while the box was being created"));
+  }
+
+  async #takeOver(box: BoxRecord): Promise<void> {
+    const found = await this.#parts.engine.adopt(this.#spec(box));
+    if (found === "running") {
+      this.#parts.resources.hold(box.id, box);
+      this.#parts.logger.info({ box_id: box.id }, "box taken over");
+      return;
+    }
+    const what = found === "dead" ? "its disk is there" : "nothing of it is left";
+    this.#parts.logger.warn({ box_id: box.id, found }, "box did not outlive the last server");
+    this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", `The box's VM ended while no server was running; ${what}`));
+  }
+
+  #spec(box: BoxRecord): BoxSpec {
+    if (box.engine !== this.#parts.engine.name) {
+      throw new BoxRunError(
+        "RUNTIME_ERROR",
+        `Box ${box.name ?? box.id} was made by the engine ${box.engine}; this server runs ${this.#parts.engine.name}`,
+      );
+    }
+    if (box.imageDigest === null || box.startedAtMs === null) {
+      throw new BoxRunError(
+        "RUNTIME_ERROR",
+        `Box ${box.name ?? box.id} was never created: ${box.errorMessage ?? "its creation did not finish"}. Remove it and create it again`,
+      );
+    }
+    return boxSpec(box, box.imageDigest, this.#parts.images.layoutDir(box.imageDigest));
+  }
+
+  /** Holds the lock, and can be interrupted by `signal` and by a forced removal. */
+  #interruptible(boxId: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<Box>): Promise<Box> {
+    return this.#lock.run(boxId, async () => {
+      const controller = new AbortController();
+      this.#inProgress.set(boxId, controller);
+      try {
+        return await work(AbortSignal.any([signal, controller.signal]));
+      } finally {
+        this.#inProgress.delete(boxId);
+      }
+    });
+  }
+
+  async #engine(operation: string, call: () => Promise<void>): Promise<void> {
+    try {
+      await call();
+    } catch (error) {
+      this.#parts.metrics.engineError(operation);
+      throw toBoxRunError(error, "RUNTIME_ERROR");
+    }
+  }
+
+  #fail(id: string, error: BoxRunError): void {
+    this.#parts.resources.release(id);
+    this.#update(id, {
+      status: "error",
+      errorCode: error.code,
+      errorMessage: error.message,
+      stoppedAtMs: this.#parts.clock.now(),
+    });
+  }
+
+  #update(id: string, patch: BoxPatch): Box {
+    const record = this.#parts.store.boxes.update(id, patch);
+    if (record === undefined) throw new BoxRunError("BOX_NOT_FOUND", `Box ${id} was removed`);
+    const box = boxView(record);
+    this.#parts.events.box(box);
+    if (!holdsResources(record.status)) this.#parts.resources.release(id);
+    return box;
+  }
+}
+
+function removedInBetween(boxId: string): BoxRunError {
+  return new BoxRunError("CANCELED", `Box ${boxId} was removed before it was up`);
+}
+
+/** What an aborted operation is called: by whoever aborted it, if they said. */
+function interrupted(signal: AbortSignal, error: unknown): BoxRunError {
+  if (signal.reason instanceof BoxRunError) return signal.reason;
+  return new BoxRunError("CANCELED", "The operation was given up before the box was up", { cause: error });
+}

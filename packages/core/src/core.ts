@@ -1,0 +1,91 @@
+import type { Info, RunRequest, RunResponse, ServerEvent } from "@boxrun/contract";
+import { BoxManager } from "./boxes/box-manager.ts";
+import { type ResourceLimits, Resources } from "./boxes/resources.ts";
+import { ExecManager } from "./execs/exec-manager.ts";
+import { FileManager } from "./files/file-manager.ts";
+import { ImageManager } from "./images/image-manager.ts";
+import type { CoreMetrics } from "./metrics.ts";
+import type { Clock } from "./ports/clock.ts";
+import type { Engine } from "./ports/engine.ts";
+import type { ImageContent } from "./ports/images.ts";
+import type { Logger } from "./ports/logger.ts";
+import type { Store } from "./ports/store.ts";
+import { runOnce } from "./run.ts";
+import { ServerEvents } from "./server-events.ts";
+
+export interface CoreOptions {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly images: ImageContent;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: CoreMetrics;
+  readonly limits: ResourceLimits;
+  /** Bytes of output kept per exec. */
+  readonly outputLimitBytes: number;
+  readonly version: string;
+}
+
+/** Everything BoxRun does, without a network in front of it. */
+export class BoxRunCore {
+  readonly boxes: BoxManager;
+  readonly execs: ExecManager;
+  readonly files: FileManager;
+  readonly images: ImageManager;
+  readonly #options: CoreOptions;
+  readonly #resources: Resources;
+  readonly #events = new ServerEvents();
+
+  constructor(options: CoreOptions) {
+    const shared = { ...options, events: this.#events };
+    this.#options = options;
+    this.#resources = new Resources(options.limits);
+    this.images = new ImageManager({ ...options, content: options.images });
+    this.execs = new ExecManager(shared);
+    this.boxes = new BoxManager({ ...shared, images: this.images, execs: this.execs, resources: this.#resources });
+    this.files = new FileManager(options);
+    options.engine.onDeath((death) => this.boxes.died(death));
+  }
+
+  /** Takes over what the last server left. Call it once, before anything else. */
+  async recover(): Promise<void> {
+    await this.boxes.recover();
+    await this.execs.recover();
+  }
+
+  run(request: RunRequest, options: { readonly signal: AbortSignal }): Promise<RunResponse> {
+    return runOnce(request, { boxes: this.boxes, execs: this.execs, signal: options.signal });
+  }
+
+  gc(olderThanSeconds: number): Promise<number> {
+    return this.boxes.gc(olderThanSeconds);
+  }
+
+  async info(): Promise<Info> {
+    const { engine, version } = this.#options;
+    const { limits } = this.#resources;
+    const used = this.#resources.used();
+    const described = await engine.describe();
+    const boxes = { creating: 0, running: 0, stopped: 0, error: 0 };
+    for (const box of this.boxes.list()) boxes[box.status] += 1;
+    return {
+      max_cpu: limits.maxCpu,
+      max_memory_mb: limits.maxMemoryMb,
+      version,
+      engine: { name: engine.name, ...described, capabilities: [...described.capabilities] },
+      used_cpu: used.cpu,
+      used_memory_mb: used.memoryMb,
+      boxes,
+    };
+  }
+
+  events(options: { readonly signal: AbortSignal }): AsyncIterable<ServerEvent> {
+    return this.#events.watch(options.signal);
+  }
+
+  /** Lets go of everything; boxes and their execs run on unless `stopBoxes`. The store is not closed: it is the caller's. */
+  async close(options: { readonly stopBoxes: boolean }): Promise<void> {
+    if (options.stopBoxes) await this.boxes.stopAll();
+    await this.execs.release();
+  }
+}

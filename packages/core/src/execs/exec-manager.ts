@@ -1,0 +1,313 @@
+import type { Readable } from "node:stream";
+import {
+  BoxRunError,
+  type Exec,
+  type ExecRequest,
+  execAllows,
+  type SignalName,
+  type TerminalSize,
+  toBoxRunError,
+} from "@boxrun/contract";
+import { findBox, requireAllowed } from "../boxes/box-lookup.ts";
+import { newExecId } from "../ids.ts";
+import type { CoreMetrics } from "../metrics.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Engine, EngineExec, ExecSpec } from "../ports/engine.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { BoxRecord, ExecRecord, OutputEvent, Store } from "../ports/store.ts";
+import type { ServerEvents } from "../server-events.ts";
+import { execView } from "../views.ts";
+import { Wakeups } from "../wakeups.ts";
+import { type ExecEnd, failedEnd, pumpOutput } from "./exec-pump.ts";
+
+interface Parts {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly events: ServerEvents;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: CoreMetrics;
+  readonly outputLimitBytes: number;
+}
+
+/** An exec that this server is busy with. */
+interface ActiveExec {
+  readonly boxId: string;
+  readonly handle: Promise<EngineExec>;
+  /** Settles when its end is stored, or when it was released. Never rejects. */
+  readonly done: Promise<void>;
+}
+
+/** What one read of the store hands to a reader of events. */
+const readBytes = 256 * 1024;
+const terminalSize: TerminalSize = { cols: 80, rows: 24 };
+
+/** Starts commands, moves their output into the store, and lets any number of readers follow it. */
+export class ExecManager {
+  readonly #parts: Parts;
+  readonly #active = new Map<string, ActiveExec>();
+  /** Why the execs of a box are about to end, where the server knows better than the engine. */
+  readonly #expectedEnds = new Map<string, string>();
+  readonly #wakeups = new Wakeups();
+  readonly #released = new AbortController();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async start(idOrName: string, request: ExecRequest): Promise<Exec> {
+    const box = findBox(this.#parts.store, idOrName);
+    requireAllowed(box, "exec");
+    this.#requireStaying(box);
+    const exec: ExecRecord = {
+      id: newExecId(),
+      boxId: box.id,
+      status: "running",
+      cmd: request.cmd,
+      env: request.env ?? null,
+      workdir: request.workdir ?? null,
+      user: request.user ?? null,
+      tty: request.tty ?? false,
+      stdin: request.stdin ?? false,
+      timeoutMs: request.timeout_ms ?? null,
+      exitCode: null,
+      errorMessage: null,
+      createdAtMs: this.#parts.clock.now(),
+      finishedAtMs: null,
+    };
+    this.#parts.store.execs.insert(exec);
+    this.#parts.events.exec(execView(exec));
+    const handle = this.#parts.engine.exec(box.id, execSpec(exec, box));
+    this.#follow(exec, handle);
+    await handle.catch((error: unknown) => {
+      throw toBoxRunError(error, "RUNTIME_ERROR");
+    });
+    return execView(this.#parts.store.execs.get(exec.id) ?? exec);
+  }
+
+  list(idOrName: string): Exec[] {
+    const box = findBox(this.#parts.store, idOrName);
+    return this.#parts.store.execs.listByBox(box.id).map(execView);
+  }
+
+  get(idOrName: string, execId: string): Exec {
+    return execView(this.#find(idOrName, execId));
+  }
+
+  /** Resolves with the finished exec once its process group is really gone. */
+  async cancel(idOrName: string, execId: string): Promise<Exec> {
+    const { exec, active } = this.#running(idOrName, execId);
+    await (await active.handle).cancel();
+    await active.done;
+    return execView(this.#parts.store.execs.get(exec.id) ?? exec);
+  }
+
+  async signal(idOrName: string, execId: string, name: SignalName): Promise<void> {
+    const { active } = this.#running(idOrName, execId);
+    await (await active.handle).signal(name);
+  }
+
+  async resize(idOrName: string, execId: string, size: TerminalSize): Promise<void> {
+    const { exec, active } = this.#running(idOrName, execId);
+    if (!exec.tty) throw new BoxRunError("VALIDATION_ERROR", `Exec ${exec.id} has no terminal (tty) to resize`);
+    await (await active.handle).resize(size);
+  }
+
+  async writeStdin(
+    idOrName: string,
+    execId: string,
+    content: Readable,
+    options: { readonly eof: boolean; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { exec, active } = this.#running(idOrName, execId);
+    if (!exec.stdin) {
+      throw new BoxRunError("VALIDATION_ERROR", `Exec ${exec.id} was started without stdin: true; its input is empty`);
+    }
+    await (await active.handle).writeStdin(content, options);
+  }
+
+  /**
+   * Batches of events behind `after`, in order, every event once; ends behind the exit event. Reads from the store only, woken by what
+   * is stored: so a slow reader holds up nobody, and a late one misses nothing.
+   */
+  async *events(
+    idOrName: string,
+    execId: string,
+    options: { readonly after: number; readonly signal: AbortSignal },
+  ): AsyncGenerator<readonly OutputEvent[]> {
+    const { id } = this.#find(idOrName, execId);
+    using wakeup = this.#wakeups.subscribe(id);
+    let cursor = options.after;
+    while (!options.signal.aborted) {
+      const events = this.#parts.store.output.read(id, cursor, readBytes);
+      const last = events.at(-1);
+      if (last !== undefined) {
+        yield events;
+        cursor = last.seq;
+        if (last.kind === "exit") return;
+        continue;
+      }
+      const exec = this.#parts.store.execs.get(id);
+      if (exec === undefined) {
+        yield [{ kind: "exit", seq: cursor + 1, data: JSON.stringify(failedEnd("The box was removed").exitData) }];
+        return;
+      }
+      if (exec.status !== "running") return;
+      if (!this.#active.has(id)) {
+        yield [
+          { kind: "exit", seq: cursor + 1, data: JSON.stringify(failedEnd("Its end could not be stored").exitData) },
+        ];
+        return;
+      }
+      await wakeup.next(options.signal);
+    }
+  }
+
+  /** Resolves with the exec once it has ended. */
+  async wait(idOrName: string, execId: string): Promise<Exec> {
+    const exec = this.#find(idOrName, execId);
+    await this.#active.get(exec.id)?.done;
+    return this.get(idOrName, execId);
+  }
+
+  /**
+   * Ends a box's execs by what `endBox` does to the box, and resolves once their ends are stored. Meanwhile new ones are refused, and
+   * those that the engine loses end with `message`.
+   */
+  async endAll(boxId: string, message: string, endBox: () => Promise<void>): Promise<void> {
+    this.#expectedEnds.set(boxId, message);
+    try {
+      await endBox();
+      const ours = [...this.#active.values()].filter((active) => active.boxId === boxId);
+      await Promise.all(ours.map((active) => active.done));
+    } finally {
+      this.#expectedEnds.delete(boxId);
+    }
+  }
+
+  /** Tells the readers of a removed box's execs that there is nothing more to come. */
+  wakeReaders(execIds: readonly string[]): void {
+    for (const id of execIds) this.#wakeups.wake(id);
+  }
+
+  /** Picks up the execs that the last server left running. Called once, after the boxes were recovered. */
+  async recover(): Promise<void> {
+    await Promise.all(this.#parts.store.execs.running().map((exec) => this.#resume(exec)));
+  }
+
+  /** Lets go of every exec; they run on in their boxes. Resolves when nothing writes to the store any more. */
+  async release(): Promise<void> {
+    this.#released.abort();
+    await this.#parts.engine.close();
+    await Promise.all([...this.#active.values()].map((active) => active.done));
+  }
+
+  async #resume(exec: ExecRecord): Promise<void> {
+    const { store, engine } = this.#parts;
+    if (store.boxes.get(exec.boxId)?.status !== "running") {
+      await this.#finish(exec, failedEnd("The box's VM ended while no server was running"));
+      return;
+    }
+    const { offsets } = store.output.progress(exec.id);
+    const handle = await engine.resumeExec(exec.boxId, exec.id, offsets).catch((error: unknown) => {
+      this.#parts.logger.error({ exec_id: exec.id, err: error }, "exec could not be picked up");
+      return undefined;
+    });
+    if (handle === undefined) {
+      await this.#finish(
+        exec,
+        failedEnd("The server was restarted, and the box no longer has this command: its end is not known"),
+      );
+      return;
+    }
+    this.#follow(exec, Promise.resolve(handle));
+  }
+
+  #follow(exec: ExecRecord, handle: Promise<EngineExec>): void {
+    const done = this.#run(exec, handle).finally(() => this.#active.delete(exec.id));
+    this.#active.set(exec.id, { boxId: exec.boxId, handle, done });
+  }
+
+  async #run(exec: ExecRecord, handle: Promise<EngineExec>): Promise<void> {
+    const { store, logger, metrics, outputLimitBytes } = this.#parts;
+    const released = this.#released.signal;
+    try {
+      const engineExec = await handle;
+      const end = await pumpOutput({
+        execId: exec.id,
+        exec: engineExec,
+        store,
+        logger,
+        outputLimitBytes,
+        released,
+        mayWait: () => !this.#expectedEnds.has(exec.boxId),
+        onStored: (bytes) => {
+          metrics.outputBytes(bytes);
+          this.#wakeups.wake(exec.id);
+        },
+      });
+      if (end === undefined) return;
+      await this.#finish(exec, end);
+      await engineExec.forget();
+    } catch (error) {
+      if (released.aborted) return;
+      metrics.engineError("exec");
+      const reason = this.#expectedEnds.get(exec.boxId) ?? toBoxRunError(error).message;
+      logger.warn({ exec_id: exec.id, box_id: exec.boxId, err: error }, "exec failed");
+      await this.#finish(exec, failedEnd(reason));
+    }
+  }
+
+  async #finish(exec: ExecRecord, end: ExecEnd): Promise<void> {
+    const finishedAtMs = this.#parts.clock.now();
+    try {
+      await this.#parts.store.output.finish(exec.id, { ...end, finishedAtMs, exitData: JSON.stringify(end.exitData) });
+    } catch (error) {
+      this.#parts.logger.error({ exec_id: exec.id, err: error }, "the end of an exec could not be stored");
+    }
+    this.#parts.metrics.execSeconds((finishedAtMs - exec.createdAtMs) / 1000, end.status);
+    const finished = this.#parts.store.execs.get(exec.id);
+    if (finished !== undefined) this.#parts.events.exec(execView(finished));
+    this.#wakeups.wake(exec.id);
+  }
+
+  #requireStaying(box: BoxRecord): void {
+    const ending = this.#expectedEnds.get(box.id);
+    if (ending !== undefined)
+      throw new BoxRunError("BOX_NOT_RUNNING", `Cannot use box ${box.name ?? box.id}: ${ending}`);
+  }
+
+  /** EXEC_NOT_FOUND, also for an exec of another box. */
+  #find(idOrName: string, execId: string): ExecRecord {
+    const box = findBox(this.#parts.store, idOrName);
+    const exec = this.#parts.store.execs.get(execId);
+    if (exec === undefined || exec.boxId !== box.id) {
+      throw new BoxRunError("EXEC_NOT_FOUND", `Box ${box.name ?? box.id} has no exec ${JSON.stringify(execId)}`);
+    }
+    return exec;
+  }
+
+  #running(idOrName: string, execId: string): { readonly exec: ExecRecord; readonly active: ActiveExec } {
+    const exec = this.#find(idOrName, execId);
+    const active = this.#active.get(exec.id);
+    const verdict = execAllows(exec.status);
+    if (verdict !== true || active === undefined) {
+      const code = verdict === true ? "EXEC_ALREADY_FINISHED" : verdict;
+      throw new BoxRunError(code, `Exec ${exec.id} has ended already: ${exec.status}`);
+    }
+    return { exec, active };
+  }
+}
+
+function execSpec(exec: ExecRecord, box: BoxRecord): ExecSpec {
+  return {
+    id: exec.id,
+    cmd: exec.cmd,
+    env: { ...box.imageConfig?.env, ...box.env, ...exec.env },
+    workdir: exec.workdir ?? box.workdir,
+    user: exec.user ?? box.imageConfig?.user ?? null,
+    stdin: exec.stdin,
+    tty: exec.tty ? terminalSize : null,
+    timeoutMs: exec.timeoutMs,
+  };
+}

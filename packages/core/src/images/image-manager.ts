@@ -1,0 +1,138 @@
+import type { Readable } from "node:stream";
+import {
+  BoxRunError,
+  baseImageReference,
+  type Image,
+  type PullPolicy,
+  type PullProgress,
+  resolveImageAlias,
+} from "@boxrun/contract";
+import type { Clock } from "../ports/clock.ts";
+import type { Engine } from "../ports/engine.ts";
+import type { ImageContent, StoredImage } from "../ports/images.ts";
+import type { ImageRecord, Store } from "../ports/store.ts";
+import { imageView } from "../views.ts";
+import { SharedTasks } from "./shared-tasks.ts";
+
+interface Parts {
+  readonly store: Store;
+  readonly content: ImageContent;
+  readonly engine: Engine;
+  readonly clock: Clock;
+}
+
+interface PullRequest {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: PullProgress) => void;
+}
+
+/** Which reference means which image; what is here, what has to be pulled, and what may go. */
+export class ImageManager {
+  readonly #parts: Parts;
+  readonly #pulls = new SharedTasks<ImageRecord, PullProgress>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** The image of a reference or alias, pulled if it is not here. Ten callers at once pull it once. */
+  async ensure(reference: string, policy: PullPolicy, request: PullRequest): Promise<ImageRecord> {
+    const resolved = resolveImageAlias(reference);
+    if (resolved === baseImageReference) return this.#builtin();
+    const known = this.#parts.store.images.get(resolved);
+    if (known !== undefined && policy !== "always") return known;
+    if (policy === "never") throw notHere(resolved);
+    return this.#pull(resolved, request);
+  }
+
+  async list(): Promise<Image[]> {
+    await this.#builtin().catch((error: unknown) => {
+      if (!(error instanceof BoxRunError)) throw error;
+    });
+    return this.#parts.store.images.list().map((record) => imageView(record, record.reference === baseImageReference));
+  }
+
+  async pull(reference: string, request: PullRequest): Promise<Image> {
+    const record = await this.ensure(reference, "always", request);
+    return imageView(record, record.reference === baseImageReference);
+  }
+
+  async import(
+    tar: Readable,
+    options: { readonly reference?: string | undefined; readonly signal: AbortSignal },
+  ): Promise<Image[]> {
+    if (options.reference === baseImageReference) throw reserved();
+    const imported = await this.#parts.content.importArchive(tar, { signal: options.signal });
+    const images: Image[] = [];
+    for (const image of imported) {
+      const given = imported.length === 1 && options.reference !== undefined ? [options.reference] : image.references;
+      const references = given.filter((reference) => reference !== baseImageReference);
+      if (references.length === 0) references.push(image.digest);
+      for (const reference of references) images.push(imageView(this.#record(reference, image), false));
+    }
+    return images;
+  }
+
+  /** IMAGE_NOT_FOUND; IMAGE_IN_USE while a box was made of it and no other reference keeps it. */
+  async remove(reference: string): Promise<void> {
+    const { store, content, engine } = this.#parts;
+    const resolved = resolveImageAlias(reference);
+    if (resolved === baseImageReference) throw reserved();
+    const record = store.images.get(resolved);
+    if (record === undefined) throw notHere(resolved);
+    const others = store.images.list().filter((image) => image.reference !== resolved);
+    if (others.some((image) => image.digest === record.digest)) {
+      store.images.delete(resolved);
+      return;
+    }
+    const user = store.boxes.list().find((box) => box.imageDigest === record.digest);
+    if (user !== undefined) {
+      throw new BoxRunError("IMAGE_IN_USE", `Image ${resolved} is used by box ${user.name ?? user.id}`, {
+        details: { box_id: user.id },
+      });
+    }
+    store.images.delete(resolved);
+    await engine.forgetImage(record.digest);
+    await content.remove(record.digest, { keep: others.map((image) => image.digest) });
+  }
+
+  layoutDir(digest: string): string {
+    return this.#parts.content.layoutDir(digest);
+  }
+
+  async #builtin(): Promise<ImageRecord> {
+    const image = await this.#parts.content.builtin();
+    const known = this.#parts.store.images.get(baseImageReference);
+    return known?.digest === image.digest ? known : this.#record(baseImageReference, image);
+  }
+
+  #pull(reference: string, request: PullRequest): Promise<ImageRecord> {
+    return this.#pulls.join(reference, request, async (signal, onProgress) => {
+      const image = await this.#parts.content.pull(reference, { signal, onProgress });
+      return this.#record(reference, image);
+    });
+  }
+
+  #record(reference: string, image: StoredImage): ImageRecord {
+    const record: ImageRecord = {
+      reference,
+      digest: image.digest,
+      sizeBytes: image.sizeBytes,
+      config: image.config,
+      createdAtMs: this.#parts.clock.now(),
+    };
+    this.#parts.store.images.put(record);
+    return record;
+  }
+}
+
+function notHere(reference: string): BoxRunError {
+  return new BoxRunError("IMAGE_NOT_FOUND", `Image ${reference} is not on this server`);
+}
+
+function reserved(): BoxRunError {
+  return new BoxRunError(
+    "VALIDATION_ERROR",
+    `reference: "${baseImageReference}" is the image that ships with BoxRun; it can be neither replaced nor removed`,
+  );
+}

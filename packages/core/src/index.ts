@@ -1,0 +1,7 @@
+export { BoxRunCore, type CoreOptions } from "./core.ts";
+export { type CoreMetrics, noMetrics } from "./metrics.ts";
+export * from "./ports/clock.ts";
+export * from "./ports/engine.ts";
+export * from "./ports/images.ts";
+export * from "./ports/logger.ts";
+export * from "./ports/store.ts";

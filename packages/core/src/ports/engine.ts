@@ -1,0 +1,202 @@
+import type { Readable } from "node:stream";
+import type { Environment, FileEntry, SignalName, TerminalSize } from "@boxrun/contract";
+
+/**
+ * The engine port: what the core asks of whatever runs boxes. Every promise below is a test of the conformance suite
+ * (packages/engine-testkit); an adapter that can't keep one says so in `capabilities`, and the suite prints it.
+ *
+ * Errors: every method rejects with a BoxRunError. RUNTIME_ERROR carries the engine's own reason; other codes are
+ * named at the method. Methods may be called concurrently, for the same box too, unless said otherwise.
+ */
+export interface Engine {
+  readonly name: string;
+
+  /** Cheap enough for every `GET /v1/info`; probes at most once per process. Never rejects: a broken engine is `ready: false`. */
+  describe(): Promise<EngineDescription>;
+
+  /**
+   * Makes the box's disk and boots it; resolves once it takes execs. If it rejects, or `signal` aborts, nothing of the box is left
+   * (process, disk, socket). `onEngineId` is called as soon as the engine's own id is known, before anything is started.
+   */
+  create(spec: BoxSpec, options: CreateOptions): Promise<void>;
+
+  /** Boots a stopped or dead box on the disk that it has. If it rejects, the box is stopped and its disk is kept. A running box: no-op. */
+  start(spec: BoxSpec, options: { readonly signal: AbortSignal }): Promise<void>;
+
+  /** Flushes the disk and ends the VM, politely and then by force, within 15 s. A box that is not running: no-op. */
+  stop(boxId: string): Promise<void>;
+
+  /** Ends the VM by force and destroys everything of it. Idempotent: an unknown box is a success. */
+  remove(boxId: string): Promise<void>;
+
+  /**
+   * Called for every box that should be running when the server starts: finds the VM that outlived the last server and takes it over.
+   * `dead`: its disk is there, its VM is not. `missing`: nothing is.
+   */
+  adopt(spec: BoxSpec): Promise<"running" | "dead" | "missing">;
+
+  /** Ids of every box that the engine holds anything of, known to the server or not: what recovery cleans up. */
+  listBoxes(): Promise<readonly string[]>;
+
+  /**
+   * Tells within a second of a VM's death that nobody asked for, whether it was created, started or adopted. Execs of that box have
+   * settled (`exit` rejected) before or do so right after. Returns the unsubscribe function.
+   */
+  onDeath(listener: (death: BoxDeath) => void): () => void;
+
+  /**
+   * Starts a command. Resolves once the engine has taken it, with the command started or ended as `not_started`; rejects only if the
+   * box could not be asked (BOX_NOT_RUNNING, RUNTIME_ERROR). The same `spec.id` again starts nothing and returns the exec.
+   */
+  exec(boxId: string, spec: ExecSpec): Promise<EngineExec>;
+
+  /**
+   * The exec of an earlier server, its output from the given offsets on; `undefined` if the engine doesn't have it (any more), or
+   * can't keep execs apart from the server (capability `exec-resume` missing).
+   */
+  resumeExec(boxId: string, execId: string, from: OutputOffsets): Promise<EngineExec | undefined>;
+
+  /**
+   * Writes a file. Makes its parents, replaces what is there, and leaves nothing at `path` if `content` fails or ends early: it is
+   * renamed into place when complete. VALIDATION_ERROR if `path` is a directory. Memory does not grow with the file.
+   */
+  writeFile(boxId: string, path: string, content: Readable, options: TransferOptions): Promise<void>;
+
+  /** FILE_NOT_FOUND; VALIDATION_ERROR if it is not a regular file. Destroying `content` ends the transfer. */
+  readFile(boxId: string, path: string, options: TransferOptions): Promise<FileContent>;
+
+  /** Unpacks a tar stream below `directory`, making it if missing. VALIDATION_ERROR for what is no tar or climbs out. */
+  writeArchive(boxId: string, directory: string, tar: Readable, options: TransferOptions): Promise<void>;
+
+  /** A directory's content (names relative to it) or one file as a tar stream. FILE_NOT_FOUND. */
+  readArchive(boxId: string, path: string, options: TransferOptions): Promise<Readable>;
+
+  /** FILE_NOT_FOUND; VALIDATION_ERROR if it is not a directory. Sorted by name. */
+  listFiles(boxId: string, path: string): Promise<readonly FileEntry[]>;
+
+  /** Removes a file or a whole directory. FILE_NOT_FOUND. */
+  removeFile(boxId: string, path: string): Promise<void>;
+
+  /** Drops what the engine made of this image (a flattened disk, say). Boxes that use it keep working or make it refuse. */
+  forgetImage(digest: string): Promise<void>;
+
+  /** Lets go of every box and leaves it running; only connections end. */
+  close(): Promise<void>;
+}
+
+/**
+ * Optional abilities, discoverable through `describe()`:
+ * `exec-resume`: execs outlive the server · `binary-output`: output arrives byte for byte · `network` · `volumes` · `tty`.
+ */
+export const engineCapabilities = ["exec-resume", "binary-output", "network", "volumes", "tty"] as const;
+export type EngineCapability = (typeof engineCapabilities)[number];
+
+export interface EngineDescription {
+  /** `kvm`, `hvf`, `tcg`, … */
+  readonly accelerator: string;
+  readonly ready: boolean;
+  /** Why this accelerator, or what is missing and how to get it. */
+  readonly why: string;
+  readonly capabilities: readonly EngineCapability[];
+}
+
+export interface BoxSpec {
+  readonly id: string;
+  /** What the box calls itself. */
+  readonly hostname: string;
+  readonly image: EngineImage;
+  readonly cpu: number;
+  readonly memoryMb: number;
+  readonly diskSizeGb: number;
+  readonly network: boolean;
+  readonly volumes: readonly VolumeSpec[];
+}
+
+export interface EngineImage {
+  /** `sha256:…` of the manifest. */
+  readonly digest: string;
+  /** An OCI image layout directory whose index names this image. */
+  readonly layoutDir: string;
+}
+
+export interface VolumeSpec {
+  readonly hostPath: string;
+  readonly guestPath: string;
+  readonly readonly: boolean;
+}
+
+export interface CreateOptions {
+  readonly signal: AbortSignal;
+  readonly onEngineId: (engineId: string) => void;
+}
+
+export interface BoxDeath {
+  readonly boxId: string;
+  /** What is known of the cause, for a person: an exit code, a signal, the last line of the console. */
+  readonly reason: string;
+}
+
+export interface ExecSpec {
+  readonly id: string;
+  readonly cmd: readonly string[];
+  /** Complete but for PATH, HOME and TERM, which the box fills in where missing. */
+  readonly env: Environment;
+  readonly workdir: string;
+  /** `null`: root. */
+  readonly user: string | null;
+  readonly stdin: boolean;
+  readonly tty: TerminalSize | null;
+  /** Counted by the engine, also while no server is there: SIGTERM to the process group, SIGKILL 5 s later. */
+  readonly timeoutMs: number | null;
+}
+
+/** Bytes of each stream that are stored for good. */
+export interface OutputOffsets {
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+export interface OutputChunk {
+  readonly stream: "stdout" | "stderr";
+  /** Of the chunk's first byte in its stream. */
+  readonly offset: number;
+  readonly data: Uint8Array;
+}
+
+export interface ExecExit {
+  /** 0 to 255; 128+n for a signal. */
+  readonly code: number;
+  readonly reason: "exited" | "signaled" | "timeout" | "canceled" | "not_started";
+  readonly message?: string;
+}
+
+export interface EngineExec {
+  readonly id: string;
+  /**
+   * Every byte once, in the order in which it was read, and then the end; only one reader. Reading is what makes room: a reader that
+   * pauses slows the program down, and nothing is dropped. Rejects (RUNTIME_ERROR) if the box dies.
+   */
+  readonly output: AsyncIterable<OutputChunk>;
+  /** Settles after the last byte of output was handed out. Rejects (RUNTIME_ERROR) if the box dies first. */
+  readonly exit: Promise<ExecExit>;
+  /** Everything before these offsets is stored; the engine may forget it. */
+  acknowledge(offsets: OutputOffsets): void;
+  /** Appends to standard input; resolves when the box has taken it all. EXEC_ALREADY_FINISHED. */
+  writeStdin(content: Readable, options: { readonly eof: boolean; readonly signal: AbortSignal }): Promise<void>;
+  resize(size: TerminalSize): Promise<void>;
+  signal(name: SignalName): Promise<void>;
+  /** SIGTERM to the process group, SIGKILL after 5 s to all that is left; `exit` then has reason `canceled`. Returns at once. */
+  cancel(): Promise<void>;
+  /** The exit is stored: the engine may forget the exec. Best effort, never rejects. */
+  forget(): Promise<void>;
+}
+
+export interface TransferOptions {
+  readonly signal: AbortSignal;
+}
+
+export interface FileContent {
+  /** Bytes. */
+  readonly size: number;
+  readonly content: Readable;
+}

@@ -1,0 +1,47 @@
+import type { Readable } from "node:stream";
+import type { Environment, PullProgress } from "@boxrun/contract";
+
+/** The image content port: OCI images on this host's disk, by digest. Which reference means which digest is the core's to know. */
+export interface ImageContent {
+  /** The image that ships with BoxRun. RUNTIME_ERROR with what to run if it was not built yet. */
+  builtin(): Promise<StoredImage>;
+
+  /**
+   * Fetches an image from its registry. IMAGE_PULL_FAILED with the registry's own reason; TIMEOUT when it makes no progress for
+   * too long. Leaves nothing behind on failure or abort but layers that other images have too.
+   */
+  pull(reference: string, options: PullOptions): Promise<StoredImage>;
+
+  /** Reads an OCI layout tar or a docker-archive. VALIDATION_ERROR for anything else. One entry per image in it. */
+  importArchive(tar: Readable, options: { readonly signal: AbortSignal }): Promise<readonly ImportedImage[]>;
+
+  /** The OCI layout directory of an image that is stored. */
+  layoutDir(digest: string): string;
+
+  /** Removes an image and the layers that no other of `keep` has. Idempotent. */
+  remove(digest: string, options: { readonly keep: readonly string[] }): Promise<void>;
+}
+
+export interface PullOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: PullProgress) => void;
+}
+
+export interface StoredImage {
+  readonly digest: string;
+  /** Bytes of the layers as stored. */
+  readonly sizeBytes: number;
+  readonly config: ImageConfig;
+}
+
+export interface ImportedImage extends StoredImage {
+  /** The names that the archive gives it. */
+  readonly references: readonly string[];
+}
+
+/** The parts of an OCI image config that are defaults for a box; ENTRYPOINT and CMD are not run. */
+export interface ImageConfig {
+  readonly env: Environment;
+  readonly user: string | null;
+  readonly workdir: string | null;
+}

@@ -1,0 +1,87 @@
+import { type Box, defaultWorkdir, type Exec, type Image } from "@boxrun/contract";
+import type { BoxSpec } from "./ports/engine.ts";
+import type { BoxRecord, ExecRecord, ImageRecord } from "./ports/store.ts";
+
+/** Records as the wire and the engine see them. */
+
+const timestamp = (ms: number) => new Date(ms).toISOString();
+const optionalTimestamp = (ms: number | null) => (ms === null ? null : timestamp(ms));
+
+export function boxView(record: BoxRecord): Box {
+  return {
+    id: record.id,
+    name: record.name,
+    status: record.status,
+    image: record.image,
+    cpu: record.cpu,
+    memory_mb: record.memoryMb,
+    disk_size_gb: record.diskSizeGb,
+    network: record.network,
+    workdir: record.workdir,
+    env: record.env,
+    volumes: record.volumes === null ? null : [...record.volumes],
+    boxlite_id: record.engineId,
+    error_code: record.errorCode,
+    error_message: record.errorMessage,
+    created_at: timestamp(record.createdAtMs),
+    started_at: optionalTimestamp(record.startedAtMs),
+    stopped_at: optionalTimestamp(record.stoppedAtMs),
+    engine: record.engine,
+    image_digest: record.imageDigest,
+  };
+}
+
+export function execView(record: ExecRecord): Exec {
+  return {
+    id: record.id,
+    box_id: record.boxId,
+    status: record.status,
+    cmd: [...record.cmd],
+    env: record.env,
+    workdir: record.workdir,
+    timeout_ms: record.timeoutMs,
+    exit_code: record.exitCode,
+    error_message: record.errorMessage,
+    created_at: timestamp(record.createdAtMs),
+    finished_at: optionalTimestamp(record.finishedAtMs),
+    user: record.user,
+    tty: record.tty,
+  };
+}
+
+export function imageView(record: ImageRecord, builtin: boolean): Image {
+  return {
+    reference: record.reference,
+    digest: record.digest,
+    size_bytes: record.sizeBytes,
+    created_at: timestamp(record.createdAtMs),
+    builtin,
+  };
+}
+
+export function boxSpec(record: BoxRecord, digest: string, layoutDir: string): BoxSpec {
+  return {
+    id: record.id,
+    hostname: hostname(record),
+    image: { digest, layoutDir },
+    cpu: record.cpu,
+    memoryMb: record.memoryMb,
+    diskSizeGb: record.diskSizeGb,
+    network: record.network,
+    volumes: (record.volumes ?? []).map((volume) => ({
+      hostPath: volume.host_path,
+      guestPath: volume.guest_path,
+      readonly: volume.readonly,
+    })),
+  };
+}
+
+/** The name, or the id, in the characters that a host name may have. */
+function hostname(record: BoxRecord): string {
+  const name = (record.name ?? record.id).replace(/[^A-Za-z0-9.-]/g, "-").replace(/^[-.]+|[-.]+$/g, "");
+  return name === "" ? "box" : name;
+}
+
+export function initialWorkdir(requested: string | null | undefined): string {
+  return requested ?? defaultWorkdir;
+}

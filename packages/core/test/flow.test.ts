@@ -1,0 +1,162 @@
+import { describe, expect, it } from "vitest";
+import { Resources } from "../src/boxes/resources.ts";
+import { batches } from "../src/execs/batches.ts";
+import { SharedTasks } from "../src/images/shared-tasks.ts";
+import { KeyedLock } from "../src/keyed-lock.ts";
+import { Wakeups } from "../src/wakeups.ts";
+
+async function* numbers(count: number, onPull: (n: number) => void = () => undefined) {
+  for (let n = 0; n < count; n += 1) {
+    onPull(n);
+    yield n;
+  }
+}
+
+describe("batches", () => {
+  it("hands out every item once and in order", async () => {
+    const seen: number[] = [];
+    for await (const batch of batches(numbers(1000), 10, () => 1)) seen.push(...batch);
+    expect(seen).toEqual(Array.from({ length: 1000 }, (_, n) => n));
+  });
+
+  it("stops reading ahead when the weight is reached", async () => {
+    let pulled = 0;
+    const reader = batches(
+      numbers(1000, () => {
+        pulled += 1;
+      }),
+      10,
+      () => 1,
+    );
+    await reader.next();
+    for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate);
+    expect(pulled).toBeLessThanOrEqual(22);
+    await reader.return(undefined);
+  });
+
+  it("hands out what came before a failure, then fails", async () => {
+    async function* failing() {
+      yield 1;
+      throw new Error("source broke");
+    }
+    const seen: number[] = [];
+    const reading = async () => {
+      for await (const batch of batches(failing(), 10, () => 1)) seen.push(...batch);
+    };
+    await expect(reading()).rejects.toThrow("source broke");
+    expect(seen).toEqual([1]);
+  });
+});
+
+describe("keyed lock", () => {
+  it("lets one at a time into a key, in order, also after a failure", async () => {
+    const lock = new KeyedLock();
+    const log: string[] = [];
+    const task = (name: string, fails = false) =>
+      lock.run("box", async () => {
+        log.push(`${name} in`);
+        await new Promise(setImmediate);
+        log.push(`${name} out`);
+        if (fails) throw new Error(name);
+      });
+    const results = await Promise.allSettled([task("a", true), task("b"), task("c")]);
+    expect(results.map((result) => result.status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
+    expect(log).toEqual(["a in", "a out", "b in", "b out", "c in", "c out"]);
+  });
+});
+
+describe("wakeups", () => {
+  it("remember what happened between two waits", async () => {
+    const wakeups = new Wakeups();
+    using subscription = wakeups.subscribe("exec");
+    wakeups.wake("exec");
+    await subscription.next(AbortSignal.timeout(10_000));
+    const waiting = subscription.next(AbortSignal.timeout(10_000));
+    wakeups.wake("exec");
+    await waiting;
+  });
+
+  it("end with the signal", async () => {
+    using subscription = new Wakeups().subscribe("exec");
+    const controller = new AbortController();
+    const waiting = subscription.next(controller.signal);
+    controller.abort();
+    await waiting;
+  });
+});
+
+describe("shared tasks", () => {
+  const joiner = (signal = new AbortController().signal, onProgress: (step: number) => void = () => undefined) => ({
+    signal,
+    onProgress,
+  });
+
+  it("do the work once for ten who ask at the same time, and tell all of them the progress", async () => {
+    const tasks = new SharedTasks<string, number>();
+    let runs = 0;
+    const steps: number[] = [];
+    const work = async (_: AbortSignal, onProgress: (step: number) => void) => {
+      runs += 1;
+      await new Promise(setImmediate);
+      onProgress(runs);
+      return "done";
+    };
+    const results = await Promise.all(
+      Array.from({ length: 10 }, () =>
+        tasks.join(
+          "image",
+          joiner(undefined, (step) => steps.push(step)),
+          work,
+        ),
+      ),
+    );
+    expect(new Set(results)).toEqual(new Set(["done"]));
+    expect({ runs, steps: steps.length }).toEqual({ runs: 1, steps: 10 });
+  });
+
+  it("go on while one who asked is still there, and are given up with the last", async () => {
+    const tasks = new SharedTasks<string, number>();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const { promise: aborted, resolve } = Promise.withResolvers<void>();
+    const work = (signal: AbortSignal) =>
+      new Promise<string>((_, reject) => {
+        signal.addEventListener("abort", () => {
+          resolve();
+          reject(signal.reason);
+        });
+      });
+    const joined = [first, second].map((controller) => tasks.join("image", joiner(controller.signal), work));
+    const outcomes = Promise.allSettled(joined);
+    first.abort();
+    await expect(joined[0]).rejects.toThrow();
+    second.abort();
+    await aborted;
+    expect((await outcomes).map((outcome) => outcome.status)).toEqual(["rejected", "rejected"]);
+  });
+
+  it("try again after a failure", async () => {
+    const tasks = new SharedTasks<string, number>();
+    await expect(tasks.join("image", joiner(), () => Promise.reject(new Error("refused")))).rejects.toThrow("refused");
+    await expect(tasks.join("image", joiner(), () => Promise.resolve("done"))).resolves.toBe("done");
+  });
+});
+
+describe("resources", () => {
+  it("refuse what passes a limit and say how much is free", () => {
+    const resources = new Resources({ maxCpu: 4, maxMemoryMb: 1000 });
+    resources.reserve("a", { cpu: 3, memoryMb: 600 });
+    expect(() => resources.reserve("b", { cpu: 2, memoryMb: 1 })).toThrow(/1 of the server's 4 are free/);
+    expect(() => resources.reserve("b", { cpu: 1, memoryMb: 500 })).toThrow(/400 of the server's 1000 MB/);
+    expect(resources.used()).toEqual({ cpu: 3, memoryMb: 600 });
+  });
+
+  it("come back when released, once", () => {
+    const resources = new Resources({ maxCpu: 4, maxMemoryMb: 1000 });
+    resources.reserve("a", { cpu: 4, memoryMb: 1000 });
+    resources.reserve("a", { cpu: 4, memoryMb: 1000 });
+    resources.release("a");
+    resources.release("a");
+    resources.reserve("b", { cpu: 4, memoryMb: 1000 });
+    expect(resources.used()).toEqual({ cpu: 4, memoryMb: 1000 });
+  });
+});

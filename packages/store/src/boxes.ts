@@ -1,0 +1,141 @@
+import { BoxRunError, type BoxStatus, boxStatusSchema } from "@boxrun/contract";
+import type { BoxPatch, BoxRecord, BoxStore } from "@boxrun/core";
+import { z } from "zod";
+import { booleanColumn, type Database, jsonColumn, jsonOrNull } from "./database.ts";
+import { imageConfigSchema } from "./images.ts";
+import { isUniqueViolation } from "./sqlite-errors.ts";
+
+export const environmentColumn = jsonColumn(z.record(z.string(), z.string())).nullable();
+
+const volumesSchema = z.array(z.object({ host_path: z.string(), guest_path: z.string(), readonly: z.boolean() }));
+
+const boxRow = z
+  .object({
+    id: z.string(),
+    name: z.string().nullable(),
+    status: boxStatusSchema,
+    image: z.string(),
+    image_digest: z.string().nullable(),
+    image_config: jsonColumn(imageConfigSchema).nullable(),
+    cpu: z.int(),
+    memory_mb: z.int(),
+    disk_size_gb: z.int(),
+    network: booleanColumn,
+    workdir: z.string(),
+    env: environmentColumn,
+    volumes: jsonColumn(volumesSchema).nullable(),
+    engine: z.string(),
+    engine_id: z.string().nullable(),
+    error_code: z.string().nullable(),
+    error_message: z.string().nullable(),
+    created_at_ms: z.int(),
+    started_at_ms: z.int().nullable(),
+    stopped_at_ms: z.int().nullable(),
+  })
+  .transform(
+    (row): BoxRecord => ({
+      id: row.id,
+      name: row.name,
+      status: row.status,
+      image: row.image,
+      imageDigest: row.image_digest,
+      imageConfig: row.image_config,
+      cpu: row.cpu,
+      memoryMb: row.memory_mb,
+      diskSizeGb: row.disk_size_gb,
+      network: row.network,
+      workdir: row.workdir,
+      env: row.env,
+      volumes: row.volumes,
+      engine: row.engine,
+      engineId: row.engine_id,
+      errorCode: row.error_code,
+      errorMessage: row.error_message,
+      createdAtMs: row.created_at_ms,
+      startedAtMs: row.started_at_ms,
+      stoppedAtMs: row.stopped_at_ms,
+    }),
+  );
+
+/** `onDelete` is called after a box's output was given up, for someone to collect it. */
+export function boxStore(db: Database, onDelete: () => void): BoxStore {
+  const insert = db.command(
+    "insert a box",
+    `INSERT INTO boxes (id, name, status, image, image_digest, image_config, cpu, memory_mb, disk_size_gb, network, workdir, env,
+       volumes, engine, engine_id, error_code, error_message, created_at_ms, started_at_ms, stopped_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const byId = db.query("read a box", "SELECT * FROM boxes WHERE id = ?", boxRow);
+  const byName = db.query("read a box", "SELECT * FROM boxes WHERE name = ?", boxRow);
+  const all = db.query("list boxes", "SELECT * FROM boxes ORDER BY created_at_ms DESC, rowid DESC", boxRow);
+  const withStatus = db.query(
+    "list boxes",
+    "SELECT * FROM boxes WHERE status = ? ORDER BY created_at_ms DESC, rowid DESC",
+    boxRow,
+  );
+  const update = db.command(
+    "update a box",
+    `UPDATE boxes SET status = ?, image_digest = ?, image_config = ?, workdir = ?, engine_id = ?, error_code = ?, error_message = ?,
+       started_at_ms = ?, stopped_at_ms = ? WHERE id = ?`,
+  );
+  const remove = db.command("delete a box", "DELETE FROM boxes WHERE id = ?");
+
+  return {
+    insert(box: BoxRecord): void {
+      try {
+        insert(
+          box.id,
+          box.name,
+          box.status,
+          box.image,
+          box.imageDigest,
+          jsonOrNull(box.imageConfig),
+          box.cpu,
+          box.memoryMb,
+          box.diskSizeGb,
+          box.network ? 1 : 0,
+          box.workdir,
+          jsonOrNull(box.env),
+          jsonOrNull(box.volumes),
+          box.engine,
+          box.engineId,
+          box.errorCode,
+          box.errorMessage,
+          box.createdAtMs,
+          box.startedAtMs,
+          box.stoppedAtMs,
+        );
+      } catch (error) {
+        if (!isUniqueViolation(error) || box.name === null || byName.get(box.name) === undefined) throw error;
+        throw new BoxRunError("NAME_ALREADY_EXISTS", `Cannot create the box: another one has the name '${box.name}'.`, {
+          cause: error,
+        });
+      }
+    },
+    get: (id) => byId.get(id),
+    getByName: (name) => byName.get(name),
+    list: (status?: BoxStatus) => (status === undefined ? all.all() : withStatus.all(status)),
+    update(id: string, patch: BoxPatch): BoxRecord | undefined {
+      const current = byId.get(id);
+      if (current === undefined) return undefined;
+      const box = { ...current, ...patch };
+      update(
+        box.status,
+        box.imageDigest,
+        jsonOrNull(box.imageConfig),
+        box.workdir,
+        box.engineId,
+        box.errorCode,
+        box.errorMessage,
+        box.startedAtMs,
+        box.stoppedAtMs,
+        id,
+      );
+      return box;
+    },
+    delete(id: string): void {
+      remove(id);
+      onDelete();
+    },
+  };
+}

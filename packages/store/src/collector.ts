@@ -1,0 +1,95 @@
+import type { Logger } from "@boxrun/core";
+import { z } from "zod";
+import type { Database } from "./database.ts";
+
+/** How long one slice may keep the event loop. */
+const sliceMs = 8;
+/** Between slices: leaves the loop to everyone else for most of the time. */
+const pauseMs = 4;
+/** After a failure, a full disk most likely. */
+const retryMs = 10_000;
+
+const minRows = 16;
+const maxRows = 4_096;
+const vacuumPages = 64;
+
+/**
+ * Deletes the output of removed boxes, a slice at a time, and gives the space back to the file system. What a crash or a close
+ * leaves is on record in `discarded_output` and goes on with the next start.
+ */
+export class OutputCollector {
+  readonly #db: Database;
+  readonly #logger: Logger;
+  readonly #statements: ReturnType<typeof prepare>;
+  /** Rows a step, found by measuring: a row is anything from 50 bytes to 64 KiB. */
+  #rows = 64;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(db: Database, logger: Logger) {
+    this.#db = db;
+    this.#logger = logger;
+    this.#statements = prepare(db);
+  }
+
+  /** There may be something to collect. */
+  wake(): void {
+    if (this.#timer === undefined) this.#schedule(pauseMs);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => this.#slice(), delayMs);
+    // Collecting never keeps the process alive: the next start goes on with it.
+    this.#timer.unref();
+  }
+
+  #slice(): void {
+    this.#timer = undefined;
+    const startedMs = performance.now();
+    try {
+      do {
+        if (!this.#step()) return;
+      } while (performance.now() - startedMs < sliceMs);
+      this.#schedule(pauseMs);
+    } catch (error) {
+      this.#logger.warn({ err: error }, "output of removed boxes could not be deleted; trying again later");
+      this.#schedule(retryMs);
+    }
+  }
+
+  /** One short transaction; `false` if nothing is left to do. */
+  #step(): boolean {
+    const next = this.#statements.next.get();
+    if (next === undefined) return this.#db.vacuumPages(vacuumPages);
+    const key = next.exec_key;
+    const startedMs = performance.now();
+    this.#db.transaction("delete output", () => {
+      const first = this.#statements.first.get(key)?.seq ?? null;
+      if (first === null) this.#statements.done(key);
+      else this.#statements.delete(key, first + this.#rows);
+    });
+    const tookMs = performance.now() - startedMs;
+    if (tookMs > sliceMs / 2) this.#rows = Math.max(minRows, this.#rows >> 1);
+    else if (tookMs < sliceMs / 8) this.#rows = Math.min(maxRows, this.#rows << 1);
+    return true;
+  }
+}
+
+function prepare(db: Database) {
+  return {
+    next: db.query("delete output", "SELECT exec_key FROM discarded_output LIMIT 1", z.object({ exec_key: z.int() })),
+    first: db.query(
+      "delete output",
+      "SELECT min(seq) AS seq FROM events WHERE exec_key = ?",
+      z.object({ seq: z.int().nullable() }),
+    ),
+    delete: db.command("delete output", "DELETE FROM events WHERE exec_key = ? AND seq < ?"),
+    done: db.command("delete output", "DELETE FROM discarded_output WHERE exec_key = ?"),
+  };
+}

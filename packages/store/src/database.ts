@@ -1,0 +1,150 @@
+import { chmodSync, closeSync, openSync } from "node:fs";
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
+import { BoxRunError } from "@boxrun/contract";
+import { z } from "zod";
+import { checkIdentity, migrate } from "./migrations.ts";
+import { isBoxRunError, sqliteFailure } from "./sqlite-errors.ts";
+
+/** How long a statement, and the event loop with it, waits for another process (someone's sqlite3 shell) that holds the file. */
+const busyTimeoutMs = 2_000;
+
+/** What the write-ahead log shrinks back to after a burst. */
+const walLimitBytes = 16 * 1024 * 1024;
+
+/**
+ * A BoxRun database file: opened, checked and migrated. Statements are prepared once and typed by a schema; whatever SQLite
+ * throws comes out as a BoxRunError (RUNTIME_ERROR) that names the operation and the file, with SQLite's error as its cause.
+ */
+export class Database {
+  readonly path: string;
+  readonly #db: DatabaseSync;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#db = open(path);
+  }
+
+  query<Row>(operation: string, sql: string, row: RowParser<Row>): Query<Row> {
+    const statement = this.#guard(operation, () => this.#db.prepare(sql));
+    const parse = (raw: Record<string, SQLOutputValue>): Row => {
+      try {
+        return row.parse(raw);
+      } catch (error) {
+        const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+        throw new BoxRunError("RUNTIME_ERROR", `Cannot ${operation} in ${this.path}: a row is damaged: ${reason}`, {
+          cause: error,
+        });
+      }
+    };
+    return {
+      get: (...parameters) => {
+        const raw = this.#guard(operation, () => statement.get(...parameters));
+        return raw === undefined ? undefined : parse(raw);
+      },
+      all: (...parameters) => this.#guard(operation, () => statement.all(...parameters)).map(parse),
+      take: (enough, ...parameters) =>
+        this.#guard(operation, () => {
+          const rows: Row[] = [];
+          // Leaving the loop early resets the statement, and so ends its read transaction.
+          for (const raw of statement.iterate(...parameters)) {
+            const parsed = parse(raw);
+            rows.push(parsed);
+            if (enough(parsed)) break;
+          }
+          return rows;
+        }),
+    };
+  }
+
+  command(operation: string, sql: string): Command {
+    const statement = this.#guard(operation, () => this.#db.prepare(sql));
+    return (...parameters) => {
+      this.#guard(operation, () => statement.run(...parameters));
+    };
+  }
+
+  /** Runs `work` in a transaction: all of it is committed, or none and the error is thrown. */
+  transaction(operation: string, work: () => void): void {
+    this.#guard(operation, () => {
+      this.#db.exec("BEGIN IMMEDIATE");
+      try {
+        work();
+        this.#db.exec("COMMIT");
+      } catch (error) {
+        // SQLite has rolled back by itself after some errors (a full disk, say).
+        if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+        throw error;
+      }
+    });
+  }
+
+  /** Gives up to `pages` free pages back to the file system; `false` if there were none. */
+  vacuumPages(pages: number): boolean {
+    return this.#guard("shrink the file", () => {
+      if (Number(this.#db.prepare("PRAGMA freelist_count").get()?.freelist_count) === 0) return false;
+      this.#db.exec(`PRAGMA incremental_vacuum(${pages})`);
+      return true;
+    });
+  }
+
+  close(): void {
+    this.#guard("close", () => this.#db.close());
+  }
+
+  #guard<T>(operation: string, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw isBoxRunError(error) ? error : sqliteFailure(`Cannot ${operation} in the database`, this.path, error);
+    }
+  }
+}
+
+/** A zod schema, or a function where rows are many. Throws for a row that is not as it should be. */
+export interface RowParser<Row> {
+  parse(raw: Record<string, SQLOutputValue>): Row;
+}
+
+export interface Query<Row> {
+  get(...parameters: SQLInputValue[]): Row | undefined;
+  all(...parameters: SQLInputValue[]): Row[];
+  /** Rows up to and including the first that is `enough`. */
+  take(enough: (row: Row) => boolean, ...parameters: SQLInputValue[]): Row[];
+}
+
+export type Command = (...parameters: SQLInputValue[]) => void;
+
+export const booleanColumn = z.int().transform((value) => value !== 0);
+
+/** JSON text, read back as `schema` says. */
+export function jsonColumn<T>(schema: z.ZodType<T>): z.ZodType<T> {
+  return z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(schema);
+}
+
+export function jsonOrNull(value: object | null): string | null {
+  return value === null ? null : JSON.stringify(value);
+}
+
+function open(path: string): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    // Made by us rather than by SQLite, so that nobody else can ever read it; the -wal and -shm files copy its mode.
+    closeSync(openSync(path, "a", 0o600));
+    chmodSync(path, 0o600);
+    db = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
+    const { isEmpty } = checkIdentity(db, path);
+    // To be said before the first table, and before WAL mode.
+    if (isEmpty) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
+    db.exec("PRAGMA journal_mode = WAL");
+    db.exec("PRAGMA synchronous = NORMAL");
+    db.exec(`PRAGMA journal_size_limit = ${walLimitBytes}`);
+    migrate(db);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw isBoxRunError(error) ? error : sqliteFailure("Cannot open the database", path, error);
+  }
+}

@@ -1,0 +1,93 @@
+import { BoxRunError, execStatuses } from "@boxrun/contract";
+import type { ExecRecord, ExecStore } from "@boxrun/core";
+import { z } from "zod";
+import { environmentColumn } from "./boxes.ts";
+import { booleanColumn, type Database, jsonColumn, jsonOrNull } from "./database.ts";
+import { isForeignKeyViolation } from "./sqlite-errors.ts";
+
+const execRow = z
+  .object({
+    id: z.string(),
+    box_id: z.string(),
+    status: z.enum(execStatuses),
+    cmd: jsonColumn(z.array(z.string())),
+    env: environmentColumn,
+    workdir: z.string().nullable(),
+    user: z.string().nullable(),
+    tty: booleanColumn,
+    stdin: booleanColumn,
+    timeout_ms: z.int().nullable(),
+    exit_code: z.int().nullable(),
+    error_message: z.string().nullable(),
+    created_at_ms: z.int(),
+    finished_at_ms: z.int().nullable(),
+  })
+  .transform(
+    (row): ExecRecord => ({
+      id: row.id,
+      boxId: row.box_id,
+      status: row.status,
+      cmd: row.cmd,
+      env: row.env,
+      workdir: row.workdir,
+      user: row.user,
+      tty: row.tty,
+      stdin: row.stdin,
+      timeoutMs: row.timeout_ms,
+      exitCode: row.exit_code,
+      errorMessage: row.error_message,
+      createdAtMs: row.created_at_ms,
+      finishedAtMs: row.finished_at_ms,
+    }),
+  );
+
+export function execStore(db: Database): ExecStore {
+  const insert = db.command(
+    "insert an exec",
+    `INSERT INTO execs (id, box_id, status, cmd, env, workdir, user, tty, stdin, timeout_ms, exit_code, error_message,
+       created_at_ms, finished_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const get = db.query("read an exec", "SELECT * FROM execs WHERE id = ?", execRow);
+  const byBox = db.query(
+    "list a box's execs",
+    "SELECT * FROM execs WHERE box_id = ? ORDER BY created_at_ms DESC, key DESC",
+    execRow,
+  );
+  const running = db.query(
+    "list running execs",
+    "SELECT * FROM execs WHERE status = 'running' ORDER BY created_at_ms, key",
+    execRow,
+  );
+
+  return {
+    insert(exec: ExecRecord): void {
+      try {
+        insert(
+          exec.id,
+          exec.boxId,
+          exec.status,
+          JSON.stringify(exec.cmd),
+          jsonOrNull(exec.env),
+          exec.workdir,
+          exec.user,
+          exec.tty ? 1 : 0,
+          exec.stdin ? 1 : 0,
+          exec.timeoutMs,
+          exec.exitCode,
+          exec.errorMessage,
+          exec.createdAtMs,
+          exec.finishedAtMs,
+        );
+      } catch (error) {
+        if (!isForeignKeyViolation(error)) throw error;
+        throw new BoxRunError("BOX_NOT_FOUND", `Cannot start the command: box ${exec.boxId} was removed.`, {
+          cause: error,
+        });
+      }
+    },
+    get: (id) => get.get(id),
+    listByBox: (boxId) => byBox.all(boxId),
+    running: () => running.all(),
+  };
+}

@@ -1,0 +1,145 @@
+import type { DatabaseSync } from "node:sqlite";
+import { BoxRunError } from "@boxrun/contract";
+
+/** "BxRn" in a database's header: tells our file from any other SQLite database. */
+const applicationId = 0x4278_526e;
+
+/**
+ * The schema's history: migration n brings a database from version n-1 to n (`PRAGMA user_version`). To change the schema, append
+ * one; never edit one that was released. Times are milliseconds since the epoch, booleans 0 and 1, lists and maps JSON text.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE boxes (
+    id             TEXT PRIMARY KEY NOT NULL,
+    name           TEXT UNIQUE,
+    status         TEXT NOT NULL,
+    image          TEXT NOT NULL,
+    image_digest   TEXT,
+    image_config   TEXT,
+    cpu            INTEGER NOT NULL,
+    memory_mb      INTEGER NOT NULL,
+    disk_size_gb   INTEGER NOT NULL,
+    network        INTEGER NOT NULL,
+    workdir        TEXT NOT NULL,
+    env            TEXT,
+    volumes        TEXT,
+    engine         TEXT NOT NULL,
+    engine_id      TEXT,
+    error_code     TEXT,
+    error_message  TEXT,
+    created_at_ms  INTEGER NOT NULL,
+    started_at_ms  INTEGER,
+    stopped_at_ms  INTEGER
+  ) STRICT;
+
+  -- \`key\` is what events refer to: shorter than the id, and never used twice, so that output waiting to be collected
+  -- can't be taken for a later exec's.
+  CREATE TABLE execs (
+    key            INTEGER PRIMARY KEY AUTOINCREMENT,
+    id             TEXT NOT NULL UNIQUE,
+    box_id         TEXT NOT NULL REFERENCES boxes (id) ON DELETE CASCADE,
+    status         TEXT NOT NULL,
+    cmd            TEXT NOT NULL,
+    env            TEXT,
+    workdir        TEXT,
+    user           TEXT,
+    tty            INTEGER NOT NULL,
+    stdin          INTEGER NOT NULL,
+    timeout_ms     INTEGER,
+    exit_code      INTEGER,
+    error_message  TEXT,
+    created_at_ms  INTEGER NOT NULL,
+    finished_at_ms INTEGER,
+    next_seq       INTEGER NOT NULL DEFAULT 1,
+    stdout_offset  INTEGER NOT NULL DEFAULT 0,
+    stderr_offset  INTEGER NOT NULL DEFAULT 0,
+    stored_bytes   INTEGER NOT NULL DEFAULT 0,
+    truncated      INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE INDEX execs_by_box ON execs (box_id, key);
+  CREATE INDEX execs_running ON execs (key) WHERE status = 'running';
+
+  -- kind: 0 exit, 1 stdout, 2 stderr
+  CREATE TABLE events (
+    exec_key       INTEGER NOT NULL,
+    seq            INTEGER NOT NULL,
+    kind           INTEGER NOT NULL,
+    base64         INTEGER NOT NULL,
+    truncated      INTEGER NOT NULL,
+    data           TEXT NOT NULL,
+    PRIMARY KEY (exec_key, seq)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Output of removed execs, deleted a slice at a time (collector.ts): gigabytes in one cascade would stop the server for seconds.
+  CREATE TABLE discarded_output (exec_key INTEGER PRIMARY KEY) STRICT;
+  CREATE TRIGGER execs_discard_output AFTER DELETE ON execs WHEN old.next_seq > 1
+  BEGIN
+    INSERT INTO discarded_output (exec_key) VALUES (old.key);
+  END;
+
+  CREATE TABLE images (
+    reference      TEXT PRIMARY KEY NOT NULL,
+    digest         TEXT NOT NULL,
+    size_bytes     INTEGER NOT NULL,
+    config         TEXT NOT NULL,
+    created_at_ms  INTEGER NOT NULL
+  ) STRICT;
+  `,
+];
+
+/**
+ * Reads, and changes nothing: RUNTIME_ERROR for a file that is another program's or was written by a newer BoxRun. Returns whether
+ * the database is still empty. SQLite's own errors pass through.
+ */
+export function checkIdentity(
+  db: DatabaseSync,
+  path: string,
+  steps: readonly string[] = migrations,
+): { isEmpty: boolean } {
+  const isEmpty = db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
+  if (!isEmpty && pragma(db, "application_id") !== applicationId) {
+    throw new BoxRunError(
+      "RUNTIME_ERROR",
+      `Cannot open the database ${path}: it is an SQLite database, but not one that this server made (the databases of BoxRun 0.3 ` +
+        "are not read). Move the file aside, or name another with BOXRUN_DB.",
+      { details: { path } },
+    );
+  }
+  const version = pragma(db, "user_version");
+  if (version > steps.length) {
+    throw new BoxRunError(
+      "RUNTIME_ERROR",
+      `Cannot open the database ${path}: it has version ${version}, written by a newer BoxRun; this one knows versions up to ` +
+        `${steps.length}. Install the newer BoxRun again, or move the file aside to start with an empty one.`,
+      { details: { path, version, supported_version: steps.length } },
+    );
+  }
+  return { isEmpty };
+}
+
+/**
+ * Brings the database to the newest version, each step in a transaction of its own: a crash or a failure leaves a whole version.
+ * SQLite's errors pass through.
+ */
+export function migrate(db: DatabaseSync, steps: readonly string[] = migrations): void {
+  const version = pragma(db, "user_version");
+  for (const [index, step] of steps.entries()) {
+    if (index < version) continue;
+    db.exec("BEGIN IMMEDIATE");
+    try {
+      db.exec(step);
+      db.exec(`PRAGMA application_id = ${applicationId}`);
+      db.exec(`PRAGMA user_version = ${index + 1}`);
+      db.exec("COMMIT");
+    } catch (error) {
+      // SQLite has rolled back by itself after some errors (a full disk, say).
+      if (db.isTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+}
+
+function pragma(db: DatabaseSync, name: "user_version" | "application_id"): number {
+  return Number(db.prepare(`PRAGMA ${name}`).get()?.[name]);
+}

@@ -1,0 +1,167 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { OutputEvent, Store } from "@boxrun/core";
+import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { openStore } from "../src/index.ts";
+import { temporaryDir } from "./support/fixtures.ts";
+import { box, exec, line, stored, succeeded } from "./support/records.ts";
+import { countCommits } from "./support/wal.ts";
+
+let path: string;
+let store: Store;
+
+beforeEach(() => {
+  path = join(temporaryDir(), "boxrun.db");
+  store = openStore({ path });
+  onTestFinished(() => store.close());
+  store.boxes.insert(box("box_1"));
+  store.execs.insert(exec("exec_1", "box_1"));
+  store.execs.insert(exec("exec_2", "box_1"));
+});
+
+const everything = Number.MAX_SAFE_INTEGER;
+const dataOf = (events: readonly OutputEvent[]) => events.map(({ data }) => data);
+
+describe("append and finish", () => {
+  test("events get sequence numbers from 1 without gaps, each exec its own, and the exit event is the last", async () => {
+    await Promise.all([
+      store.output.append("exec_1", [line("a"), line("b", { stream: "stderr" })], stored(2)),
+      store.output.append("exec_2", [line("x", { base64: true })], stored(1)),
+      store.output.append("exec_1", [line("c", { truncated: true })], stored(3)),
+      store.output.finish("exec_1", succeeded),
+    ]);
+    expect(store.output.read("exec_1", 0, everything)).toEqual([
+      { kind: "log", seq: 1, stream: "stdout", data: "a", base64: false, truncated: false },
+      { kind: "log", seq: 2, stream: "stderr", data: "b", base64: false, truncated: false },
+      { kind: "log", seq: 3, stream: "stdout", data: "c", base64: false, truncated: true },
+      { kind: "exit", seq: 4, data: '{"exit_code":0}' },
+    ]);
+    expect(store.output.read("exec_2", 0, everything)).toEqual([
+      { kind: "log", seq: 1, stream: "stdout", data: "x", base64: true, truncated: false },
+    ]);
+  });
+
+  test("all that is queued in one turn of the event loop is one transaction", async () => {
+    const before = countCommits(`${path}-wal`);
+    await Promise.all(
+      Array.from({ length: 500 }, (_, index) =>
+        store.output.append(index % 2 === 0 ? "exec_1" : "exec_2", [line(`${index}`)], stored(index)),
+      ),
+    );
+    expect(countCommits(`${path}-wal`) - before).toBe(1);
+    await store.output.append("exec_1", [line("next turn")], stored(1_000));
+    expect(countCommits(`${path}-wal`) - before).toBe(2);
+  });
+
+  test("promises settle in the order of the calls, and only after another connection can see the event", async () => {
+    const other = new DatabaseSync(path, { readOnly: true });
+    onTestFinished(() => other.close());
+    const count = other.prepare("SELECT count(*) AS n FROM events");
+    const settled: string[] = [];
+    const queued = ["a", "b", "c"].map(async (name, index) => {
+      await store.output.append("exec_1", [line(name)], stored(index));
+      settled.push(`${name} ${count.get()?.n}`);
+    });
+    expect(count.get()?.n).toBe(0);
+    await Promise.all(queued);
+    expect(settled).toEqual(["a 3", "b 3", "c 3"]);
+  });
+
+  test("progress is committed with its events, and moves without any where output is dropped", async () => {
+    expect(store.output.progress("exec_1")).toEqual(stored(0));
+    const cut = { offsets: { stdout: 900, stderr: 80 }, storedBytes: 10, truncated: true };
+    await store.output.append("exec_1", [line("0123456789")], stored(10));
+    expect(store.output.progress("exec_1")).toEqual(stored(10));
+    await store.output.append("exec_1", [], cut);
+    expect(store.output.progress("exec_1")).toEqual(cut);
+    await store.close();
+    store = openStore({ path });
+    expect(store.output.progress("exec_1")).toEqual(cut);
+  });
+
+  test("a reopened store goes on with the next sequence number", async () => {
+    await store.output.append("exec_1", [line("a"), line("b")], stored(2));
+    await store.close();
+    store = openStore({ path });
+    await store.output.append("exec_1", [line("c")], stored(3));
+    expect(store.output.read("exec_1", 2, everything)).toMatchObject([{ seq: 3, data: "c" }]);
+  });
+
+  test("finish stores the row and the exit event together, and a second finish changes nothing", async () => {
+    const failed = { ...succeeded, status: "failed", exitCode: 3, errorMessage: "no", exitData: "{}" } as const;
+    await Promise.all([store.output.finish("exec_1", failed), store.output.finish("exec_1", succeeded)]);
+    await store.output.finish("exec_1", succeeded);
+    expect(store.execs.get("exec_1")).toEqual(
+      exec("exec_1", "box_1", { status: "failed", exitCode: 3, errorMessage: "no", finishedAtMs: 2_000 }),
+    );
+    expect(store.output.read("exec_1", 0, everything)).toEqual([{ kind: "exit", seq: 1, data: "{}" }]);
+    expect(store.execs.running().map(({ id }) => id)).toEqual(["exec_2"]);
+  });
+
+  test("output behind the exit event is refused, and the rest of its batch is stored", async () => {
+    const [finished, late, other] = await Promise.allSettled([
+      store.output.finish("exec_1", succeeded),
+      store.output.append("exec_1", [line("late")], stored(4)),
+      store.output.append("exec_2", [line("fine")], stored(4)),
+    ]);
+    expect(finished?.status).toBe("fulfilled");
+    expect(late).toMatchObject({ status: "rejected", reason: { code: "EXEC_ALREADY_FINISHED" } });
+    expect(other?.status).toBe("fulfilled");
+    expect(dataOf(store.output.read("exec_2", 0, everything))).toEqual(["fine"]);
+  });
+
+  test("a write for an exec whose box was removed meanwhile is a no-op", async () => {
+    const queued = store.output.append("exec_1", [line("a")], stored(1));
+    store.boxes.delete("box_1");
+    await queued;
+    await store.output.append("exec_1", [line("b")], stored(2));
+    await store.output.finish("exec_1", succeeded);
+    expect(store.output.read("exec_1", 0, everything)).toEqual([]);
+    expect(store.output.progress("exec_1")).toEqual(stored(0));
+  });
+
+  test("close writes what is queued; afterwards writes are refused", async () => {
+    const queued = store.output.append("exec_1", [line("last words")], stored(10));
+    await store.close();
+    await queued;
+    await expect(store.output.append("exec_1", [line("too late")], stored(11))).rejects.toMatchObject({
+      code: "RUNTIME_ERROR",
+      message: expect.stringContaining(path),
+    });
+    store = openStore({ path });
+    expect(dataOf(store.output.read("exec_1", 0, everything))).toEqual(["last words"]);
+  });
+});
+
+describe("read", () => {
+  test.each(["", "\0a\0", "äöü€😀", "\uFEFFbom", "\r\n\x1b[0m", "x".repeat(100_000)])(
+    "text comes back as it was: %j",
+    async (data) => {
+      await store.output.append("exec_1", [line(data)], stored(1));
+      expect(dataOf(store.output.read("exec_1", 0, everything))).toEqual([data]);
+    },
+  );
+
+  test("it starts behind `after` and stops at about maxBytes, but gives at least one event", async () => {
+    await store.output.append(
+      "exec_1",
+      ["aaaa", "bbbb", "cccc", "dddd"].map((data) => line(data)),
+      stored(16),
+    );
+    expect(dataOf(store.output.read("exec_1", 1, everything))).toEqual(["bbbb", "cccc", "dddd"]);
+    expect(dataOf(store.output.read("exec_1", 0, 8))).toEqual(["aaaa", "bbbb"]);
+    expect(dataOf(store.output.read("exec_1", 2, 1))).toEqual(["cccc"]);
+    expect(store.output.read("exec_1", 4, everything)).toEqual([]);
+    expect(store.output.read("exec_none", 0, everything)).toEqual([]);
+  });
+
+  test("a read that stops early leaves no transaction open that would keep the log from being emptied", async () => {
+    await store.output.append("exec_1", [line("a"), line("b")], stored(2));
+    expect(dataOf(store.output.read("exec_1", 0, 1))).toEqual(["a"]);
+    const other = new DatabaseSync(path);
+    onTestFinished(() => other.close());
+    expect(other.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()).toMatchObject({ busy: 0 });
+    expect(statSync(`${path}-wal`).size).toBe(0);
+  });
+});

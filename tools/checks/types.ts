@@ -1,0 +1,24 @@
+/** `npm run check:types`: tsc over every TypeScript file of the checkout. */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { unseenSources } from "./sources.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Runs the checkout's tsc (npm run puts node_modules/.bin on PATH). */
+function tsc(args: string[], stdout: "inherit" | "pipe") {
+  const result = spawnSync("tsc", args, { cwd: root, stdio: ["ignore", stdout, "inherit"], encoding: "utf8" });
+  if (result.error) throw new Error(`could not run tsc: ${result.error.message}; run it as \`npm run check:types\``);
+  return result;
+}
+
+const check = tsc([], "inherit");
+const listed = tsc(["--listFilesOnly"], "pipe")
+  .stdout.split("\n")
+  .filter((file) => file.startsWith(root))
+  .map((file) => file.slice(root.length))
+  .filter((file) => !file.startsWith("node_modules/"));
+const unseen = unseenSources(root, listed);
+if (unseen) console.error(`tsc: ${unseen}\nAdd them to "include" in tsconfig.json.`);
+else if (check.status === 0) console.log(`tsc: ${listed.length} files, no type errors`);
+process.exitCode = check.status === 0 && !unseen ? 0 : 1;

@@ -1,0 +1,28 @@
+# shellcheck shell=bash
+# What the scripts in tools/ share. Sourcing it defines variables and functions, and does nothing else.
+
+root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)"
+
+# Kernel, initramfs, agent, base image and Go are kept here, keyed by content; deleting it costs time only.
+# shellcheck disable=SC2034 # used by the scripts that source this file
+cache_dir="${BOXRUN_CACHE_DIR:-$HOME/.cache/boxrun}"
+
+quiet=false
+step() { printf '==> %s\n' "$*"; }
+detail() { $quiet || printf '    %s\n' "$*"; }
+die() {
+  printf '\nerror: %s\n' "$1" >&2
+  shift
+  if (($# > 0)); then printf '       %s\n' "$@" >&2; fi
+  exit 1
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# The checkout runs on the Node 24 that npm installed into it; Debian keeps mke2fs and debootstrap in sbin.
+use_checkout_path() { export PATH="$root/node_modules/.bin:$PATH:/usr/sbin:/sbin"; }
+
+# Runs a command as root: directly, with sudo without a password, or with sudo on a terminal where a person can type one.
+can_be_root() { ((EUID == 0)) || { has sudo && { sudo -n true 2>/dev/null || [[ -t 0 && -t 2 ]]; }; }; }
+as_root() {
+  if ((EUID == 0)); then "$@"; else sudo "$@"; fi
+}

@@ -1,0 +1,93 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cruiseImports } from "../checks/import-graph.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Each import that must not be, and the rule that says so. */
+const forbidden = [
+  ["packages/contract/src/a.ts", "@boxrun/core", "contract-imports"],
+  ["packages/contract/src/library.ts", "undici", "contract-needs-the-schema-library-alone"],
+  ["packages/core/src/a.ts", "@boxrun/store", "core-imports"],
+  ["packages/store/src/a.ts", "@boxrun/images", "store-imports"],
+  ["packages/images/src/a.ts", "@boxrun/store", "images-imports"],
+  ["packages/engine-qemu/src/a.ts", "@boxrun/images", "engine-qemu-imports"],
+  ["packages/engine-testkit/src/a.ts", "@boxrun/engine-qemu", "engine-testkit-imports"],
+  ["packages/sdk/src/a.ts", "@boxrun/core", "sdk-imports"],
+  ["packages/server/src/routes/a.ts", "@boxrun/store", "server-wires-in-main-alone"],
+  ["packages/server/src/routes/b.ts", "@boxrun/engine-qemu", "server-wires-in-main-alone"],
+  ["packages/cli/src/a.ts", "@boxrun/core", "cli-imports"],
+  ["packages/cli/src/commands/ls.ts", "@boxrun/server", "cli-imports"],
+  ["packages/cli/src/commands/serve.ts", "@boxrun/engine-qemu", "serve-loads-the-server-alone"],
+  ["packages/server/src/main.ts", "@boxrun/engine-testkit", "testkit-is-for-tests"],
+  ["packages/core/src/b.ts", "../test/helper.ts", "sources-import-no-tests"],
+  ["packages/server/src/routes/c.ts", "../../../core/src/index.ts", "packages-meet-at-their-entry"],
+  ["test/e2e/a.test.ts", "../../packages/server/src/main.ts", "packages-meet-at-their-entry"],
+  ["packages/core/src/cycle/a.ts", "./b.ts", "no-cycles"],
+  ["packages/core/src/typo.ts", "./no-such-file.ts", "no-unresolvable"],
+  ["packages/core/src/typo-package.ts", "@boxrun/nothing", "no-unresolvable"],
+] as const;
+
+/** Imports that look like the ones above and are right. */
+const allowed = [
+  ["packages/core/src/fine.ts", "@boxrun/contract"],
+  ["packages/contract/src/fine.ts", "zod"],
+  ["packages/server/src/main.ts", "@boxrun/store"],
+  ["packages/server/src/routes/fine.ts", "@boxrun/core"],
+  ["packages/cli/src/commands/serve.ts", "@boxrun/server"],
+  ["packages/engine-qemu/test/conformance.vm.test.ts", "@boxrun/engine-testkit"],
+  ["packages/core/test/fine.test.ts", "../src/fine.ts"],
+] as const;
+
+const statements = [
+  (to: string) => `import "${to}";\n`,
+  (to: string) => `import type { Anything } from "${to}";\nexport type Again = Anything;\n`,
+  (to: string) => `export { anything } from "${to}";\n`,
+  (to: string) => `export async function load() {\n  return (await import("${to}")).anything;\n}\n`,
+];
+
+describe("the import rules", () => {
+  const tree = mkdtempSync(join(tmpdir(), "boxrun-imports-"));
+  const found = new Set<string>();
+
+  function put(file: string, text: string): void {
+    mkdirSync(dirname(join(tree, file)), { recursive: true });
+    writeFileSync(join(tree, file), text, { flag: "a" });
+  }
+
+  beforeAll(async () => {
+    for (const name of readdirSync(join(root, "packages"))) {
+      put(`packages/${name}/package.json`, JSON.stringify({ exports: { ".": "./src/index.ts" } }));
+      put(`packages/${name}/src/index.ts`, "export const anything = 1;\nexport type Anything = 1;\n");
+      mkdirSync(join(tree, "node_modules/@boxrun"), { recursive: true });
+      symlinkSync(`../../packages/${name}`, join(tree, `node_modules/@boxrun/${name}`));
+    }
+    for (const name of ["zod", "undici"]) {
+      put(`node_modules/${name}/package.json`, JSON.stringify({ name, main: "index.js" }));
+      put(`node_modules/${name}/index.js`, "");
+    }
+    put("packages/core/test/helper.ts", "export const anything = 1;\n");
+    put("packages/core/src/cycle/b.ts", 'import "./a.ts";\n');
+    // Each way to write an import takes its turn over the rules.
+    for (const [index, [from, to]] of [...forbidden, ...allowed].entries()) {
+      const statement = statements[index % statements.length];
+      put(from, statement ? statement(to) : "");
+    }
+    const { summary } = await cruiseImports(root, tree, ["packages", "test"]);
+    for (const { from, rule } of summary.violations) found.add(`${from}: ${rule.name}`);
+  });
+  afterAll(() => rmSync(tree, { recursive: true, force: true }));
+
+  it.each(forbidden)("%s importing %s breaks %s", (from, _to, rule) => {
+    expect(found).toContain(`${from}: ${rule}`);
+  });
+
+  it("let every other import through", () => {
+    const expected = new Set(forbidden.map(([from, , rule]) => `${from}: ${rule}`));
+    expected.add("packages/core/src/cycle/b.ts: no-cycles");
+    expect([...found].filter((violation) => !expected.has(violation))).toEqual([]);
+  });
+});

@@ -1,0 +1,29 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * `unit`: everything without a VM, in parallel. `vm`: real microVMs through engine and server, one file at a time, because
+ * two cores emulate slowly and every test waits for events rather than for time.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
+          exclude: ["**/*.vm.test.ts"],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "vm",
+          include: ["packages/*/test/**/*.vm.test.ts", "test/e2e/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
