@@ -1,0 +1,46 @@
+import { BoxRunError } from "@boxrun/contract";
+import type { ImageConfig, ImageContent, ImportedImage, PullOptions, StoredImage } from "../../src/index.ts";
+
+/** Images that are nothing but a name: the core's tests are about which is asked for, and how often. */
+export class MemoryImages implements ImageContent {
+  readonly pulls: string[] = [];
+  readonly removed: string[] = [];
+  config: ImageConfig = { env: {}, user: null, workdir: null };
+  /** Pulls wait for this. */
+  gate: Promise<void> = Promise.resolve();
+
+  async builtin(): Promise<StoredImage> {
+    return this.#image("base");
+  }
+
+  async pull(reference: string, { signal, onProgress }: PullOptions): Promise<StoredImage> {
+    this.pulls.push(reference);
+    onProgress({ message: `pulling ${reference}` });
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+    await Promise.race([this.gate, aborted]);
+    if (reference.startsWith("missing")) throw new BoxRunError("IMAGE_PULL_FAILED", `${reference}: manifest unknown`);
+    return this.#image(reference);
+  }
+
+  async importArchive(): Promise<readonly ImportedImage[]> {
+    return [{ ...this.#image("imported"), references: ["imported:1"] }];
+  }
+
+  layoutDir(digest: string): string {
+    return `/layouts/${digest}`;
+  }
+
+  async remove(digest: string): Promise<void> {
+    this.removed.push(digest);
+  }
+
+  #image(reference: string): StoredImage {
+    return {
+      digest: `sha256:${Buffer.from(reference).toString("hex").padEnd(64, "0")}`,
+      sizeBytes: 1,
+      config: this.config,
+    };
+  }
+}

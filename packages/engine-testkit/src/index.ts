@@ -1,0 +1,4 @@
+export type { ControlledMethod, Hold, MemoryControls } from "./memory/controls.ts";
+export { createMemoryEngine, type MemoryEngine, type MemoryEngineOptions } from "./memory/engine.ts";
+export { MemoryHost } from "./memory/host.ts";
+export type { Program, ProgramContext, Write } from "./memory/program.ts";

@@ -1,0 +1,96 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { BoxRunError } from "@boxrun/contract";
+import { extract, type Header, type Pack, pack } from "tar-stream";
+import { type DirNode, type FileNode, type MemoryFileSystem, newFile, newLink } from "./file-system.ts";
+
+/** Unpacks a tar below a directory. VALIDATION_ERROR for what is no tar or climbs out. */
+export async function unpack(
+  files: MemoryFileSystem,
+  directory: string,
+  tar: Readable,
+  signal: AbortSignal,
+): Promise<void> {
+  files.makeDir(directory);
+  const unpacking = extract();
+  unpacking.on("entry", (header, content, next) => {
+    const chunks: Buffer[] = [];
+    content.on("data", (chunk) => chunks.push(Buffer.from(chunk as Uint8Array)));
+    content.on("end", () => {
+      try {
+        place(files, directory, header, Buffer.concat(chunks));
+        next();
+      } catch (error) {
+        unpacking.destroy(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+  });
+  // tar-stream takes an empty or short stream for an empty archive; a real one ends with two zero blocks.
+  const tail = new TarTail();
+  tar.on("data", (chunk: Buffer) => tail.add(chunk));
+  try {
+    await pipeline(tar, unpacking, { signal });
+    if (!tail.isComplete()) throw new Error("it ends too early");
+  } catch (error) {
+    if (error instanceof BoxRunError) throw error;
+    if (signal.aborted) throw new BoxRunError("CANCELED", "The transfer was given up", { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new BoxRunError("VALIDATION_ERROR", `The body is not a complete tar archive: ${reason}`, { cause: error });
+  }
+}
+
+class TarTail {
+  #last = Buffer.alloc(0);
+
+  add(chunk: Buffer): void {
+    this.#last = Buffer.concat([this.#last, chunk.subarray(-1024)]).subarray(-1024);
+  }
+
+  isComplete(): boolean {
+    return this.#last.length === 1024 && this.#last.every((byte) => byte === 0);
+  }
+}
+
+function place(files: MemoryFileSystem, directory: string, header: Header, content: Buffer): void {
+  if (header.name.split("/").includes("..")) {
+    throw new BoxRunError("VALIDATION_ERROR", `The archive's member ${JSON.stringify(header.name)} climbs out of it`);
+  }
+  const path = `${directory}/${header.name}`;
+  const meta = {
+    mode: (header.mode ?? 0o644) & 0o7777,
+    uid: header.uid ?? 0,
+    gid: header.gid ?? 0,
+    mtimeMs: header.mtime?.getTime() ?? Date.now(),
+  };
+  if (header.type === "directory") Object.assign(files.makeDir(path), meta);
+  else if (header.type === "symlink") {
+    files.put(path, { ...newLink(header.linkname ?? ""), mtimeMs: meta.mtimeMs, uid: meta.uid, gid: meta.gid });
+  } else if (header.type === "file" || header.type === "contiguous-file") {
+    files.put(path, { ...newFile(content), ...meta });
+  } else {
+    throw new BoxRunError("VALIDATION_ERROR", `The memory engine has no files of type ${header.type}`);
+  }
+}
+
+/** A directory's content, names relative to it, or one file under its own name. */
+export function archive(path: string, node: FileNode): Readable {
+  const packing = pack();
+  if (node.type === "dir") addChildren(packing, "", node);
+  else add(packing, path.split("/").at(-1) ?? "", node);
+  packing.finalize();
+  return Readable.from(packing, { objectMode: false });
+}
+
+function addChildren(packing: Pack, prefix: string, dir: DirNode): void {
+  for (const [name, child] of dir.children) {
+    add(packing, prefix + name, child);
+    if (child.type === "dir") addChildren(packing, `${prefix}${name}/`, child);
+  }
+}
+
+function add(packing: Pack, name: string, node: FileNode): void {
+  const meta = { name, mode: node.mode, uid: node.uid, gid: node.gid, mtime: new Date(node.mtimeMs) };
+  if (node.type === "dir") packing.entry({ ...meta, type: "directory" });
+  else if (node.type === "symlink") packing.entry({ ...meta, type: "symlink", linkname: node.target });
+  else packing.entry({ ...meta, type: "file" }, node.content);
+}

@@ -1,0 +1,249 @@
+import { Readable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { BoxRunError, type FileEntry } from "@boxrun/contract";
+import type {
+  BoxDeath,
+  BoxSpec,
+  CreateOptions,
+  Engine,
+  EngineCapability,
+  EngineDescription,
+  EngineExec,
+  ExecSpec,
+  FileContent,
+  OutputOffsets,
+  TransferOptions,
+} from "@boxrun/core";
+import { archive, unpack } from "./archive.ts";
+import { MemoryBox } from "./box.ts";
+import { MemoryControls } from "./controls.ts";
+import { newFile } from "./file-system.ts";
+import { MemoryHost } from "./host.ts";
+import type { Program } from "./program.ts";
+import { builtinPrograms } from "./programs.ts";
+
+export interface MemoryEngineOptions {
+  /** What outlives the engine. Default: a new one. */
+  readonly host?: MemoryHost;
+  /** On top of the built-in programs, by name. */
+  readonly programs?: Readonly<Record<string, Program>>;
+  /** Default: all that it really has, which is neither network nor volumes. */
+  readonly capabilities?: readonly EngineCapability[];
+  /** Output that an exec may be ahead of the acknowledgements. Default 1 MiB. */
+  readonly spoolBytes?: number;
+  /** Between SIGTERM and SIGKILL. Default 5 s. */
+  readonly killGraceMs?: number;
+}
+
+const defaults = { spoolBytes: 1024 * 1024, killGraceMs: 5_000 };
+const capabilities: readonly EngineCapability[] = ["exec-resume", "binary-output", "tty"];
+
+/**
+ * The engine port, kept in memory: for fast tests of the core and the server, and for nothing else. There is no VM and no isolation;
+ * programs are JavaScript functions.
+ */
+export function createMemoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
+  return new MemoryEngine(options);
+}
+
+export class MemoryEngine implements Engine {
+  readonly name = "memory";
+  readonly host: MemoryHost;
+  readonly controls = new MemoryControls();
+  readonly #options: MemoryEngineOptions;
+  readonly #programs: ReadonlyMap<string, Program>;
+  /** Boxes that this engine created, started or adopted. */
+  readonly #ours = new Set<string>();
+  readonly #deathListeners = new Set<(death: BoxDeath) => void>();
+  readonly #closed = new AbortController();
+  readonly #stopListening: () => void;
+
+  constructor(options: MemoryEngineOptions) {
+    this.#options = options;
+    this.host = options.host ?? new MemoryHost();
+    this.#programs = new Map(Object.entries({ ...builtinPrograms, ...options.programs }));
+    this.#stopListening = this.host.onDeath((death) => {
+      if (this.#ours.has(death.boxId)) for (const listener of this.#deathListeners) listener(death);
+    });
+  }
+
+  async describe(): Promise<EngineDescription> {
+    return {
+      accelerator: "none",
+      ready: true,
+      why: "for tests: nothing here is a virtual machine",
+      capabilities: this.#options.capabilities ?? capabilities,
+    };
+  }
+
+  async create(spec: BoxSpec, { signal, onEngineId }: CreateOptions): Promise<void> {
+    if (this.host.boxes.has(spec.id)) throw new BoxRunError("RUNTIME_ERROR", `Box ${spec.id} is there already`);
+    signal.throwIfAborted();
+    const box = new MemoryBox(spec, this.host.nextEngineId(), this.#programs, {
+      ...defaults,
+      ...limits(this.#options),
+    });
+    this.host.boxes.set(spec.id, box);
+    this.#ours.add(spec.id);
+    const given = AbortSignal.any([signal, box.removed.signal]);
+    try {
+      onEngineId(box.engineId);
+      await this.controls.enter("create", given);
+      await nextTurn();
+      given.throwIfAborted();
+      box.state = "running";
+    } catch (error) {
+      if (this.host.boxes.get(spec.id) === box) this.host.boxes.delete(spec.id);
+      throw givenUp(error, given, `Box ${spec.id} was given up before it was up`);
+    }
+  }
+
+  async start(spec: BoxSpec, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    try {
+      await this.controls.enter("start", signal);
+      const box = this.host.boxes.get(spec.id);
+      if (box === undefined) throw new BoxRunError("RUNTIME_ERROR", `Box ${spec.id} has no disk here`);
+      this.#ours.add(spec.id);
+      await nextTurn();
+      signal.throwIfAborted();
+      if (box.state !== "creating" && this.host.boxes.has(spec.id)) box.state = "running";
+    } catch (error) {
+      throw givenUp(error, signal, `The start of box ${spec.id} was given up`);
+    }
+  }
+
+  async stop(boxId: string): Promise<void> {
+    await this.controls.enter("stop");
+    const box = this.host.boxes.get(boxId);
+    if (box === undefined || box.state === "creating") return;
+    box.state = "stopped";
+    box.loseExecs("the box was stopped");
+  }
+
+  async remove(boxId: string): Promise<void> {
+    await this.controls.enter("remove");
+    const box = this.host.boxes.get(boxId);
+    if (box === undefined) return;
+    this.host.boxes.delete(boxId);
+    this.#ours.delete(boxId);
+    box.state = "stopped";
+    box.removed.abort();
+    box.loseExecs("the box was removed");
+  }
+
+  async adopt(spec: BoxSpec): Promise<"running" | "dead" | "missing"> {
+    await this.controls.enter("adopt");
+    const box = this.host.boxes.get(spec.id);
+    if (box === undefined) return "missing";
+    this.#ours.add(spec.id);
+    return box.state === "running" ? "running" : "dead";
+  }
+
+  async listBoxes(): Promise<readonly string[]> {
+    return [...this.host.boxes.keys()];
+  }
+
+  onDeath(listener: (death: BoxDeath) => void): () => void {
+    this.#deathListeners.add(listener);
+    return () => this.#deathListeners.delete(listener);
+  }
+
+  async exec(boxId: string, spec: ExecSpec): Promise<EngineExec> {
+    await this.controls.enter("exec");
+    const box = this.#running(boxId);
+    const process = box.exec(spec);
+    return process.open({ stdout: 0, stderr: 0 }, this.#closed.signal, () => box.execs.delete(spec.id));
+  }
+
+  async resumeExec(boxId: string, execId: string, from: OutputOffsets): Promise<EngineExec | undefined> {
+    await this.controls.enter("resumeExec");
+    const offered = this.#options.capabilities ?? capabilities;
+    if (!offered.includes("exec-resume")) return undefined;
+    const box = this.#running(boxId);
+    return box.execs.get(execId)?.open(from, this.#closed.signal, () => box.execs.delete(execId));
+  }
+
+  async writeFile(boxId: string, path: string, content: Readable, { signal }: TransferOptions): Promise<void> {
+    await this.controls.enter("writeFile", signal);
+    const { files } = this.#running(boxId);
+    files.checkPut(path);
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of abortable(content, signal)) chunks.push(Buffer.from(chunk));
+    } catch (error) {
+      throw givenUp(error, signal, `The upload to ${path} was given up`);
+    }
+    this.#running(boxId).files.put(path, newFile(Buffer.concat(chunks)));
+  }
+
+  async readFile(boxId: string, path: string, { signal }: TransferOptions): Promise<FileContent> {
+    await this.controls.enter("readFile", signal);
+    const node = this.#running(boxId).files.get(path);
+    if (node.type !== "file") throw new BoxRunError("VALIDATION_ERROR", `${path} is not a regular file`);
+    return { size: node.content.length, content: Readable.from(pieces(node.content), { objectMode: false, signal }) };
+  }
+
+  async writeArchive(boxId: string, directory: string, tar: Readable, { signal }: TransferOptions): Promise<void> {
+    await this.controls.enter("writeArchive", signal);
+    await unpack(this.#running(boxId).files, directory, tar, signal);
+  }
+
+  async readArchive(boxId: string, path: string, { signal }: TransferOptions): Promise<Readable> {
+    await this.controls.enter("readArchive", signal);
+    return archive(path, this.#running(boxId).files.get(path));
+  }
+
+  async listFiles(boxId: string, path: string): Promise<readonly FileEntry[]> {
+    await this.controls.enter("listFiles");
+    return this.#running(boxId).files.list(path);
+  }
+
+  async removeFile(boxId: string, path: string): Promise<void> {
+    await this.controls.enter("removeFile");
+    this.#running(boxId).files.remove(path);
+  }
+
+  async forgetImage(): Promise<void> {
+    await this.controls.enter("forgetImage");
+  }
+
+  async close(): Promise<void> {
+    this.#stopListening();
+    this.#closed.abort(new BoxRunError("CANCELED", "The engine was closed; the box and its execs run on"));
+  }
+
+  #running(boxId: string): MemoryBox {
+    const box = this.host.boxes.get(boxId);
+    if (box?.state !== "running" || !this.#ours.has(boxId)) {
+      throw new BoxRunError("BOX_NOT_RUNNING", `Box ${boxId} is not running`);
+    }
+    return box;
+  }
+}
+
+function limits({ spoolBytes, killGraceMs }: MemoryEngineOptions) {
+  return { ...(spoolBytes === undefined ? {} : { spoolBytes }), ...(killGraceMs === undefined ? {} : { killGraceMs }) };
+}
+
+function givenUp(error: unknown, signal: AbortSignal, message: string): unknown {
+  if (!signal.aborted) {
+    return error instanceof BoxRunError ? error : new BoxRunError("RUNTIME_ERROR", String(error), { cause: error });
+  }
+  return signal.reason instanceof BoxRunError ? signal.reason : new BoxRunError("CANCELED", message, { cause: error });
+}
+
+/** Ends with an error when the signal aborts, also while the stream has nothing to say. */
+async function* abortable(content: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const end = () => content.destroy(new Error("given up"));
+  signal.addEventListener("abort", end);
+  try {
+    if (signal.aborted) end();
+    yield* content;
+  } finally {
+    signal.removeEventListener("abort", end);
+  }
+}
+
+function* pieces(content: Buffer): Generator<Buffer> {
+  for (let at = 0; at < content.length; at += 64 * 1024) yield content.subarray(at, at + 64 * 1024);
+}

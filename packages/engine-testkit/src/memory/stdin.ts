@@ -1,0 +1,79 @@
+import type { Readable } from "node:stream";
+import { BoxRunError } from "@boxrun/contract";
+import { Signal } from "./signal.ts";
+
+/** As much as a Linux pipe holds. */
+const pipeBytes = 64 * 1024;
+
+/** A program's standard input: a bounded pipe. */
+export class Stdin implements AsyncIterable<Uint8Array> {
+  readonly #execId: string;
+  readonly #onData: (data: Uint8Array) => Uint8Array;
+  #queue: Uint8Array[] = [];
+  #bytes = 0;
+  #ended: boolean;
+  #closed = false;
+  readonly #changed = new Signal();
+
+  /** `onData` sees every piece first and says what is left of it: a terminal takes Ctrl-C out. */
+  constructor(execId: string, open: boolean, onData: (data: Uint8Array) => Uint8Array) {
+    this.#execId = execId;
+    this.#ended = !open;
+    this.#onData = onData;
+  }
+
+  async write(content: Readable, options: { readonly eof: boolean; readonly signal: AbortSignal }): Promise<void> {
+    const wake = () => this.#changed.raise();
+    options.signal.addEventListener("abort", wake);
+    try {
+      this.#requireOpen(options.signal);
+      for await (const piece of content.iterator({ destroyOnReturn: true })) {
+        const data = this.#onData(typeof piece === "string" ? Buffer.from(piece) : piece);
+        for (let at = 0; at < data.length; at += pipeBytes)
+          await this.#push(data.subarray(at, at + pipeBytes), options.signal);
+      }
+      if (options.eof) {
+        this.#ended = true;
+        this.#changed.raise();
+      }
+    } finally {
+      options.signal.removeEventListener("abort", wake);
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const data = this.#queue.shift();
+      if (data !== undefined) {
+        this.#bytes -= data.length;
+        this.#changed.raise();
+        yield data;
+      } else if (this.#ended || this.#closed) return;
+      else await this.#changed.next();
+    }
+  }
+
+  /** The program has ended: writers are told. */
+  close(): void {
+    this.#closed = true;
+    this.#changed.raise();
+  }
+
+  async #push(data: Uint8Array, signal: AbortSignal): Promise<void> {
+    this.#requireOpen(signal);
+    while (this.#bytes > 0 && this.#bytes + data.length > pipeBytes) {
+      await this.#changed.next();
+      this.#requireOpen(signal);
+    }
+    this.#queue.push(data);
+    this.#bytes += data.length;
+    this.#changed.raise();
+  }
+
+  #requireOpen(signal: AbortSignal): void {
+    if (signal.aborted) throw new BoxRunError("CANCELED", "The write to standard input was given up");
+    if (this.#closed || this.#ended) {
+      throw new BoxRunError("EXEC_ALREADY_FINISHED", `Standard input of ${this.#execId} is closed`);
+    }
+  }
+}
