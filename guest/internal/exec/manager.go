@@ -1,8 +1,11 @@
 package exec
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"sync"
+	"syscall"
 
 	"boxrun.dev/guest/internal/cgroup"
 	"boxrun.dev/guest/internal/inroot"
@@ -19,6 +22,7 @@ type Manager struct {
 	root   *inroot.Root
 	procs  *proc.Table
 	groups *cgroup.Tree // nil: no control groups
+	null   int          // /dev/null, opened before the box's programs can remove it
 
 	mu    sync.Mutex
 	execs map[string]*Exec
@@ -26,8 +30,12 @@ type Manager struct {
 }
 
 // NewManager makes a manager for the box at root.
-func NewManager(root *inroot.Root, procs *proc.Table, groups *cgroup.Tree) *Manager {
-	return &Manager{root: root, procs: procs, groups: groups, execs: map[string]*Exec{}}
+func NewManager(root *inroot.Root, procs *proc.Table, groups *cgroup.Tree) (*Manager, error) {
+	null, err := syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", os.DevNull, err)
+	}
+	return &Manager{root: root, procs: procs, groups: groups, null: null, execs: map[string]*Exec{}}, nil
 }
 
 // Start starts a command under id. If that id exists, its state is given and nothing is started. A command that cannot be

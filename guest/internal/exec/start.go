@@ -9,6 +9,7 @@ import (
 
 	"boxrun.dev/guest/internal/inroot"
 	"boxrun.dev/guest/internal/pty"
+	"boxrun.dev/guest/internal/sys"
 	"boxrun.dev/guest/internal/wire"
 )
 
@@ -38,7 +39,7 @@ func (f *stdio) closeAgent() {
 }
 
 // openStdio opens pipes or a terminal. What it has opened is in the result also if it fails.
-func openStdio(root *inroot.Root, start *wire.ExecStart) (f stdio, err error) {
+func openStdio(root *inroot.Root, null int, start *wire.ExecStart) (f stdio, err error) {
 	f.child = [3]int{-1, -1, -1}
 	if start.TTY != nil {
 		var slave int
@@ -50,7 +51,7 @@ func openStdio(root *inroot.Root, start *wire.ExecStart) (f stdio, err error) {
 	if start.Stdin {
 		f.child[0], f.stdin, err = pipe("stdin", 0)
 	} else {
-		f.child[0], err = syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		f.child[0], err = sys.Dup(null)
 	}
 	if err != nil {
 		return f, err
@@ -95,7 +96,7 @@ func (m *Manager) start(e *Exec, start *wire.ExecStart) *startError {
 		return bad
 	}
 
-	files, err := openStdio(m.root, start)
+	files, err := openStdio(m.root, m.null, start)
 	defer files.closeChild()
 	if err != nil {
 		files.closeAgent()
@@ -130,14 +131,14 @@ func (m *Manager) start(e *Exec, start *wire.ExecStart) *startError {
 // attributes says how the child is made. Its terminal is its standard input, hence Ctty 0.
 func (m *Manager) attributes(files *stdio, who account, tty bool) *syscall.ProcAttr {
 	fds := []uintptr{uintptr(files.child[0]), uintptr(files.child[1]), uintptr(files.child[2])}
-	sys := &syscall.SysProcAttr{Setsid: true, Setctty: tty, Ctty: 0}
+	how := &syscall.SysProcAttr{Setsid: true, Setctty: tty, Ctty: 0}
 	if m.root.Path() != "/" {
-		sys.Chroot = m.root.Path()
+		how.Chroot = m.root.Path()
 	}
 	if os.Geteuid() == 0 {
-		sys.Credential = &syscall.Credential{Uid: who.uid, Gid: who.gid, Groups: who.groups}
+		how.Credential = &syscall.Credential{Uid: who.uid, Gid: who.gid, Groups: who.groups}
 	}
-	return &syscall.ProcAttr{Files: fds, Sys: sys}
+	return &syscall.ProcAttr{Files: fds, Sys: how}
 }
 
 // attach connects the agent's ends of the files with the spool and the standard input.

@@ -105,11 +105,10 @@ func (r *Root) MkdirAll(path string) (int, error) {
 	if err != syscall.ENOENT {
 		return fd, err
 	}
-	parent, err := syscall.Dup(r.fd)
+	parent, err := sys.Dup(r.fd)
 	if err != nil {
 		return -1, err
 	}
-	syscall.CloseOnExec(parent)
 	prefix := ""
 	for _, name := range strings.Split(path, "/") {
 		if name == "" || name == "." {

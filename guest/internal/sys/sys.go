@@ -77,6 +77,16 @@ func Openat(dirfd int, name string, flags int, mode uint32) (int, error) {
 	return fd, err
 }
 
+// Dup is dup(2) with O_CLOEXEC.
+func Dup(fd int) (int, error) {
+	const dupCloexec = 1030 // F_DUPFD_CLOEXEC
+	out, _, e := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), dupCloexec, 0)
+	if e != 0 {
+		return -1, e
+	}
+	return int(out), nil
+}
+
 // Lstatat is fstatat(2) without following a final symlink.
 func Lstatat(dirfd int, name string) (syscall.Stat_t, error) {
 	var st syscall.Stat_t

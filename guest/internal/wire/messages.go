@@ -35,12 +35,6 @@ type OK struct {
 	OK bool `json:"ok"`
 }
 
-// SetupDone answers POST /setup. BootID is the VM's own from here on, see Setup.
-type SetupDone struct {
-	OK     bool   `json:"ok"`
-	BootID string `json:"boot_id"`
-}
-
 // Clock is the body of POST /clock. UnixNS is decimal; Entropy is base64 in JSON.
 type Clock struct {
 	UnixNS  string `json:"unix_ns"`

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"log"
+	"os"
+	"syscall"
+	"time"
+
+	"boxrun.dev/guest/internal/cgroup"
+	"boxrun.dev/guest/internal/exec"
+	"boxrun.dev/guest/internal/files"
+	"boxrun.dev/guest/internal/inroot"
+	"boxrun.dev/guest/internal/proc"
+	"boxrun.dev/guest/internal/server"
+	"boxrun.dev/guest/internal/wire"
+)
+
+// outside is the machine of an agent that is not PID 1: the host it runs on, of which it changes nothing.
+type outside struct{}
+
+func (outside) box(dir, groupDir string) (*server.Box, error) {
+	syscall.Umask(0o022)
+	root, err := inroot.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	var groups *cgroup.Tree
+	if groupDir != "" {
+		if groups, err = cgroup.NewTree(groupDir); err != nil {
+			return nil, err
+		}
+	}
+	execs, err := exec.NewManager(root, proc.NewTable(), groups)
+	if err != nil {
+		return nil, err
+	}
+	return &server.Box{Execs: execs, Files: files.New(root)}, nil
+}
+
+var errNotVM = &wire.Error{Code: wire.BadRequest, Message: "setup, clock: the agent does not run in a VM of its own"}
+
+func (outside) SetUp(*wire.Setup) (*server.Box, error) { return nil, errNotVM }
+func (outside) SetClock(*wire.Clock) error             { return errNotVM }
+func (outside) Sync()                                  { syscall.Sync() }
+
+func (outside) PowerOff() {
+	time.AfterFunc(100*time.Millisecond, func() {
+		log.Print("powered off")
+		os.Exit(0)
+	})
+}

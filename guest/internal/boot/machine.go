@@ -1,0 +1,59 @@
+package boot
+
+import (
+	"fmt"
+	"log"
+	"sync"
+	"syscall"
+
+	"boxrun.dev/guest/internal/cgroup"
+	"boxrun.dev/guest/internal/exec"
+	"boxrun.dev/guest/internal/files"
+	"boxrun.dev/guest/internal/inroot"
+	"boxrun.dev/guest/internal/proc"
+	"boxrun.dev/guest/internal/server"
+	"boxrun.dev/guest/internal/wire"
+)
+
+// agentPIDs is how many processes and threads the box leaves to the agent.
+const agentPIDs = 256
+
+// Machine is the VM that the agent is PID 1 of.
+type Machine struct {
+	procs       *proc.Table
+	poweringOff sync.Once
+
+	mu   sync.Mutex
+	root *inroot.Root
+}
+
+// NewMachine makes the machine; Early has run.
+func NewMachine(procs *proc.Table) *Machine { return &Machine{procs: procs} }
+
+// SetUp makes the box as asked.
+func (m *Machine) SetUp(s *wire.Setup) (*server.Box, error) {
+	root, err := setUpBox(s)
+	if err != nil {
+		return nil, fmt.Errorf("set up: %w", err)
+	}
+	m.mu.Lock()
+	m.root = root
+	m.mu.Unlock()
+	groups, err := cgroup.NewTree("/sys/fs/cgroup/boxrun")
+	if err != nil {
+		log.Printf("execs run without control groups: %v", err)
+	} else {
+		groups.ReservePIDs(agentPIDs)
+	}
+	execs, err := exec.NewManager(root, m.procs, groups)
+	if err != nil {
+		return nil, fmt.Errorf("set up: %w", err)
+	}
+	return &server.Box{Execs: execs, Files: files.New(root)}, nil
+}
+
+// SetClock sets the time and reseeds the random generator.
+func (m *Machine) SetClock(c *wire.Clock) error { return setClock(c.UnixNS, c.Entropy) }
+
+// Sync flushes all file systems.
+func (m *Machine) Sync() { syscall.Sync() }

@@ -1,0 +1,100 @@
+package boot
+
+import (
+	"log"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// answerTime is what the answer to POST /poweroff gets to leave the VM.
+	answerTime = 100 * time.Millisecond
+	// termTime is what the box's processes get between SIGTERM and SIGKILL.
+	termTime = 2 * time.Second
+	killTime = 2 * time.Second
+)
+
+// HandleSignals keeps PID 1 alive: programs of the box may send it anything, and the Go runtime would end itself on some.
+// What busybox's and others' poweroff, reboot and halt send powers off.
+func (m *Machine) HandleSignals() {
+	all := make(chan os.Signal, 16)
+	signal.Notify(all, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGILL, syscall.SIGTRAP, syscall.SIGABRT,
+		syscall.SIGBUS, syscall.SIGFPE, syscall.SIGUSR1, syscall.SIGSEGV, syscall.SIGUSR2, syscall.SIGPIPE,
+		syscall.SIGALRM, syscall.SIGTERM, syscall.SIGSTKFLT, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU,
+		syscall.SIGXCPU, syscall.SIGXFSZ, syscall.SIGVTALRM, syscall.SIGPROF, syscall.SIGIO, syscall.SIGPWR, syscall.SIGSYS)
+	// Ctrl-Alt-Del becomes a SIGINT.
+	_ = syscall.Reboot(syscall.LINUX_REBOOT_CMD_CAD_OFF)
+	go func() {
+		for s := range all {
+			switch s {
+			case syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPWR:
+				m.PowerOff()
+			}
+		}
+	}()
+}
+
+// PowerOff ends the VM in the background; it does so once.
+func (m *Machine) PowerOff() {
+	m.poweringOff.Do(func() { go m.end(time.Now()) })
+}
+
+func (m *Machine) end(asked time.Time) {
+	_ = syscall.Kill(-1, syscall.SIGTERM)
+	_ = syscall.Kill(-1, syscall.SIGCONT)
+	if waitFor(termTime, m.procs.Childless) != nil {
+		_ = syscall.Kill(-1, syscall.SIGKILL)
+		_ = waitFor(killTime, m.procs.Childless)
+	}
+	syscall.Sync()
+	m.mu.Lock()
+	if m.root != nil {
+		m.root.Close()
+		m.root = nil
+	}
+	m.mu.Unlock()
+	unmountBox()
+	syscall.Sync()
+	time.Sleep(time.Until(asked.Add(answerTime)))
+	// QEMU's microvm has no ACPI to power off by: it runs with -no-reboot and ends on the reset.
+	if kernelArgument("boxrun.poweroff") == "acpi" {
+		_ = syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF)
+	}
+	err := syscall.Reboot(syscall.LINUX_REBOOT_CMD_RESTART)
+	log.Printf("power off: %v", err)
+}
+
+// unmountBox unmounts everything of the box's, the last mount first. What cannot be unmounted is detached, and the disk
+// made read-only at least.
+func unmountBox() {
+	text, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		fields := strings.Fields(lines[i])
+		if len(fields) < 2 {
+			continue
+		}
+		target := unescape.Replace(fields[1])
+		if !below(target, boxDir) && !below(target, imageDir) && !below(target, diskDir) {
+			continue
+		}
+		if syscall.Unmount(target, 0) == nil {
+			continue
+		}
+		if target == diskDir {
+			_ = syscall.Mount("", target, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+		}
+		_ = syscall.Unmount(target, syscall.MNT_DETACH)
+	}
+}
+
+// unescape undoes what the kernel does to paths in /proc/self/mounts.
+var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+
+func below(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }

@@ -1,0 +1,486 @@
+package files
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"boxrun.dev/guest/internal/inroot"
+	"boxrun.dev/guest/internal/wire"
+)
+
+// box is a root directory with a directory of secrets beside it.
+type box struct {
+	*Files
+	dir     string
+	outside string
+}
+
+func newBox(t *testing.T) box {
+	t.Helper()
+	dir := t.TempDir()
+	b := box{dir: filepath.Join(dir, "root"), outside: filepath.Join(dir, "outside")}
+	for _, d := range []string{b.dir, b.outside, filepath.Join(b.dir, "etc")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(t, os.WriteFile(filepath.Join(b.outside, "secret"), []byte("secret"), 0o644))
+	root, err := inroot.Open(b.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	b.Files = New(root)
+	return b
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b box) host(path string) string { return filepath.Join(b.dir, path) }
+
+func (b box) read(t *testing.T, path string) (string, error) {
+	t.Helper()
+	c, err := b.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	var out bytes.Buffer
+	check(t, c.Send(&out))
+	return out.String(), nil
+}
+
+func wantCode(t *testing.T, err error, code wire.Code, part string) {
+	t.Helper()
+	var e *wire.Error
+	if !errors.As(err, &e) || e.Code != code || !strings.Contains(e.Message, part) {
+		t.Errorf("got %v, want %s with %q", err, code, part)
+	}
+}
+
+// tree lists everything below a directory.
+func tree(t *testing.T, dir string) string {
+	t.Helper()
+	var names []string
+	check(t, filepath.Walk(dir, func(path string, _ os.FileInfo, err error) error {
+		names = append(names, strings.TrimPrefix(path, dir))
+		return err
+	}))
+	return strings.Join(names, " ")
+}
+
+func TestWriteMakesParentsAndReadGivesItBack(t *testing.T) {
+	b := newBox(t)
+	for _, name := range []string{"/a/b/c.txt", "/with space", "/new\nline", "/\xff\xfe not utf-8", "/a/../dots", "/~$&?%"} {
+		check(t, b.Write(name, nil, strings.NewReader("content of "+name)))
+		if got, err := b.read(t, name); err != nil || got != "content of "+name {
+			t.Errorf("%q: got %q, %v", name, got, err)
+		}
+	}
+	if st, err := os.Stat(b.host("/a/b")); err != nil || st.Mode().Perm() != 0o755 {
+		t.Errorf("parent: %v, %v", st, err)
+	}
+}
+
+func TestModes(t *testing.T) {
+	b := newBox(t)
+	mode := func(m uint32) *uint32 { return &m }
+	perm := func(path string) os.FileMode {
+		st, err := os.Stat(b.host(path))
+		check(t, err)
+		return st.Mode() & (os.ModePerm | os.ModeSetuid)
+	}
+	check(t, b.Write("/new", nil, strings.NewReader("")))
+	check(t, b.Write("/tool", mode(0o4751), strings.NewReader("")))
+	if perm("/new") != 0o644 || perm("/tool") != 0o751|os.ModeSetuid {
+		t.Errorf("new files: %v, %v", perm("/new"), perm("/tool"))
+	}
+	check(t, os.Chmod(b.host("/new"), 0o600))
+	check(t, b.Write("/new", nil, strings.NewReader("again")))
+	if perm("/new") != 0o600 {
+		t.Errorf("a replaced file has mode %v, want its old one", perm("/new"))
+	}
+	check(t, b.Write("/new", mode(0o640), strings.NewReader("again")))
+	if perm("/new") != 0o640 {
+		t.Errorf("a replaced file has mode %v, want the one given", perm("/new"))
+	}
+}
+
+func TestReplacedFileKeepsItsOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to make a file of somebody else")
+	}
+	b := newBox(t)
+	check(t, os.WriteFile(b.host("/f"), nil, 0o644))
+	check(t, os.Chown(b.host("/f"), 1234, 5678))
+	check(t, b.Write("/f", nil, strings.NewReader("x")))
+	var st syscall.Stat_t
+	check(t, syscall.Stat(b.host("/f"), &st))
+	if st.Uid != 1234 || st.Gid != 5678 {
+		t.Errorf("owner %d:%d", st.Uid, st.Gid)
+	}
+}
+
+type cutOff struct{ left int }
+
+var errCut = errors.New("connection lost")
+
+func (c *cutOff) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, errCut
+	}
+	n := min(len(p), c.left)
+	c.left -= n
+	return n, nil
+}
+
+func TestCutOffUploadLeavesNothing(t *testing.T) {
+	b := newBox(t)
+	before := tree(t, b.dir)
+	wantCode(t, b.Write("/etc/new", nil, &cutOff{200_000}), wire.IO, "connection lost")
+	if after := tree(t, b.dir); after != before {
+		t.Errorf("left behind: %s", after)
+	}
+	check(t, b.Write("/etc/old", nil, strings.NewReader("old")))
+	before = tree(t, b.dir)
+	wantCode(t, b.Write("/etc/old", nil, &cutOff{200_000}), wire.IO, "connection lost")
+	if got, _ := b.read(t, "/etc/old"); got != "old" || tree(t, b.dir) != before {
+		t.Errorf("the old file is now %q, the tree %s", got, tree(t, b.dir))
+	}
+}
+
+func TestWhatCannotBeAFileIsRefused(t *testing.T) {
+	b := newBox(t)
+	check(t, syscall.Mkfifo(b.host("/fifo"), 0o644))
+	check(t, os.Symlink("loop", b.host("/loop")))
+	check(t, os.WriteFile(b.host("/file"), nil, 0o644))
+	write := func(p string) error { return b.Write(p, nil, strings.NewReader("x")) }
+	read := func(p string) error { _, err := b.read(t, p); return err }
+	list := func(p string) error { _, err := b.List(p); return err }
+	for _, c := range []struct {
+		name string
+		err  error
+		code wire.Code
+		part string
+	}{
+		{"write directory", write("/etc"), wire.BadRequest, "is a directory"},
+		{"write directory with slash", write("/etc/"), wire.BadRequest, "is a directory"},
+		{"write root", write("/"), wire.BadRequest, "is a directory"},
+		{"write fifo", write("/fifo"), wire.BadRequest, "not a regular file"},
+		{"write loop", write("/loop"), wire.BadRequest, "symbolic links"},
+		{"write relative", write("etc/x"), wire.BadRequest, "absolute"},
+		{"write zero byte", write("/x\x00y"), wire.BadRequest, "absolute"},
+		{"write below file", write("/file/x"), wire.BadRequest, "not a directory"},
+		{"write long name", write("/" + strings.Repeat("x", 300)), wire.BadRequest, "too long"},
+		{"read directory", read("/etc"), wire.BadRequest, "use tar"},
+		{"read fifo", read("/fifo"), wire.BadRequest, "not a regular file"},
+		{"read missing", read("/none"), wire.NotFound, "no such file"},
+		{"read empty path", read(""), wire.BadRequest, "absolute"},
+		{"list file", list("/file"), wire.BadRequest, "not a directory"},
+		{"list missing", list("/none"), wire.NotFound, "no such file"},
+		{"remove root", b.Remove("/"), wire.BadRequest, "not a name"},
+		{"remove dots", b.Remove("/etc/.."), wire.BadRequest, "not a name"},
+		{"remove missing", b.Remove("/none"), wire.NotFound, "no such file"},
+	} {
+		t.Run(c.name, func(t *testing.T) { wantCode(t, c.err, c.code, c.part) })
+	}
+}
+
+func TestSymlinksMeanWhatTheyMeanInside(t *testing.T) {
+	b := newBox(t)
+	check(t, os.Symlink("/etc", b.host("/abs")))
+	check(t, os.Symlink(b.outside, b.host("/out")))
+	check(t, os.Symlink("../../../../../../"+b.outside, b.host("/climb")))
+	check(t, os.Symlink("etc/target", b.host("/link")))
+	check(t, b.Write("/abs/f", nil, strings.NewReader("in etc")))
+	if got, err := b.read(t, "/etc/f"); err != nil || got != "in etc" {
+		t.Errorf("through an absolute symlink: %q, %v", got, err)
+	}
+	check(t, b.Write("/link", nil, strings.NewReader("through")))
+	if target, err := os.Readlink(b.host("/link")); err != nil || target != "etc/target" {
+		t.Errorf("the symlink was replaced: %q, %v", target, err)
+	}
+	if got, _ := b.read(t, "/etc/target"); got != "through" {
+		t.Errorf("the symlink's target has %q", got)
+	}
+	for _, p := range []string{"/out/secret", "/climb/secret", "/../outside/secret", "/etc/../../outside/secret"} {
+		_, err := b.read(t, p)
+		wantCode(t, err, wire.NotFound, "no such file")
+	}
+	_ = b.Write("/out/secret", nil, strings.NewReader("overwritten"))
+	_ = b.Write("/climb/new", nil, strings.NewReader("x"))
+	_ = b.Remove("/out/secret")
+	_ = b.Remove("/../outside/secret")
+	if text, err := os.ReadFile(filepath.Join(b.outside, "secret")); string(text) != "secret" || tree(t, b.outside) != " /secret" {
+		t.Errorf("outside was changed: %q, %v, %s", text, err, tree(t, b.outside))
+	}
+}
+
+func TestSwappingSymlinksNeverEscapes(t *testing.T) {
+	b := newBox(t)
+	check(t, os.Mkdir(b.host("/real"), 0o755))
+	stop := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			temp := b.host("/swap.tmp")
+			if i%2 == 0 {
+				_ = os.Symlink(b.outside, temp)
+			} else {
+				_ = os.Symlink("/real", temp)
+			}
+			_ = os.Rename(temp, b.host("/swap"))
+		}
+	}()
+	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+		_ = b.Write("/swap/secret", nil, strings.NewReader("overwritten"))
+		_ = b.Remove("/swap/secret")
+		if got, err := b.read(t, "/swap/secret"); err == nil && got == "secret" {
+			t.Error("read the secret")
+		}
+	}
+	close(stop)
+	<-done
+	if text, err := os.ReadFile(filepath.Join(b.outside, "secret")); string(text) != "secret" || err != nil {
+		t.Errorf("outside was changed: %q, %v", text, err)
+	}
+}
+
+func TestRemoveTakesWholeDirectoriesAndLinksThemselves(t *testing.T) {
+	b := newBox(t)
+	check(t, b.Write("/d/e/f/g", nil, strings.NewReader("x")))
+	check(t, os.Symlink(b.outside, b.host("/d/e/out")))
+	check(t, os.Symlink("/etc", b.host("/etclink")))
+	check(t, b.Remove("/d/"))
+	check(t, b.Remove("/etclink"))
+	if got := tree(t, b.dir); got != " /etc" {
+		t.Errorf("left: %s", got)
+	}
+	if got := tree(t, b.outside); got != " /secret" {
+		t.Errorf("outside: %s", got)
+	}
+}
+
+func TestListTellsWhatIsThere(t *testing.T) {
+	b := newBox(t)
+	check(t, b.Write("/d/file", nil, strings.NewReader("12345")))
+	check(t, os.Chtimes(b.host("/d/file"), time.Unix(1e9, 0), time.Unix(1e9, 0)))
+	check(t, os.Mkdir(b.host("/d/dir"), 0o750))
+	check(t, os.Symlink("nowhere", b.host("/d/link")))
+	check(t, syscall.Mkfifo(b.host("/d/fifo"), 0o600))
+	check(t, os.WriteFile(b.host("/d/\xff"), nil, 0o644))
+	l, err := b.List("/d")
+	check(t, err)
+	defer l.Close()
+	var out bytes.Buffer
+	check(t, l.WriteJSON(&out))
+	var listing struct{ Entries []wire.Entry }
+	check(t, json.Unmarshal(out.Bytes(), &listing))
+	var got []string
+	for _, e := range listing.Entries {
+		name := string(e.NameB64)
+		if e.Name != nil {
+			name = *e.Name
+		}
+		got = append(got, name+" "+e.Type+" "+e.Mode)
+		switch name {
+		case "file":
+			if e.Size != 5 || e.MTime != 1e9 || int(e.UID) != os.Getuid() {
+				t.Errorf("file: %+v", e)
+			}
+		case "link":
+			if e.Target == nil || *e.Target != "nowhere" {
+				t.Errorf("link: %+v", e)
+			}
+		}
+	}
+	want := "dir dir 0750|fifo other 0600|file file 0644|link symlink 0777|\xff file 0644"
+	if strings.Join(got, "|") != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestTarRoundTrip(t *testing.T) {
+	b := newBox(t)
+	big := bytes.Repeat([]byte("0123456789"), 30_000)
+	check(t, b.Write("/src/sub/big", nil, bytes.NewReader(big)))
+	check(t, b.Write("/src/tool", ptr(0o4755), strings.NewReader("#!")))
+	check(t, b.Write("/src/\xff"+strings.Repeat("n", 200), nil, strings.NewReader("odd")))
+	check(t, os.Link(b.host("/src/sub/big"), b.host("/src/zlink")))
+	check(t, os.Symlink("/etc/../x", b.host("/src/symlink")))
+	check(t, syscall.Mkfifo(b.host("/src/fifo"), 0o600))
+	check(t, os.Mkdir(b.host("/src/empty"), 0o700))
+	old := time.Unix(1_234_567_890, 0)
+	check(t, os.Chtimes(b.host("/src/tool"), old, old))
+	check(t, os.Chtimes(b.host("/src/sub"), old, old))
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	check(t, err)
+	defer syscall.Close(fd)
+	if len(b.host("/src/sock")) < 100 {
+		check(t, syscall.Bind(fd, &syscall.SockaddrUnix{Name: b.host("/src/sock")}))
+	}
+	a, err := b.OpenTar("/src")
+	check(t, err)
+	var stream bytes.Buffer
+	check(t, a.Write(&stream))
+	check(t, a.Close())
+	check(t, b.Untar("/dst/deep", &stream))
+	want := strings.ReplaceAll(tree(t, b.host("/src")), " /sock", "")
+	if got := tree(t, b.host("/dst/deep")); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, _ := b.read(t, "/dst/deep/sub/big"); got != string(big) {
+		t.Error("other content")
+	}
+	for _, name := range []string{"/tool", "/sub", "/empty", "/fifo", "/symlink"} {
+		x, err := os.Lstat(b.host("/src" + name))
+		check(t, err)
+		y, err := os.Lstat(b.host("/dst/deep" + name))
+		check(t, err)
+		if x.Mode() != y.Mode() || !x.ModTime().Truncate(time.Second).Equal(y.ModTime().Truncate(time.Second)) {
+			t.Errorf("%s: %v %v, want %v %v", name, y.Mode(), y.ModTime(), x.Mode(), x.ModTime())
+		}
+	}
+	x, _ := os.Stat(b.host("/dst/deep/sub/big"))
+	y, _ := os.Stat(b.host("/dst/deep/zlink"))
+	if !os.SameFile(x, y) {
+		t.Error("the hard link is a copy")
+	}
+}
+
+func ptr(m uint32) *uint32 { return &m }
+
+func TestTarOfOneFileHasItsOwnName(t *testing.T) {
+	b := newBox(t)
+	check(t, b.Write("/etc/conf", nil, strings.NewReader("x")))
+	a, err := b.OpenTar("/etc/conf")
+	check(t, err)
+	defer a.Close()
+	var stream bytes.Buffer
+	check(t, a.Write(&stream))
+	h, err := tar.NewReader(&stream).Next()
+	if err != nil || h.Name != "conf" || h.Size != 1 {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+func archive(t *testing.T, entries ...tar.Header) *bytes.Buffer {
+	t.Helper()
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for _, h := range entries {
+		if h.Typeflag == tar.TypeReg {
+			h.Size = 4
+		}
+		h.Mode = 0o644
+		if h.Typeflag == tar.TypeDir {
+			h.Mode = 0o755
+		}
+		h.Uid, h.Gid = os.Getuid(), os.Getgid()
+		check(t, w.WriteHeader(&h))
+		if h.Typeflag == tar.TypeReg {
+			_, err := w.Write([]byte("data"))
+			check(t, err)
+		}
+	}
+	check(t, w.Close())
+	return &out
+}
+
+func TestTarCannotReachOutside(t *testing.T) {
+	b := newBox(t)
+	reg := func(name string) tar.Header { return tar.Header{Typeflag: tar.TypeReg, Name: name} }
+	link := func(name, target string) tar.Header {
+		return tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target}
+	}
+	wantCode(t, b.Untar("/d", archive(t, reg("a/../../x"))), wire.BadRequest, `".."`)
+	hard := tar.Header{Typeflag: tar.TypeLink, Name: "h", Linkname: "../../outside/secret"}
+	wantCode(t, b.Untar("/d", archive(t, hard)), wire.BadRequest, `".."`)
+	check(t, b.Untar("/d", archive(t, link("out", "/inside"), reg("out2"), reg("/absolute"), reg("./dot/./f"))))
+	check(t, os.Mkdir(b.host("/inside"), 0o755))
+	check(t, b.Untar("/d", archive(t, reg("out/f"))))
+	check(t, b.Untar("/d", archive(t, link("esc", b.outside), link("esc2", "../../outside"))))
+	wantCode(t, b.Untar("/d", archive(t, reg("esc2/secret"))), wire.NotFound, "")
+	_ = b.Untar("/d", archive(t, reg("esc/secret")))
+	for _, name := range []string{"/d/absolute", "/d/dot/f", "/inside/f", "/d/out2"} {
+		if got, err := b.read(t, name); err != nil || got != "data" {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	if text, _ := os.ReadFile(filepath.Join(b.outside, "secret")); string(text) != "secret" || tree(t, b.outside) != " /secret" {
+		t.Errorf("outside was changed: %q, %s", text, tree(t, b.outside))
+	}
+}
+
+func TestTarReplacesFilesAndKeepsDirectories(t *testing.T) {
+	b := newBox(t)
+	check(t, b.Write("/d/dir/kept", nil, strings.NewReader("kept")))
+	check(t, b.Write("/d/file", nil, strings.NewReader("old")))
+	check(t, os.Symlink("dir", b.host("/d/dirlink")))
+	check(t, os.Symlink("/d/dir/kept", b.host("/d/filelink")))
+	check(t, b.Untar("/d", archive(t,
+		tar.Header{Typeflag: tar.TypeDir, Name: "./"},
+		tar.Header{Typeflag: tar.TypeDir, Name: "dir/"},
+		tar.Header{Typeflag: tar.TypeDir, Name: "dirlink/"},
+		tar.Header{Typeflag: tar.TypeReg, Name: "dirlink/new"},
+		tar.Header{Typeflag: tar.TypeReg, Name: "file"},
+		tar.Header{Typeflag: tar.TypeReg, Name: "filelink"},
+		tar.Header{Typeflag: tar.TypeLink, Name: "file", Linkname: "file"},
+	)))
+	for name, want := range map[string]string{
+		"/d/dir/kept": "kept", "/d/dir/new": "data", "/d/file": "data", "/d/filelink": "data",
+	} {
+		if got, err := b.read(t, name); err != nil || got != want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	if got := tree(t, b.host("/d")); strings.Contains(got, tempPrefix) {
+		t.Errorf("left behind: %s", got)
+	}
+}
+
+func TestCutOffTarLeavesNoHalfFile(t *testing.T) {
+	b := newBox(t)
+	full := archive(t, tar.Header{Typeflag: tar.TypeReg, Name: "one"}, tar.Header{Typeflag: tar.TypeReg, Name: "two"})
+	err := b.Untar("/d", io.LimitReader(full, 512+512+512+2))
+	wantCode(t, err, wire.BadRequest, "unexpected EOF")
+	if got := tree(t, b.host("/d")); got != " /one" {
+		t.Errorf("got %s", got)
+	}
+	wantCode(t, b.Untar("/d", strings.NewReader(strings.Repeat("no tar ", 200))), wire.BadRequest, "tar header")
+}
+
+func TestFileThatShrinksFillsTheTarWithZeros(t *testing.T) {
+	var out bytes.Buffer
+	if _, err := copyTo(&out, io.LimitReader(zeros{}, 100_000)); err != nil || !bytes.Equal(out.Bytes(), make([]byte, 100_000)) {
+		t.Errorf("%d bytes, %v", out.Len(), err)
+	}
+}
+
+func TestDeviceNumbersComeBack(t *testing.T) {
+	for _, d := range [][2]int64{{1, 3}, {8, 300}, {4095, 1 << 19}, {5000, 255}} {
+		if major, minor := splitDevice(uint64(joinDevice(d[0], d[1]))); major != d[0] || minor != d[1] {
+			t.Errorf("%v came back as %d:%d", d, major, minor)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"bufio"
+	"net/http"
+	"strconv"
+
+	"boxrun.dev/guest/internal/wire"
+)
+
+func path(r *http.Request) string { return r.URL.Query().Get("path") }
+
+func putFile(box *Box, w http.ResponseWriter, r *http.Request) error {
+	var mode *uint32
+	if text := r.URL.Query().Get("mode"); text != "" {
+		n, err := strconv.ParseUint(text, 8, 32)
+		if err != nil || n > 0o7777 {
+			return &wire.Error{Code: wire.BadRequest, Message: "?mode=" + wire.Text(text) + ": not an octal mode like 0644"}
+		}
+		m := uint32(n)
+		mode = &m
+	}
+	if err := box.Files.Write(path(r), mode, r.Body); err != nil {
+		return err
+	}
+	return writeOK(w)
+}
+
+func getFile(box *Box, w http.ResponseWriter, r *http.Request) error {
+	content, err := box.Files.Open(path(r))
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.FormatInt(content.Size, 10))
+	if err := content.Send(w); err != nil {
+		return errBegun{err}
+	}
+	return nil
+}
+
+func deleteFile(box *Box, w http.ResponseWriter, r *http.Request) error {
+	if err := box.Files.Remove(path(r)); err != nil {
+		return err
+	}
+	return writeOK(w)
+}
+
+func putTar(box *Box, w http.ResponseWriter, r *http.Request) error {
+	if err := box.Files.Untar(path(r), r.Body); err != nil {
+		return err
+	}
+	return writeOK(w)
+}
+
+func getTar(box *Box, w http.ResponseWriter, r *http.Request) error {
+	archive, err := box.Files.OpenTar(path(r))
+	if err != nil {
+		return err
+	}
+	defer archive.Close()
+	w.Header().Set("Content-Type", "application/x-tar")
+	out := bufio.NewWriterSize(w, 64<<10)
+	err = archive.Write(out)
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		return errBegun{err}
+	}
+	return nil
+}
+
+func list(box *Box, w http.ResponseWriter, r *http.Request) error {
+	listing, err := box.Files.List(path(r))
+	if err != nil {
+		return err
+	}
+	defer listing.Close()
+	w.Header().Set("Content-Type", "application/json")
+	out := bufio.NewWriterSize(w, 16<<10)
+	err = listing.WriteJSON(out)
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		return errBegun{err}
+	}
+	return nil
+}

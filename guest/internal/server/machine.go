@@ -1,0 +1,70 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"boxrun.dev/guest/internal/wire"
+)
+
+func (s *Server) hello(w http.ResponseWriter, _ *http.Request) error {
+	h := wire.Hello{Agent: wire.AgentVersion, Protocol: wire.Version, BootID: s.bootID.String(), Execs: []string{}}
+	if box := s.current(); box != nil {
+		h.Setup, h.Execs = true, box.Execs.IDs()
+	}
+	return writeJSON(w, h)
+}
+
+// setup is done once. The same again (clock and entropy aside, which differ on a retry) is answered and not done.
+func (s *Server) setup(w http.ResponseWriter, r *http.Request) error {
+	var setup wire.Setup
+	if err := readJSON(r, &setup); err != nil {
+		return err
+	}
+	same := setup
+	same.UnixNS, same.Entropy = "", nil
+	key, err := json.Marshal(same)
+	if err != nil {
+		return err
+	}
+	s.setupTurn.Lock()
+	defer s.setupTurn.Unlock()
+	if s.current() != nil {
+		if s.setupDone != string(key) {
+			return &wire.Error{Code: wire.Exists, Message: "setup: the box is set up already, differently"}
+		}
+		return writeOK(w)
+	}
+	box, err := s.machine.SetUp(&setup)
+	if err != nil {
+		return err
+	}
+	s.setupDone = string(key)
+	s.mu.Lock()
+	s.box = box
+	s.mu.Unlock()
+	return writeOK(w)
+}
+
+func (s *Server) clock(w http.ResponseWriter, r *http.Request) error {
+	var clock wire.Clock
+	if err := readJSON(r, &clock); err != nil {
+		return err
+	}
+	if err := s.machine.SetClock(&clock); err != nil {
+		return err
+	}
+	return writeOK(w)
+}
+
+func (s *Server) sync(w http.ResponseWriter, _ *http.Request) error {
+	s.machine.Sync()
+	return writeOK(w)
+}
+
+func (s *Server) powerOff(w http.ResponseWriter, _ *http.Request) error {
+	err := writeOK(w)
+	_ = http.NewResponseController(w).Flush()
+	s.machine.PowerOff()
+	return err
+}

@@ -1,0 +1,181 @@
+// Package server answers the host's requests: HTTP/2 without TLS on whatever connection there is. Its routes are the table
+// in docs/guest-protocol.md.
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+
+	"boxrun.dev/guest/internal/exec"
+	"boxrun.dev/guest/internal/files"
+	"boxrun.dev/guest/internal/wire"
+)
+
+// Box is what exists once a VM is set up.
+type Box struct {
+	Execs *exec.Manager
+	Files *files.Files
+}
+
+// Machine is what the server asks of the VM around it.
+type Machine interface {
+	// SetUp makes the box. After an error everything is as before, and it can be tried again.
+	SetUp(*wire.Setup) (*Box, error)
+	// SetClock sets the time and reseeds the random generator.
+	SetClock(*wire.Clock) error
+	// Sync flushes the file systems.
+	Sync()
+	// PowerOff ends the VM; it returns at once, and the VM lives long enough for an answer to get out.
+	PowerOff()
+}
+
+// Server is the agent as the host sees it.
+type Server struct {
+	machine Machine
+	bootID  wire.BootID
+	log     *log.Logger
+
+	setupTurn sync.Mutex // held while setting up
+	setupDone string     // the setup that was done, without clock and entropy, as JSON
+
+	mu  sync.Mutex
+	box *Box
+}
+
+// New makes a server. box is nil unless the machine needs no setup.
+func New(machine Machine, id wire.BootID, box *Box, logger *log.Logger) *Server {
+	return &Server{machine: machine, bootID: id, box: box, log: logger}
+}
+
+// Serve answers on the listener's connections until it fails.
+func (s *Server) Serve(l net.Listener) error {
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	h := &http.Server{
+		Handler:   s.routes(),
+		Protocols: protocols,
+		ErrorLog:  s.log,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          512,
+			MaxReadFrameSize:              1 << 20,
+			MaxReceiveBufferPerConnection: 4 << 20,
+			MaxReceiveBufferPerStream:     1 << 20,
+		},
+	}
+	return h.Serve(l)
+}
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	route := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := h(w, r); err != nil {
+				s.writeError(w, err)
+			}
+		})
+	}
+	boxed := func(pattern string, h func(*Box, http.ResponseWriter, *http.Request) error) {
+		route(pattern, func(w http.ResponseWriter, r *http.Request) error {
+			box := s.current()
+			if box == nil {
+				return &wire.Error{Code: wire.NotSetup, Message: r.Method + " " + r.URL.Path + ": POST /setup comes first"}
+			}
+			return h(box, w, r)
+		})
+	}
+	route("GET /hello", s.hello)
+	route("POST /setup", s.setup)
+	route("POST /clock", s.clock)
+	route("POST /sync", s.sync)
+	route("POST /poweroff", s.powerOff)
+	boxed("PUT /execs/{id}", startExec)
+	boxed("GET /execs/{id}", getExec)
+	boxed("DELETE /execs/{id}", deleteExec)
+	boxed("POST /execs/{id}/output", s.output)
+	boxed("POST /execs/{id}/stdin", stdin)
+	boxed("POST /execs/{id}/resize", resize)
+	boxed("POST /execs/{id}/signal", signal)
+	boxed("POST /execs/{id}/cancel", cancel)
+	boxed("PUT /files", putFile)
+	boxed("GET /files", getFile)
+	boxed("DELETE /files", deleteFile)
+	boxed("PUT /tar", putTar)
+	boxed("GET /tar", getTar)
+	boxed("GET /list", list)
+	route("/", func(_ http.ResponseWriter, r *http.Request) error {
+		return &wire.Error{Code: wire.BadRequest, Message: "no such request: " + r.Method + " " + wire.Text(r.URL.Path)}
+	})
+	return mux
+}
+
+func (s *Server) current() *Box {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.box
+}
+
+var statuses = map[wire.Code]int{
+	wire.BadRequest: http.StatusBadRequest,
+	wire.NotFound:   http.StatusNotFound,
+	wire.Exists:     http.StatusConflict,
+	wire.NotSetup:   http.StatusConflict,
+	wire.Finished:   http.StatusConflict,
+	wire.IO:         http.StatusInternalServerError,
+}
+
+// errBegun wraps a failure that came after the answer's head: the stream is cut then, so that the host cannot take a part
+// for the whole.
+type errBegun struct{ error }
+
+func (e errBegun) Unwrap() error { return e.error }
+
+func (s *Server) writeError(w http.ResponseWriter, err error) {
+	var begun errBegun
+	if errors.As(err, &begun) {
+		// That the host hung up is no news, and the console is slow.
+		if !errors.Is(err, context.Canceled) {
+			s.log.Printf("answer cut off: %v", begun.error)
+		}
+		panic(http.ErrAbortHandler)
+	}
+	var known *wire.Error
+	if !errors.As(err, &known) {
+		known = &wire.Error{Code: wire.IO, Message: wire.Text(err.Error())}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(statuses[known.Code])
+	_ = json.NewEncoder(w).Encode(known)
+}
+
+func writeJSON(w http.ResponseWriter, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		return errBegun{err}
+	}
+	return nil
+}
+
+func writeOK(w http.ResponseWriter) error { return writeJSON(w, wire.OK{OK: true}) }
+
+// maxBody bounds JSON bodies, in bytes. The kernel takes at most 6 MiB of arguments and environment.
+const maxBody = 16 << 20
+
+func readJSON(r *http.Request, v any) error {
+	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return &wire.Error{Code: wire.IO, Message: "read request: " + err.Error()}
+	}
+	if len(data) > maxBody {
+		return &wire.Error{Code: wire.BadRequest, Message: "read request: longer than 16 MiB"}
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return &wire.Error{Code: wire.BadRequest, Message: "read request: " + err.Error()}
+	}
+	return nil
+}
