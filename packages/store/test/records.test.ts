@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import type { Store } from "@boxrun/core";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { openStore } from "../src/index.ts";
@@ -160,4 +161,19 @@ describe("images", () => {
     store.images.delete("base");
     expect(store.images.get("base")).toBeUndefined();
   });
+});
+
+test("a row that someone has damaged is a RUNTIME_ERROR that names the file and the field", () => {
+  store.boxes.insert(fullBox);
+  const other = new DatabaseSync(path);
+  onTestFinished(() => other.close());
+  for (const damage of ["status = 'flying'", "env = '{'", "volumes = '[{}]'"]) {
+    other.exec(`UPDATE boxes SET ${damage}`);
+    const field = damage.split(" ")[0] ?? "";
+    expect(thrownBy(() => store.boxes.get(fullBox.id))).toMatchObject({
+      code: "RUNTIME_ERROR",
+      message: expect.stringMatching(new RegExp(`${path}.*(${field}|JSON)`, "s")),
+    });
+    other.exec("UPDATE boxes SET status = 'running', env = NULL, volumes = NULL");
+  }
 });

@@ -15,6 +15,8 @@ export async function unpack(
   const unpacking = extract();
   unpacking.on("entry", (header, content, next) => {
     const chunks: Buffer[] = [];
+    // Told of the archive's failure too; pipeline() is who reports it.
+    content.on("error", () => undefined);
     content.on("data", (chunk) => chunks.push(Buffer.from(chunk as Uint8Array)));
     content.on("end", () => {
       try {

@@ -24,7 +24,7 @@ export type FileNode = DirNode | RegularNode | LinkNode;
 const maxLinks = 40;
 const maxNameBytes = 255;
 
-export function newDir(mode = 0o755): DirNode {
+function newDir(mode = 0o755): DirNode {
   return { type: "dir", mode, uid: 0, gid: 0, mtimeMs: Date.now(), children: new Map() };
 }
 

@@ -150,7 +150,10 @@ export class MemoryProcess {
 
   #typed(data: Uint8Array): Uint8Array {
     if (this.#terminal === null || !data.includes(ctrlC)) return data;
-    if (!this.hasEnded) this.signal("SIGINT");
+    // Later, as a terminal does it: whoever typed has written by then.
+    setImmediate(() => {
+      if (!this.hasEnded) this.signal("SIGINT");
+    });
     return data.filter((byte) => byte !== ctrlC);
   }
 

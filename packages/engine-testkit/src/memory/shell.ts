@@ -9,7 +9,9 @@ export const sh: Program = async (context) => {
   const [, flag, script] = context.argv;
   if (flag !== "-c" || script === undefined) return await refuse(context, "only `sh -c SCRIPT` is known here");
   const tokens = tokenize(script);
-  if (tokens === undefined) return await refuse(context, `this shell is too small for: ${script}`);
+  if (tokens === undefined || commands(tokens).some(needsRealShell)) {
+    return await refuse(context, `this shell is too small for: ${script}`);
+  }
   return await run(context, tokens);
 };
 
@@ -85,6 +87,14 @@ function commands(tokens: readonly Token[]): Command[] {
     }
   }
   return list.filter(({ words }) => words.length > 0);
+}
+
+/** Reserved words, and assignments. */
+const notCommands = /^(?:if|then|else|elif|fi|for|while|until|do|done|case|esac|in|!|\w+=.*)$/;
+
+function needsRealShell({ words }: Command): boolean {
+  const [first] = words[0]?.parts ?? [];
+  return first !== undefined && "text" in first && notCommands.test(first.text);
 }
 
 async function run(context: ProgramContext, tokens: readonly Token[]): Promise<number> {

@@ -13,6 +13,7 @@ export class Stdin implements AsyncIterable<Uint8Array> {
   #bytes = 0;
   #ended: boolean;
   #closed = false;
+  readonly #writers = new Set<() => void>();
   readonly #changed = new Signal();
 
   /** `onData` sees every piece first and says what is left of it: a terminal takes Ctrl-C out. */
@@ -23,21 +24,31 @@ export class Stdin implements AsyncIterable<Uint8Array> {
   }
 
   async write(content: Readable, options: { readonly eof: boolean; readonly signal: AbortSignal }): Promise<void> {
-    const wake = () => this.#changed.raise();
-    options.signal.addEventListener("abort", wake);
+    // A source that has nothing to say must not keep the writer when it is given up, or the program ends.
+    const end = () => {
+      content.destroy(new Error("given up"));
+      this.#changed.raise();
+    };
+    options.signal.addEventListener("abort", end);
+    this.#writers.add(end);
     try {
       this.#requireOpen(options.signal);
-      for await (const piece of content.iterator({ destroyOnReturn: true })) {
+      for await (const piece of content) {
         const data = this.#onData(typeof piece === "string" ? Buffer.from(piece) : piece);
-        for (let at = 0; at < data.length; at += pipeBytes)
+        for (let at = 0; at < data.length; at += pipeBytes) {
           await this.#push(data.subarray(at, at + pipeBytes), options.signal);
+        }
       }
       if (options.eof) {
         this.#ended = true;
         this.#changed.raise();
       }
+    } catch (error) {
+      this.#requireOpen(options.signal);
+      throw new BoxRunError("RUNTIME_ERROR", `What is written to ${this.#execId} broke off`, { cause: error });
     } finally {
-      options.signal.removeEventListener("abort", wake);
+      this.#writers.delete(end);
+      options.signal.removeEventListener("abort", end);
     }
   }
 
@@ -56,6 +67,7 @@ export class Stdin implements AsyncIterable<Uint8Array> {
   /** The program has ended: writers are told. */
   close(): void {
     this.#closed = true;
+    for (const end of this.#writers) end();
     this.#changed.raise();
   }
 

@@ -1,0 +1,181 @@
+import { buffer } from "node:stream/consumers";
+import { expect } from "vitest";
+import type { Suite } from "./behaviour.ts";
+import { never } from "./harness.ts";
+import { makeTar } from "./tar.ts";
+
+const oddNames: readonly (readonly [what: string, name: string])[] = [
+  ["spaces", " two  spaces "],
+  ["unicode", "ünïcödé-😀-文"],
+  ["quotes", `it's "quoted"`],
+  ["a newline", "two\nlines"],
+  ["a leading dash", "-rf"],
+  ["a percent sign and a plus", "100%25+?&#"],
+  ["a backslash", "back\\slash"],
+  ["a dollar sign and backquotes", "$HOME`id`$(id)"],
+  ["a leading dot", ".hidden"],
+  ["255 bytes", "n".repeat(255)],
+];
+
+export function fileBehaviours({ behaviour, harness }: Suite): void {
+  behaviour("a file is written with its parents, mode 0644 and owner root, and is there for programs", [], async () => {
+    const directory = harness.newPath();
+    await harness.write(`${directory}/a/b/file.txt`, "content\n");
+    expect((await harness.run(["cat", `${directory}/a/b/file.txt`])).stdout.toString()).toBe("content\n");
+    const [entry] = await harness.engine.listFiles(harness.box, `${directory}/a/b`);
+    expect(entry).toMatchObject({ name: "file.txt", type: "file", size: 8, mode: "0644", uid: 0, gid: 0 });
+    const [parent] = await harness.engine.listFiles(harness.box, directory);
+    expect(parent).toMatchObject({ name: "a", type: "dir", mode: "0755" });
+  });
+
+  behaviour("a file that a program wrote is read as it is", [], async () => {
+    const path = harness.newPath();
+    await harness.sh(`echo from inside > ${path}`);
+    expect((await harness.read(path)).toString()).toBe("from inside\n");
+  });
+
+  behaviour("writing again replaces the whole file, longer or shorter", [], async () => {
+    const path = harness.newPath();
+    for (const content of ["first", "a longer second one", "3"]) {
+      await harness.write(path, content);
+      expect((await harness.read(path)).toString()).toBe(content);
+    }
+  });
+
+  for (const [what, name] of oddNames) {
+    behaviour(`a name with ${what} is written, listed, read and removed`, [], async () => {
+      const directory = harness.newPath();
+      await harness.write(`${directory}/${name}`, "odd");
+      expect(await harness.names(directory)).toEqual([name]);
+      expect((await harness.read(`${directory}/${name}`)).toString()).toBe("odd");
+      expect((await harness.run(["cat", `./${name}`], { workdir: directory })).stdout.toString()).toBe("odd");
+      await harness.engine.removeFile(harness.box, `${directory}/${name}`);
+      expect(await harness.names(directory)).toEqual([]);
+    });
+  }
+
+  behaviour("a name that is no UTF-8 spoils neither the list nor the removal of its directory", ["linux"], async () => {
+    const directory = harness.newPath();
+    await harness.sh(`mkdir ${directory}; cd ${directory}; touch plain "$(printf 'bad\\377name')"`);
+    const names = await harness.names(directory);
+    expect(names).toHaveLength(2);
+    expect(names).toContain("plain");
+    await harness.engine.removeFile(harness.box, directory);
+    expect(await harness.names("/root")).not.toContain(directory.slice("/root/".length));
+  });
+
+  behaviour(
+    "a list is sorted by name and tells types, sizes, modes, times and targets, without following links",
+    [],
+    async () => {
+      const directory = harness.newPath();
+      const mtime = new Date(1_600_000_000_000);
+      const tar = makeTar([
+        { name: "zz-last", content: "12345", mode: 0o600, mtime },
+        { name: "dir/", type: "directory", mode: 0o1777 },
+        { name: "link", type: "symlink", target: "/no/such/target" },
+        { name: "setuid", content: "", mode: 0o4755 },
+      ]);
+      await harness.engine.writeArchive(harness.box, directory, tar, { signal: never() });
+      const entries = await harness.engine.listFiles(harness.box, directory);
+      expect(entries.map(({ name }) => name)).toEqual(["dir", "link", "setuid", "zz-last"]);
+      const [dir, link, setuid, file] = entries;
+      expect(dir).toMatchObject({ type: "dir", mode: "1777" });
+      expect(link).toMatchObject({ type: "symlink", target: "/no/such/target" });
+      expect(setuid).toMatchObject({ type: "file", mode: "4755", size: 0 });
+      expect(file).toMatchObject({ type: "file", size: 5, mode: "0600", uid: 0, gid: 0 });
+      expect(new Date(file?.mtime ?? 0).getTime()).toBe(mtime.getTime());
+    },
+  );
+
+  behaviour("a directory of 2,000 files is listed whole", [], async () => {
+    const directory = harness.newPath();
+    const names = Array.from({ length: 2_000 }, (_, index) => `file-${String(index).padStart(5, "0")}`);
+    const tar = makeTar(names.map((name) => ({ name, content: name })));
+    await harness.engine.writeArchive(harness.box, directory, tar, { signal: never() });
+    expect(await harness.names(directory)).toEqual(names);
+    await harness.engine.removeFile(harness.box, directory);
+  });
+
+  behaviour("an absolute symlink means the box's root, for reading and for writing", [], async () => {
+    const directory = harness.newPath();
+    const tar = makeTar([
+      { name: "real/file", content: "through the link" },
+      { name: "absolute", type: "symlink", target: `${directory}/real` },
+      { name: "climbing", type: "symlink", target: `../../../../../../../../..${directory}/real` },
+      { name: "passwd", type: "symlink", target: "/etc/hostname" },
+    ]);
+    await harness.engine.writeArchive(harness.box, directory, tar, { signal: never() });
+    for (const link of ["absolute", "climbing"]) {
+      expect((await harness.read(`${directory}/${link}/file`)).toString()).toBe("through the link");
+      expect(await harness.names(`${directory}/${link}`)).toContain("file");
+      await harness.write(`${directory}/${link}/${link}.txt`, link);
+      expect((await harness.read(`${directory}/real/${link}.txt`)).toString()).toBe(link);
+    }
+    expect(await harness.read(`${directory}/passwd`)).toEqual((await harness.run(["cat", "/etc/hostname"])).stdout);
+  });
+
+  behaviour("a loop of symlinks and a path through a file are errors", [], async () => {
+    const directory = harness.newPath();
+    const tar = makeTar([
+      { name: "one", type: "symlink", target: "two" },
+      { name: "two", type: "symlink", target: "one" },
+      { name: "file", content: "" },
+    ]);
+    await harness.engine.writeArchive(harness.box, directory, tar, { signal: never() });
+    for (const path of ["one", "one/below", "file/below"]) {
+      await expect(harness.read(`${directory}/${path}`)).rejects.toMatchObject({ name: "BoxRunError" });
+    }
+  });
+
+  behaviour("what is not there is FILE_NOT_FOUND, whatever is done with it", [], async () => {
+    const path = `${harness.newPath()}/nothing`;
+    const { engine, box } = harness;
+    const notFound = { code: "FILE_NOT_FOUND" };
+    await expect(harness.read(path)).rejects.toMatchObject(notFound);
+    await expect(engine.readArchive(box, path, { signal: never() })).rejects.toMatchObject(notFound);
+    await expect(engine.listFiles(box, path)).rejects.toMatchObject(notFound);
+    await expect(engine.removeFile(box, path)).rejects.toMatchObject(notFound);
+  });
+
+  behaviour("a directory is no file and a file no directory: VALIDATION_ERROR", [], async () => {
+    const directory = harness.newPath();
+    await harness.write(`${directory}/file`, "x");
+    const invalid = { code: "VALIDATION_ERROR" };
+    await expect(harness.read(directory)).rejects.toMatchObject(invalid);
+    await expect(harness.write(directory, "x")).rejects.toMatchObject(invalid);
+    await expect(harness.engine.listFiles(harness.box, `${directory}/file`)).rejects.toMatchObject(invalid);
+    expect(await harness.names(directory)).toEqual(["file"]);
+  });
+
+  behaviour("reading a fifo or a device is VALIDATION_ERROR, and does not hang", ["linux"], async () => {
+    const path = harness.newPath();
+    await harness.sh(`mkfifo ${path}`);
+    for (const special of [path, "/dev/zero"]) {
+      await expect(harness.read(special)).rejects.toMatchObject({ code: "VALIDATION_ERROR" });
+    }
+  });
+
+  behaviour("removal takes a whole directory, and of a symlink the link alone", [], async () => {
+    const directory = harness.newPath();
+    const tar = makeTar([
+      { name: "kept/file", content: "kept" },
+      { name: "tree/a/b/c", content: "" },
+      { name: "tree/link", type: "symlink", target: "../kept" },
+      { name: "link", type: "symlink", target: "kept" },
+    ]);
+    await harness.engine.writeArchive(harness.box, directory, tar, { signal: never() });
+    await harness.engine.removeFile(harness.box, `${directory}/tree`);
+    await harness.engine.removeFile(harness.box, `${directory}/link`);
+    expect(await harness.names(directory)).toEqual(["kept"]);
+    expect((await harness.read(`${directory}/kept/file`)).toString()).toBe("kept");
+  });
+
+  behaviour("a file's size is known before its content is read", [], async () => {
+    const path = harness.newPath();
+    await harness.write(path, "exactly 16 bytes");
+    const { size, content } = await harness.engine.readFile(harness.box, path, { signal: never() });
+    expect(size).toBe(16);
+    expect(await buffer(content)).toHaveLength(16);
+  });
+}

@@ -1,0 +1,16 @@
+import { createMemoryEngine, engineConformance, MemoryHost } from "../src/index.ts";
+
+const host = new MemoryHost();
+
+engineConformance({
+  name: "the memory engine",
+  makeEngine: async () => createMemoryEngine({ host, killGraceMs: 200 }),
+  image: { digest: "sha256:none", layoutDir: "/nonexistent" },
+  realLinux: false,
+  capabilities: ["exec-resume", "binary-output", "tty"],
+  killVm: async (boxId) => host.kill(boxId),
+  hostResidue: async (boxId) => (host.boxes.has(boxId) ? [`a box in memory: ${boxId}`] : []),
+  network: { unavailable: "the memory engine has no network" },
+  largeFileBytes: 64 * 1024 * 1024,
+  timeoutMs: 20_000,
+});
