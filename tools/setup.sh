@@ -38,26 +38,35 @@ node_advice=(
   "Debian 13: apt-get install nodejs npm. Debian 12's is too old: take one from nodejs.org, nvm or NodeSource."
 )
 
+# v24.1.0 -> 24
+major() {
+  local number="${1#v}"
+  echo "${number%%.*}"
+}
+
 check_node() {
   has node || die "Node.js 20 or newer is missing" "${node_advice[@]}"
   has npm || die "npm is missing" "${node_advice[@]}"
   local version
   version="$(node --version)"
-  [[ "$version" =~ ^v([0-9]+)\. ]] && ((BASH_REMATCH[1] >= 20)) || die "Node.js 20 or newer is needed, this is $version" "${node_advice[@]}"
+  (($(major "$version") >= 20)) || die "Node.js 20 or newer is needed, this is $version" "${node_advice[@]}"
   detail "Node: $version, npm $(npm --version 2>/dev/null)"
 }
 
 # True when what npm wrote down after its last complete install is what the lock file asks for.
 node_modules_are_current() {
   [[ -f node_modules/.package-lock.json ]] && node -e '
-    const { readFileSync } = require("node:fs");
+    const { existsSync, readFileSync } = require("node:fs");
     const packages = (file) => JSON.parse(readFileSync(file, "utf8")).packages;
     const installed = packages("node_modules/.package-lock.json");
     for (const [path, wanted] of Object.entries(packages("package-lock.json"))) {
-      if (path === "" || wanted.link) continue;
+      if (path === "") continue;
+      if (!existsSync(path) && !wanted.optional) process.exit(1);
+      if (!path.includes("node_modules/") || wanted.link) continue;
       const there = installed[path];
       if (there ? there.version !== wanted.version : !wanted.optional) process.exit(1);
-    }'
+    }
+    if (!existsSync("node_modules/.bin/boxrun")) process.exit(1);'
 }
 
 ensure_node_modules() {
@@ -75,7 +84,7 @@ ensure_node_modules() {
     version="$(node_modules/.bin/node --version)" || die "npm did not install the checkout's own Node into node_modules/.bin" \
       "Does your npm configuration forbid install scripts (npm config get ignore-scripts)?"
   fi
-  [[ "$version" =~ ^v([0-9]+)\. ]] && ((BASH_REMATCH[1] >= 24)) || die "node_modules/.bin/node is $version, not 24" \
+  (($(major "$version") >= 24)) || die "node_modules/.bin/node is $version, not 24" \
     "Remove node_modules and run this again."
   detail "Node for the checkout: $version"
 }
@@ -86,8 +95,8 @@ build() {
   [[ -f "$entry" ]] || die "$entry is missing, which builds the $what: this checkout is incomplete"
   $quiet || step "$what"
   if ! $quiet; then
-    PATH="$go_dir:$PATH" node "$entry" </dev/null || die "building the $what failed; its messages are above"
-  elif ! output="$(PATH="$go_dir:$PATH" node "$entry" 2>&1 </dev/null)"; then
+    node "$entry" </dev/null || die "building the $what failed; its messages are above"
+  elif ! output="$(node "$entry" 2>&1 </dev/null)"; then
     printf '%s\n' "$output" >&2
     die "building the $what failed; its messages are above"
   fi
@@ -96,9 +105,9 @@ build() {
 $quiet || step "looking at what is there"
 check_node
 ensure_node_modules
-use_checkout_path
 ensure_packages "$with_tests"
 ensure_go
+use_checkout_path "$go_dir"
 build "guest (kernel, initramfs, agent)" packages/engine-qemu/src/guest-build/main.ts
 build "base image" packages/images/src/base/main.ts
 $quiet || step "everything is set up"

@@ -16,10 +16,23 @@ die() {
   if (($# > 0)); then printf '       %s\n' "$@" >&2; fi
   exit 1
 }
+
+# Runs a talkative command; what it says is shown only when it fails, with its exit status kept.
+quietly() {
+  local said status=0
+  said="$("$@" 2>&1 </dev/null)" || status=$?
+  ((status == 0)) || printf '%s\n' "$said" >&2
+  return "$status"
+}
+
 has() { command -v "$1" >/dev/null 2>&1; }
 
 # The checkout runs on the Node 24 that npm installed into it; Debian keeps mke2fs and debootstrap in sbin.
-use_checkout_path() { export PATH="$root/node_modules/.bin:$PATH:/usr/sbin:/sbin"; }
+# $1, if given, is the directory of the go command.
+use_checkout_path() {
+  [[ -z "${1:-}" || "$(command -v go || true)" == "$1/go" ]] || PATH="$1:$PATH"
+  export PATH="$root/node_modules/.bin:$PATH:/usr/sbin:/sbin"
+}
 
 # Runs a command as root: directly, with sudo without a password, or with sudo on a terminal where a person can type one.
 can_be_root() { ((EUID == 0)) || { has sudo && { sudo -n true 2>/dev/null || [[ -t 0 && -t 2 ]]; }; }; }

@@ -2,14 +2,14 @@
 # Debian's packages: which are missing, and how they get here.
 
 # What the server needs at run time and what setup builds with.
-runtime_packages=(qemu-system-x86 qemu-utils skopeo passt squashfs-tools e2fsprogs busybox-static bubblewrap iproute2)
+runtime_packages=(qemu-system-x86 qemu-utils skopeo passt squashfs-tools e2fsprogs busybox-static bubblewrap iproute2 xz-utils)
 # What the tests need on top: a registry on loopback, a Debian root to make an image of, a terminal.
 test_packages=(docker-registry debootstrap tmux)
 
 # The same for people on other systems: a command, and who it belongs to.
 runtime_commands=(
   "qemu-system-x86_64:QEMU" "qemu-img:QEMU's tools" "skopeo:skopeo" "passt:passt" "mksquashfs:squashfs-tools"
-  "mke2fs:e2fsprogs" "busybox:a static busybox" "bwrap:bubblewrap" "ip:iproute2"
+  "mke2fs:e2fsprogs" "busybox:a static busybox" "bwrap:bubblewrap" "ip:iproute2" "xz:xz"
 )
 test_commands=("docker-registry:the Docker/OCI distribution registry" "debootstrap:debootstrap" "tmux:tmux")
 
@@ -18,7 +18,8 @@ is_debian_like() { has apt-get && has dpkg-query && has dpkg-deb; }
 # Prints those of "$@" that are not installed.
 missing_packages() {
   local installed package
-  installed="$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p')"
+  # dpkg-query fails when it does not know one of them, which is the very case this is for.
+  installed="$({ dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true; } | sed -n 's/^installed //p')"
   for package in "$@"; do
     grep -qxF -- "$package" <<<"$installed" || printf '%s\n' "$package"
   done
@@ -44,7 +45,7 @@ install_packages() {
   fi
   local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
   step "apt-get update"
-  as_root "${apt[@]}" update </dev/null
+  quietly as_root "${apt[@]}" update || die "apt-get update failed; its messages are above"
   virtiofsd_is_here || wanted+=("$(virtiofsd_package)")
   step "apt-get install ${wanted[*]}"
   # docker-registry's package would start a registry on port 5000 under systemd; the tests start their own.
@@ -52,12 +53,12 @@ install_packages() {
     as_root systemctl mask --runtime --quiet docker-registry.service && held_registry=true
   fi
   local status=0
-  as_root "${apt[@]}" install --no-install-recommends "${wanted[@]}" </dev/null || status=$?
+  quietly as_root "${apt[@]}" install --no-install-recommends "${wanted[@]}" || status=$?
   if $held_registry; then
     as_root systemctl unmask --runtime --quiet docker-registry.service || true
     as_root systemctl disable --quiet docker-registry.service || true
   fi
-  ((status == 0)) || die "apt-get could not install: ${wanted[*]}" "Its own message is above. To try by hand:" \
+  ((status == 0)) || die "apt-get could not install: ${wanted[*]}" "Its own messages are above. To try by hand:" \
     "  $(apt_command "${wanted[@]}")"
 }
 

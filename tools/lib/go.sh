@@ -26,14 +26,16 @@ find_go() {
 apt_candidate_is_new_enough() {
   local version
   version="$(apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: \([0-9]*:\)\{0,1\}//p')"
-  [[ "$version" =~ ^[0-9] ]] && dpkg --compare-versions "$version" ge "$go_minimum"
+  [[ "$version" =~ ^[0-9] ]] && dpkg --compare-versions "$version" ge "$go_minimum~" # 1.24~2 is a 1.24
 }
 
 # Debian 12 has no Go that is new enough, Debian 13 has. Its packages need no more than unpacking, so they go into the
 # cache, checked by apt against Debian's own key, from the mirror that this machine uses; the system stays as it is.
 unpack_debian_go() {
   local keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror work package version
-  mirror="$(apt-get indextargets --format '$(REPO_URI)' | grep -v -- security | head -n 1)"
+  # shellcheck disable=SC2016 # apt's own notation
+  mirror="$(apt-get indextargets --format '$(REPO_URI)' | sed '/security/d')"
+  mirror="${mirror%%$'\n'*}"
   [[ -r "$keyring" && -n "$mirror" ]] || return 1
   mkdir -p -- "$cache_dir/go"
   work="$(mktemp -d -- "$cache_dir/go/.unpacking-XXXXXX")" || return 1
@@ -54,8 +56,8 @@ CONF
   (
     export APT_CONFIG="$work/apt.conf"
     cd -- "$work/download" || exit 1
-    apt-get -q update && apt-get -q download "$package-go" "$package-src"
-  ) </dev/null || return 1
+    quietly apt-get -q update && quietly apt-get -q download "$package-go" "$package-src"
+  ) || return 1
   for package in "$work"/download/*.deb; do
     dpkg-deb -x "$package" "$work/root" || return 1
   done

@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { boxIdSchema, boxNameSchema } from "./ids.ts";
 
-const positiveInteger = z.int().positive();
+const positive = "must be a positive integer";
+export const positiveInteger = z
+  .int({ error: ({ code, input }) => (code === "invalid_type" && input !== undefined ? positive : undefined) })
+  .positive(positive);
 
 export const absolutePathSchema = z
   .string()
@@ -14,11 +17,13 @@ const environmentSchema = z.record(
 );
 export type Environment = z.infer<typeof environmentSchema>;
 
-const volumeSchema = z.strictObject({
+export const volumeRequestSchema = z.strictObject({
   host_path: absolutePathSchema,
   guest_path: absolutePathSchema,
   readonly: z.boolean().default(false),
 });
+/** As it is sent: a later server may say more about it. */
+export const volumeSchema = z.object(volumeRequestSchema.shape);
 export type Volume = z.infer<typeof volumeSchema>;
 
 export const imageReferenceSchema = z.string().min(1).max(512);
@@ -34,7 +39,7 @@ export const createBoxRequestSchema = z.strictObject({
   /** Default: the image's own working directory, else `/root`. */
   workdir: absolutePathSchema.nullish(),
   env: environmentSchema.nullish(),
-  volumes: z.array(volumeSchema).max(64).nullish(),
+  volumes: z.array(volumeRequestSchema).max(64).nullish(),
 });
 /** As a caller writes it: everything with a default may be left out. */
 export type CreateBoxInput = z.input<typeof createBoxRequestSchema>;

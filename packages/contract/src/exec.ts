@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { absolutePathSchema, createBoxRequestSchema, timestampSchema } from "./box.ts";
+import { absolutePathSchema, createBoxRequestSchema, positiveInteger, timestampSchema } from "./box.ts";
 import { boxIdSchema, execIdSchema } from "./ids.ts";
 
 const noNul = z.string().regex(/^[^\0]*$/, "must not contain NUL");
@@ -9,7 +9,7 @@ const maxTimeoutMs = 2_147_483_647;
 
 const execFields = {
   cmd: z.array(noNul).min(1, "must not be empty"),
-  timeout_ms: z.int().positive().max(maxTimeoutMs).nullish(),
+  timeout_ms: positiveInteger.max(maxTimeoutMs).nullish(),
 };
 
 /** `POST /v1/boxes/{id}/exec`. */
@@ -28,7 +28,7 @@ export type ExecInput = z.input<typeof execRequestSchema>;
 export type ExecRequest = z.output<typeof execRequestSchema>;
 
 export const execStatuses = ["running", "succeeded", "failed", "timeout", "canceled"] as const;
-const execStatusSchema = z.enum(execStatuses);
+export const execStatusSchema = z.enum(execStatuses);
 export type ExecStatus = z.infer<typeof execStatusSchema>;
 
 export const execSchema = z.object({
@@ -51,8 +51,8 @@ export type Exec = z.infer<typeof execSchema>;
 export const stdinQuerySchema = z.strictObject({ eof: z.stringbool().default(false) });
 
 export const terminalSizeSchema = z.strictObject({
-  cols: z.int().positive().max(65_535),
-  rows: z.int().positive().max(65_535),
+  cols: positiveInteger.max(65_535),
+  rows: positiveInteger.max(65_535),
 });
 export type TerminalSize = z.infer<typeof terminalSizeSchema>;
 

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { absolutePathSchema } from "./box.ts";
 
+/** The fields of an upload's form, beside its part `file`. */
+export const uploadFormSchema = z.object({ dest: absolutePathSchema });
+
 export const uploadResponseSchema = z.object({ ok: z.literal(true), dest: z.string() });
 export type UploadResponse = z.infer<typeof uploadResponseSchema>;
 

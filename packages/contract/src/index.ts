@@ -6,5 +6,7 @@ export * from "./files.ts";
 export * from "./ids.ts";
 export * from "./images.ts";
 export * from "./info.ts";
+export * from "./openapi.ts";
+export * from "./operations.ts";
 export * from "./states.ts";
 export * from "./urls.ts";

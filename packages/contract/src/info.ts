@@ -30,3 +30,7 @@ export const gcRequestSchema = z.strictObject({
 });
 export const gcResponseSchema = z.object({ removed: z.int() });
 export type GcResponse = z.infer<typeof gcResponseSchema>;
+
+/** `GET /healthz`. */
+export const healthSchema = z.object({ status: z.literal("ok"), version: z.string() });
+export type Health = z.infer<typeof healthSchema>;

@@ -19,6 +19,7 @@ import type { ServerEvents } from "../server-events.ts";
 import { execView } from "../views.ts";
 import { Wakeups } from "../wakeups.ts";
 import { type ExecEnd, failedEnd, pumpOutput } from "./exec-pump.ts";
+import { type Patience, untilStored } from "./until-stored.ts";
 
 interface Parts {
   readonly store: Store;
@@ -230,17 +231,14 @@ export class ExecManager {
 
   async #run(exec: ExecRecord, handle: Promise<EngineExec>): Promise<void> {
     const { store, logger, metrics, outputLimitBytes } = this.#parts;
-    const released = this.#released.signal;
+    const patience = this.#patience(exec);
     try {
       const engineExec = await handle;
       const end = await pumpOutput({
-        execId: exec.id,
+        ...patience,
         exec: engineExec,
         store,
-        logger,
         outputLimitBytes,
-        released,
-        mayWait: () => !this.#expectedEnds.has(exec.boxId),
         onStored: (bytes) => {
           metrics.outputBytes(bytes);
           this.#wakeups.wake(exec.id);
@@ -250,7 +248,7 @@ export class ExecManager {
       await this.#finish(exec, end);
       await engineExec.forget();
     } catch (error) {
-      if (released.aborted) return;
+      if (patience.released.aborted) return;
       metrics.engineError("exec");
       const reason = this.#expectedEnds.get(exec.boxId) ?? toBoxRunError(error).message;
       logger.warn({ exec_id: exec.id, box_id: exec.boxId, err: error }, "exec failed");
@@ -260,15 +258,26 @@ export class ExecManager {
 
   async #finish(exec: ExecRecord, end: ExecEnd): Promise<void> {
     const finishedAtMs = this.#parts.clock.now();
+    const finish = { ...end, finishedAtMs, exitData: JSON.stringify(end.exitData) };
     try {
-      await this.#parts.store.output.finish(exec.id, { ...end, finishedAtMs, exitData: JSON.stringify(end.exitData) });
+      await untilStored(() => this.#parts.store.output.finish(exec.id, finish), this.#patience(exec));
     } catch (error) {
+      // The next server finds it running and looks for it in its box.
       this.#parts.logger.error({ exec_id: exec.id, err: error }, "the end of an exec could not be stored");
     }
     this.#parts.metrics.execSeconds((finishedAtMs - exec.createdAtMs) / 1000, end.status);
     const finished = this.#parts.store.execs.get(exec.id);
     if (finished !== undefined) this.#parts.events.exec(execView(finished));
     this.#wakeups.wake(exec.id);
+  }
+
+  #patience(exec: ExecRecord): Patience {
+    return {
+      execId: exec.id,
+      logger: this.#parts.logger,
+      released: this.#released.signal,
+      mayWait: () => !this.#expectedEnds.has(exec.boxId),
+    };
   }
 
   #requireStaying(box: BoxRecord): void {

@@ -1,22 +1,15 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { ExitData } from "@boxrun/contract";
 import type { EngineExec, ExecExit, OutputChunk, OutputOffsets } from "../ports/engine.ts";
-import type { Logger } from "../ports/logger.ts";
 import type { ExecFinish, NewOutputEvent, OutputProgress, Store } from "../ports/store.ts";
 import { batches } from "./batches.ts";
 import { OutputText } from "./output-text.ts";
+import { type Patience, untilStored } from "./until-stored.ts";
 
-export interface PumpOptions {
-  readonly execId: string;
+export interface PumpOptions extends Patience {
   readonly exec: EngineExec;
   readonly store: Store;
-  readonly logger: Logger;
   /** Bytes of output to keep; what comes after is read and dropped, behind an event that says so. */
   readonly outputLimitBytes: number;
-  /** Aborts when the server lets go of the exec: it goes on in its box and is not finished here. */
-  readonly released: AbortSignal;
-  /** Whether there is time to wait for a store that can't take output now: not when the box is about to go. */
-  readonly mayWait: () => boolean;
   /** Something new can be read. */
   readonly onStored: (bytes: number) => void;
 }
@@ -95,25 +88,9 @@ class OutputPump {
       stderr: this.#taken.stderr - this.#texts.stderr.heldBytes,
     };
     this.#progress = { ...this.#progress, offsets };
-    await this.#retried(() => store.output.append(execId, events, this.#progress));
+    await untilStored(() => store.output.append(execId, events, this.#progress), this.#options);
     onStored(offsets.stdout - before.stdout + offsets.stderr - before.stderr);
     exec.acknowledge(offsets);
-  }
-
-  async #retried(write: () => Promise<void>): Promise<void> {
-    for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 5000)) {
-      try {
-        await write();
-        return;
-      } catch (error) {
-        if (this.#options.released.aborted || !this.#options.mayWait()) throw error;
-        this.#options.logger.error(
-          { exec_id: this.#options.execId, err: error, retry_ms: waitMs },
-          "output could not be stored; the program waits",
-        );
-        await delay(waitMs, undefined, { signal: this.#options.released });
-      }
-    }
   }
 }
 

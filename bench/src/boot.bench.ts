@@ -1,0 +1,86 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { infoSchema, urls } from "@boxrun/contract";
+import { defaultCacheDir, locateGuest } from "@boxrun/engine-qemu";
+import { connectGreeted } from "../../packages/engine-qemu/src/agent/greeting.ts";
+import { measureTscKhz } from "../../packages/engine-qemu/src/host/tsc.ts";
+import { boxFiles, qemuArgs, type VmShape } from "../../packages/engine-qemu/src/vm/command-line.ts";
+import { TestServer } from "../../test/e2e/support/server.ts";
+import { type Figure, median, ms, timed } from "./figures.ts";
+
+const rounds = 7;
+const cpu = 1;
+const memoryMb = 256;
+
+/** A create through the server against QEMU alone: the same kernel and initramfs, to the agent's first answer. Turn and turn about. */
+export async function benchBoot(): Promise<Figure[]> {
+  await using server = await TestServer.start();
+  const info = infoSchema.parse((await server.http.json("GET", urls.info())).body);
+  const shape = await bareShape(info.engine.accelerator === "kvm" ? "kvm" : "tcg");
+  await create(server);
+  const bare: number[] = [];
+  const boxes: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    bare.push(await bootBare(shape));
+    boxes.push(await create(server));
+  }
+  const ratio = median(boxes) / median(bare);
+  return [
+    {
+      name: `create to running, cold, ${info.engine.accelerator}, median of ${rounds}`,
+      value: `${ms(median(boxes))}, ${ratio.toFixed(2)} ×`,
+      reference: `bare QEMU to the agent's first answer, ${ms(median(bare))}`,
+      bar: "1.30 ×",
+      held: ratio <= 1.3,
+    },
+  ];
+}
+
+async function create(server: TestServer): Promise<number> {
+  const { ms: took, result: box } = await timed(() => server.http.createBox({ cpu, memory_mb: memoryMb }));
+  await server.http.json("DELETE", urls.removeBox(box.id, true));
+  return took;
+}
+
+async function bareShape(accelerator: "kvm" | "tcg"): Promise<VmShape> {
+  const guest = locateGuest(defaultCacheDir());
+  return {
+    accelerator,
+    cpu,
+    memoryMb,
+    tscKhz: await measureTscKhz(guest.hostHelper),
+    kernel: guest.kernel,
+    initramfs: guest.initramfs,
+    disks: undefined,
+    network: undefined,
+    volumes: 0,
+    name: "boxrun-bench",
+  };
+}
+
+async function bootBare(shape: VmShape): Promise<number> {
+  const directory = await mkdtemp(join(tmpdir(), "br-bare-"));
+  const begun = performance.now();
+  const qemu = spawn("qemu-system-x86_64", [...qemuArgs(shape)], { cwd: directory, stdio: "ignore" });
+  const exited = once(qemu, "exit");
+  try {
+    const socketPath = join(directory, boxFiles.agentSocket);
+    while (!existsSync(socketPath)) {
+      if (qemu.exitCode !== null) throw new Error(`QEMU ended with ${qemu.exitCode}`);
+      await delay(2);
+    }
+    const { socket } = await connectGreeted(socketPath, AbortSignal.timeout(60_000));
+    const took = performance.now() - begun;
+    socket.destroy();
+    return took;
+  } finally {
+    qemu.kill("SIGKILL");
+    await exited;
+    await rm(directory, { recursive: true, force: true });
+  }
+}

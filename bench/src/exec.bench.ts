@@ -1,0 +1,88 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BoxSpec, type Engine, silentLogger } from "@boxrun/core";
+import { createQemuEngine, defaultCacheDir } from "@boxrun/engine-qemu";
+import { createImageContent } from "@boxrun/images";
+import { collect } from "../../test/e2e/support/http.ts";
+import { TestServer } from "../../test/e2e/support/server.ts";
+import { type Figure, median, ms, timed } from "./figures.ts";
+
+const calls = 200;
+
+/** `echo` through HTTP, from the POST to the exit event, against the same call made straight to the agent. Turn and turn about. */
+export async function benchExec(): Promise<Figure[]> {
+  const stateDir = await mkdtemp(join(tmpdir(), "br-exec-"));
+  const engine = createQemuEngine({ stateDir, cacheDir: defaultCacheDir(), logger: silentLogger });
+  try {
+    await using server = await TestServer.start();
+    const spec = await boxSpec(stateDir);
+    await engine.create(spec, { signal: new AbortController().signal, onEngineId: () => undefined });
+    const box = await server.http.createBox();
+    const throughServer: number[] = [];
+    const straight: number[] = [];
+    for (let call = 0; call < calls; call += 1) {
+      straight.push((await timed(() => execStraight(engine, spec.id, `exec_${call}`))).ms);
+      throughServer.push((await timed(() => execThroughServer(server, box.id))).ms);
+    }
+    const over = median(throughServer) - median(straight);
+    return [
+      {
+        name: `exec echo, POST to exit event, median of ${calls}`,
+        value: `${ms(median(throughServer))}, ${ms(over)} over`,
+        reference: `straight to the agent, ${ms(median(straight))}`,
+        bar: "10 ms over",
+        held: over <= 10,
+      },
+    ];
+  } finally {
+    for (const id of await engine.listBoxes()) await engine.remove(id);
+    await engine.close();
+    await rm(stateDir, { recursive: true, force: true });
+  }
+}
+
+async function boxSpec(stateDir: string): Promise<BoxSpec> {
+  const images = createImageContent({
+    dir: join(stateDir, "images"),
+    cacheDir: defaultCacheDir(),
+    logger: silentLogger,
+  });
+  const { digest } = await images.builtin();
+  return {
+    id: "box_benchmark000",
+    hostname: "bench",
+    image: { digest, layoutDir: images.layoutDir(digest) },
+    cpu: 1,
+    memoryMb: 256,
+    diskSizeGb: 1,
+    network: false,
+    volumes: [],
+  };
+}
+
+async function execStraight(engine: Engine, boxId: string, id: string): Promise<void> {
+  const exec = await engine.exec(boxId, {
+    id,
+    cmd: ["echo", "hello"],
+    env: {},
+    workdir: "/root",
+    user: null,
+    stdin: false,
+    tty: null,
+    timeoutMs: null,
+  });
+  let output = "";
+  for await (const chunk of exec.output) output += Buffer.from(chunk.data).toString();
+  const { code } = await exec.exit;
+  if (output !== "hello\n" || code !== 0)
+    throw new Error(`echo printed ${JSON.stringify(output)} and ended with ${code}`);
+  await exec.forget();
+}
+
+async function execThroughServer(server: TestServer, boxId: string): Promise<void> {
+  const exec = await server.http.startExec(boxId, ["echo", "hello"]);
+  const { stdout, exitCode } = await collect(server.http.events(boxId, exec.id));
+  if (stdout !== "hello\n" || exitCode !== 0)
+    throw new Error(`echo printed ${JSON.stringify(stdout)} and ended with ${exitCode}`);
+}

@@ -1,0 +1,35 @@
+import { benchBoot } from "./boot.bench.ts";
+import { benchExec } from "./exec.bench.ts";
+import { type Figure, print } from "./figures.ts";
+import { benchFiles } from "./files.bench.ts";
+import { benchIdle } from "./idle.bench.ts";
+import { benchLeaks } from "./leaks.bench.ts";
+import { benchOutput } from "./output.bench.ts";
+
+/** `npm run bench [name…]`: each benchmark by itself, on a server and boxes of its own; exit 1 if a bar does not hold. */
+const benchmarks: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  boot: benchBoot,
+  exec: benchExec,
+  output: benchOutput,
+  files: benchFiles,
+  idle: benchIdle,
+  leaks: benchLeaks,
+};
+
+const wanted = process.argv.slice(2);
+for (const name of wanted) {
+  if (!Object.hasOwn(benchmarks, name)) {
+    console.error(`There is no benchmark ${name}; there are ${Object.keys(benchmarks).join(", ")}`);
+    process.exit(2);
+  }
+}
+
+let failed = 0;
+for (const [name, benchmark] of Object.entries(benchmarks)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const figures = await benchmark();
+  print(name, figures);
+  failed += figures.filter((figure) => !figure.held).length;
+}
+console.log(failed === 0 ? "\nEvery bar holds." : `\n${failed} bars do not hold.`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,35 @@
+import type { Info } from "@boxrun/contract";
+import { fields } from "../output/table.ts";
+import { withServer } from "../session.ts";
+import type { Verb } from "../verb.ts";
+
+export function define(command: Verb): void {
+  command
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ boxrun info
+  $ boxrun info --json | jq .engine
+`,
+    )
+    .action(() =>
+      withServer(command, "info", async ({ client, reporter, signal }) => {
+        await reporter.result(await client.info({ signal }), description);
+      }),
+    );
+}
+
+function description(info: Info): string {
+  const { engine } = info;
+  const boxes = Object.entries(info.boxes).flatMap(([status, count]) => (count ? [`${count} ${status}`] : []));
+  return fields([
+    ["version", info.version],
+    ["engine", `${engine.name}, ${engine.accelerator}${engine.ready ? "" : ", not ready"}`],
+    ["why", engine.why],
+    ["abilities", engine.capabilities.join(", ") || "-"],
+    ["cpu", `${info.used_cpu} of ${info.max_cpu} used`],
+    ["memory", `${info.used_memory_mb} of ${info.max_memory_mb} MB used`],
+    ["boxes", boxes.join(", ") || "none"],
+  ]);
+}

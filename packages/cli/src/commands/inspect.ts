@@ -1,0 +1,89 @@
+import type { Box, Exec } from "@boxrun/contract";
+import { type Cell, fields, table } from "../output/table.ts";
+import { age, statusStyle } from "../output/text.ts";
+import { forEachNamed, withServer } from "../session.ts";
+import type { Verb } from "../verb.ts";
+
+/** The newest ones. */
+const shownExecs = 10;
+
+export function define(command: Verb): void {
+  command
+    .argument("<box...>", "names or ids")
+    .addHelpText(
+      "after",
+      `
+Shows a box and its latest execs; with --json an array of {"box", "execs"}.
+
+Examples:
+  $ boxrun inspect dev
+  $ boxrun inspect --json dev | jq '.[0].box.error_message'
+`,
+    )
+    .action((boxes: string[]) =>
+      withServer(command, "inspect", async (session) => {
+        const { client, signal } = session;
+        const inspect = async (name: string) => {
+          const [box, execs] = await Promise.all([
+            client.boxes.get(name, { signal }),
+            client.execs.list(name, { signal }),
+          ]);
+          return { box, execs };
+        };
+        await forEachNamed(session, "inspect", boxes, inspect, ({ box, execs }) => description(box, execs));
+      }),
+    );
+}
+
+function description(box: Box, execs: readonly Exec[]): string {
+  const shown = execs.slice(0, shownExecs);
+  const execTable =
+    shown.length === 0 ? "" : `\n${table(["EXEC", "STATUS", "EXIT", "CREATED", "COMMAND"], shown.map(execRow))}`;
+  return `${fields(boxFields(box))}${execTable}`;
+}
+
+function boxFields(box: Box): [string, Cell][] {
+  const optional: [string, string | null][] = [
+    ["error", box.error_message === null ? null : `${box.error_code}: ${box.error_message}`],
+    ["started", box.started_at === null ? null : when(box.started_at)],
+    ["stopped", box.stopped_at === null ? null : when(box.stopped_at)],
+    [
+      "env",
+      box.env === null
+        ? null
+        : Object.entries(box.env)
+            .map(([name, value]) => `${name}=${value}`)
+            .join(" "),
+    ],
+    [
+      "volumes",
+      box.volumes?.map((one) => `${one.host_path}:${one.guest_path}${one.readonly ? ":ro" : ""}`).join(" ") ?? null,
+    ],
+  ];
+  return [
+    ["id", box.id],
+    ["name", box.name ?? "-"],
+    ["status", { text: box.status, style: statusStyle(box.status) }],
+    ["image", box.image_digest === null ? box.image : `${box.image} (${box.image_digest})`],
+    ["engine", box.engine],
+    ["size", `${box.cpu} CPU, ${box.memory_mb} MB memory, ${box.disk_size_gb} GB disk`],
+    ["network", box.network ? "on" : "off"],
+    ["workdir", box.workdir],
+    ["created", when(box.created_at)],
+    ...optional.flatMap(([name, value]): [string, Cell][] => (value === null || value === "" ? [] : [[name, value]])),
+  ];
+}
+
+function when(timestamp: string): string {
+  return `${timestamp} (${age(timestamp)})`;
+}
+
+function execRow(exec: Exec): Cell[] {
+  return [
+    exec.id,
+    exec.status,
+    String(exec.exit_code ?? "-"),
+    age(exec.created_at),
+    JSON.stringify(exec.cmd).slice(1, -1),
+  ];
+}

@@ -1,0 +1,61 @@
+import { BoxRunError } from "@boxrun/contract";
+import { ClientError } from "@boxrun/sdk";
+import { printable } from "./output/text.ts";
+
+/** Something that the command could not do, with its cause. `what` names the operation and the thing: `stop dev`. */
+export class CommandFailure extends Error {
+  readonly what: string;
+
+  constructor(what: string, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.what = what;
+  }
+}
+
+/** A failure of the command itself, on this host; `hint` says what to do about it. */
+export class CliError extends Error {
+  readonly code: string;
+  readonly hint: string | undefined;
+
+  constructor(code: "USAGE" | "SERVER_START_FAILED" | "HOST_FILE", message: string, hint?: string) {
+    super(message);
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** A failure that was told already: only the exit code is left. */
+export class ReportedFailure extends Error {}
+
+/** For people: `Error: what: why`, and a line that says what to do. */
+export function failureText(error: unknown): string {
+  const { what, cause } = unwrap(error);
+  const hint = hintOf(cause);
+  const message = printable(messageOf(cause));
+  return `Error: ${what === undefined ? "" : `${printable(what)}: `}${message}\n${hint === undefined ? "" : `Hint: ${hint}\n`}`;
+}
+
+/** For programs: one line of JSON. */
+export function failureJson(error: unknown): string {
+  const { what, cause } = unwrap(error);
+  const body =
+    cause instanceof BoxRunError || cause instanceof ClientError
+      ? cause.toJSON()
+      : { code: cause instanceof CliError ? cause.code : "INTERNAL_ERROR", message: messageOf(cause) };
+  const hint = hintOf(cause);
+  return `${JSON.stringify({ ...body, ...(what === undefined ? {} : { operation: what }), ...(hint === undefined ? {} : { hint }) })}\n`;
+}
+
+function unwrap(error: unknown): { readonly what: string | undefined; readonly cause: unknown } {
+  return error instanceof CommandFailure ? { what: error.what, cause: error.cause } : { what: undefined, cause: error };
+}
+
+function hintOf(cause: unknown): string | undefined {
+  return cause instanceof BoxRunError || cause instanceof ClientError || cause instanceof CliError
+    ? cause.hint
+    : undefined;
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

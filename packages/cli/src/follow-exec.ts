@@ -1,0 +1,89 @@
+import { BoxRunError, type Exec } from "@boxrun/contract";
+import { type BoxRunClient, type ExecEvent, logBytes } from "@boxrun/sdk";
+import { exitCodes } from "./exit-codes.ts";
+import { CommandFailure } from "./failure.ts";
+import { BrokenPipe, write } from "./output/streams.ts";
+import type { Session } from "./session.ts";
+
+interface FollowOptions {
+  /** Names the exec in messages. */
+  readonly what: string;
+  /** Pass our standard input on. */
+  readonly interactive: boolean;
+}
+
+/**
+ * Passes a program's output on, byte for byte and no faster than it is read, and resolves with the exit code for this process: the
+ * program's own, or 130 after Ctrl-C, which cancels it. A BrokenPipe cancels it too.
+ */
+export async function followExec(session: Session, exec: Exec, options: FollowOptions): Promise<number> {
+  const { client, reporter, signal } = session;
+  let canceling: Promise<void> | undefined;
+  const cancel = () => {
+    canceling ??= cancelExec(client, exec);
+    return canceling;
+  };
+  const onInterrupt = () => void cancel().catch(() => undefined);
+  signal.addEventListener("abort", onInterrupt);
+  if (signal.aborted) onInterrupt();
+  const ended = new AbortController();
+  const input = options.interactive ? sendInput(client, exec, ended.signal) : undefined;
+  // A failure to pass input on leaves the program waiting for it.
+  input?.catch(() => void cancel().catch(() => undefined));
+  try {
+    const exit = await passOutput(client.execs.events(exec.box_id, exec.id), reporter.json);
+    ended.abort();
+    await input;
+    if (signal.aborted) {
+      await canceling;
+      signal.throwIfAborted();
+    }
+    if (exit.error !== undefined && !reporter.json) reporter.failure(new CommandFailure(options.what, exit.error));
+    return exit.exit_code ?? exitCodes.failure;
+  } catch (error) {
+    if (error instanceof BrokenPipe) await cancel();
+    throw error;
+  } finally {
+    ended.abort();
+    signal.removeEventListener("abort", onInterrupt);
+  }
+}
+
+type ExitEvent = Extract<ExecEvent, { event: "exit" }>;
+
+/** With `json`, one event a line. */
+async function passOutput(events: AsyncIterable<ExecEvent>, json: boolean): Promise<ExitEvent> {
+  for await (const event of events) {
+    if (json) await write(process.stdout, `${JSON.stringify(event)}\n`);
+    else if (event.event === "log") await passLog(event);
+    if (event.event === "exit") return event;
+  }
+  throw new Error("the events of an exec end with its exit");
+}
+
+async function passLog(event: Extract<ExecEvent, { event: "log" }>): Promise<void> {
+  await write(event.stream === "stdout" ? process.stdout : process.stderr, logBytes(event));
+}
+
+async function sendInput(client: BoxRunClient, exec: Exec, ended: AbortSignal): Promise<void> {
+  try {
+    await client.execs.stdin(exec.box_id, exec.id, process.stdin, { eof: true, signal: ended });
+  } catch (error) {
+    // A program may end, or close its standard input, before it has read all there is.
+    const isOver = ended.aborted || (error instanceof BoxRunError && error.code === "EXEC_ALREADY_FINISHED");
+    if (!isOver) throw error;
+  } finally {
+    // Else a terminal or pipe that nobody writes to keeps this process.
+    process.stdin.destroy();
+  }
+}
+
+async function cancelExec(client: BoxRunClient, exec: Exec): Promise<void> {
+  try {
+    await client.execs.cancel(exec.box_id, exec.id);
+  } catch (error) {
+    const isOver =
+      error instanceof BoxRunError && ["EXEC_ALREADY_FINISHED", "EXEC_NOT_FOUND", "BOX_NOT_FOUND"].includes(error.code);
+    if (!isOver) throw error;
+  }
+}

@@ -1,0 +1,11 @@
+import { version } from "./version.ts";
+
+/** The `boxrun` command. Sets `process.exitCode`; nothing is left running but what the command asked for. */
+export async function main(argv: readonly string[]): Promise<void> {
+  if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
+    process.stdout.write(`${version}\n`);
+    return;
+  }
+  const { runProgram } = await import("./program.ts");
+  await runProgram(argv);
+}

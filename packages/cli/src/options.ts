@@ -1,0 +1,115 @@
+import { isAbsolute, resolve } from "node:path";
+import type { Environment, Volume } from "@boxrun/contract";
+import { type Command, InvalidArgumentError, Option } from "commander";
+
+/** Parsers of option values; what they refuse is a usage error (exit code 2). */
+
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError("It must be a whole number above 0.");
+  }
+  return value;
+}
+
+/** Seconds, fractions allowed. */
+export function seconds(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || value <= 0)
+    throw new InvalidArgumentError("It must be a number of seconds above 0.");
+  return value;
+}
+
+export function secondsFromZero(text: string): number {
+  return text === "0" ? 0 : seconds(text);
+}
+
+/** `K=V`, or `K` for the value that it has here. */
+export function environmentEntry(text: string, previous: Environment = {}): Environment {
+  const split = text.indexOf("=");
+  const name = split === -1 ? text : text.slice(0, split);
+  if (name === "") throw new InvalidArgumentError("It must be NAME=VALUE, or the NAME of a variable that is set here.");
+  const value = split === -1 ? process.env[name] : text.slice(split + 1);
+  if (value === undefined) throw new InvalidArgumentError(`There is no variable ${name} here; give NAME=VALUE.`);
+  return { ...previous, [name]: value };
+}
+
+/** `HOST:GUEST`, `HOST:GUEST:ro` or `…:rw`. A relative host path is one below the current directory. */
+export function volume(text: string, previous: readonly Volume[] = []): Volume[] {
+  const match = /^(?<host>.+?):(?<guest>\/[^:]*)(?::(?<mode>ro|rw))?$/.exec(text);
+  const { host, guest, mode } = match?.groups ?? {};
+  if (host === undefined || guest === undefined) {
+    throw new InvalidArgumentError("It must be HOST:GUEST or HOST:GUEST:ro, with an absolute GUEST.");
+  }
+  return [...previous, { host_path: resolve(host), guest_path: guest, readonly: mode === "ro" }];
+}
+
+export function absolutePath(text: string): string {
+  if (!isAbsolute(text)) throw new InvalidArgumentError("It must be an absolute path in the box.");
+  return text;
+}
+
+/** The options that say what a box is like: of `create` and `run`. */
+export interface BoxOptions {
+  readonly name?: string;
+  readonly cpu?: number;
+  readonly memory?: number;
+  readonly disk?: number;
+  readonly network?: boolean;
+  readonly volume?: Volume[];
+}
+
+export function addBoxOptions(command: Command): Command {
+  return command
+    .option("-n, --name <name>", "a name to call the box by")
+    .option("--cpu <count>", "virtual CPUs (default: 2)", positiveInteger)
+    .option("-m, --memory <mb>", "memory in MB (default: 1024)", positiveInteger)
+    .addOption(new Option("-d, --disk <gb>", "disk size in GB (default: 8)").argParser(positiveInteger))
+    .option("--network", "let the box reach the network (default: it has none)")
+    .option("-v, --volume <host:guest[:ro]>", "share a directory of this host (repeatable)", volume);
+}
+
+/** As the contract spells it; what is not given is left to the server's defaults. */
+export function boxInput(options: BoxOptions) {
+  return {
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.cpu === undefined ? {} : { cpu: options.cpu }),
+    ...(options.memory === undefined ? {} : { memory_mb: options.memory }),
+    ...(options.disk === undefined ? {} : { disk_size_gb: options.disk }),
+    ...(options.network === undefined ? {} : { network: options.network }),
+    ...(options.volume === undefined ? {} : { volumes: options.volume }),
+  };
+}
+
+/** The options that say how a program runs: of `exec` and `run`. */
+export interface ProgramOptions {
+  readonly env?: Environment;
+  readonly workdir?: string;
+  readonly user?: string;
+  readonly timeout?: number;
+  readonly interactive?: boolean;
+}
+
+export function addProgramOptions(command: Command): Command {
+  return command
+    .option(
+      "-e, --env <name=value>",
+      "set a variable (repeatable; a NAME alone passes on its value here)",
+      environmentEntry,
+    )
+    .option("-w, --workdir <path>", "where the program starts (default: the image's, else /root)", absolutePath)
+    .option("-u, --user <user>", "who runs it: a name or uid, with :group or :gid (default: the image's, else root)")
+    .option("-t, --timeout <seconds>", "end the program after so long", seconds)
+    .option("-i, --interactive", "pass standard input on to the program");
+}
+
+export function execInput(cmd: string[], options: ProgramOptions) {
+  return {
+    cmd,
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
+    ...(options.user === undefined ? {} : { user: options.user }),
+    ...(options.timeout === undefined ? {} : { timeout_ms: Math.ceil(options.timeout * 1000) }),
+    ...(options.interactive ? { stdin: true } : {}),
+  };
+}

@@ -1,0 +1,36 @@
+import { hideSpinner } from "./spinner.ts";
+
+/** Whoever read our output is gone (`| head`). */
+export class BrokenPipe extends Error {}
+
+for (const stream of [process.stdout, process.stderr]) {
+  // The write's own callback tells; without a listener Node would end the process with a stack trace.
+  stream.on("error", () => undefined);
+}
+
+/** Resolves once the stream has taken it, so that who writes goes no faster than who reads. Throws a BrokenPipe. */
+export function write(stream: NodeJS.WriteStream, content: string | Uint8Array): Promise<void> {
+  hideSpinner();
+  return new Promise((resolve, reject) => {
+    stream.write(content, (error) => {
+      if (error === undefined || error === null) resolve();
+      else if ("code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED")) {
+        reject(new BrokenPipe("the reader of our output is gone", { cause: error }));
+      } else reject(error);
+    });
+  });
+}
+
+export function print(text: string): Promise<void> {
+  return write(process.stdout, text);
+}
+
+export function printJson(value: unknown): Promise<void> {
+  return print(`${JSON.stringify(value, undefined, process.stdout.isTTY ? 2 : undefined)}\n`);
+}
+
+/** A remark that is not the command's result. */
+export function note(text: string): void {
+  hideSpinner();
+  process.stderr.write(text);
+}

@@ -1,0 +1,98 @@
+import { CommanderError } from "commander";
+import { exitCodes } from "./exit-codes.ts";
+import { CliError, ReportedFailure } from "./failure.ts";
+import { Interrupted } from "./interrupts.ts";
+import { BrokenPipe } from "./output/streams.ts";
+import { Reporter } from "./reporter.ts";
+import { Verb } from "./verb.ts";
+import { addVerbs, type VerbEntry } from "./verbs.ts";
+import { version } from "./version.ts";
+
+const verbs: readonly VerbEntry[] = [
+  { name: "create", summary: "make a box and boot it", load: () => import("./commands/create.ts") },
+  { name: "ls", summary: "list boxes", load: () => import("./commands/ls.ts") },
+  { name: "inspect", summary: "show all about boxes", load: () => import("./commands/inspect.ts") },
+  { name: "start", summary: "boot stopped boxes again", load: () => import("./commands/start.ts") },
+  { name: "stop", summary: "shut boxes down; their disks are kept", load: () => import("./commands/stop.ts") },
+  { name: "rm", summary: "remove boxes with their disks", load: () => import("./commands/rm.ts") },
+  { name: "exec", summary: "run a program in a box", load: () => import("./commands/exec.ts") },
+  { name: "run", summary: "run a program in a box of its own", load: () => import("./commands/run.ts") },
+  { name: "cp", summary: "copy files to, from and between boxes", load: () => import("./commands/cp.ts") },
+  {
+    name: "images",
+    summary: "list, pull, import, build and remove images",
+    load: () => import("./commands/images.ts"),
+  },
+  { name: "gc", summary: "remove boxes that were stopped long ago", load: () => import("./commands/gc.ts") },
+  { name: "info", summary: "show the server, its engine and its limits", load: () => import("./commands/info.ts") },
+  { name: "doctor", summary: "check this host and say what to do", load: () => import("./commands/doctor.ts") },
+  { name: "serve", summary: "run the server in the foreground", load: () => import("./commands/serve.ts") },
+];
+
+const footer = `
+The first command starts the server in the background; its socket, log and boxes are in ~/.boxrun.
+
+Environment:
+  BOXRUN_STATE_DIR   another place for them
+  BOXRUN_SOCKET      another socket
+  BOXRUN_HOST        a server elsewhere: unix:///path, http://HOST:PORT or https://HOST
+  BOXRUN_TOKEN       its token
+  NO_COLOR           no colours
+
+Exit codes: exec and run pass on the program's; 125 is a failure of BoxRun, 2 a wrong argument, 130 Ctrl-C.
+
+Examples:
+  $ boxrun run base -- echo hello
+  $ boxrun create base --name dev && boxrun exec dev -- uname -a
+  $ boxrun cp ./src dev:/root/src
+`;
+
+export async function runProgram(argv: readonly string[]): Promise<void> {
+  // Before anything is parsed, so that a wrong argument is told as it was asked for.
+  const wantsJson = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined).includes("--json");
+  const reporter = new Reporter(wantsJson);
+  const program = new Verb("boxrun")
+    .description("Real Linux microVMs behind one small server.")
+    .usage("[options] <command>")
+    .version(version)
+    .option("--host <address>", "talk to this server (default: BOXRUN_HOST, else your own on its Unix socket)")
+    .option("--json", "answer in JSON")
+    .enablePositionalOptions()
+    .exitOverride()
+    .showHelpAfterError("Hint: add --help to see what there is.")
+    .configureHelp({ subcommandTerm: (verb) => verb.name(), showGlobalOptions: false })
+    .configureOutput({
+      outputError: (text, write) => {
+        if (!wantsJson) write(text.replace(/^error: /, "Error: "));
+      },
+      // The hint behind it.
+      writeErr: (text) => void (wantsJson || process.stderr.write(text)),
+    })
+    .addHelpText("after", footer);
+  addVerbs(program, verbs);
+  try {
+    await program.parseAsync(helpLast(argv), { from: "user" });
+  } catch (error) {
+    process.exitCode = exitCodeOf(error, reporter);
+  }
+}
+
+/** `help VERB` as `VERB --help`: the verb's options are not loaded before it is called. */
+function helpLast(argv: readonly string[]): string[] {
+  const [first, ...rest] = argv;
+  return first === "help" ? [...rest, "--help"] : [...argv];
+}
+
+/** Tells what went wrong, where that was not done yet. */
+function exitCodeOf(error: unknown, reporter: Reporter): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    if (reporter.json) reporter.failure(new CliError("USAGE", error.message.replace(/^error: /, "")));
+    return exitCodes.usage;
+  }
+  if (error instanceof Interrupted) return error.exitCode;
+  if (error instanceof BrokenPipe) return exitCodes.brokenPipe;
+  if (error instanceof ReportedFailure) return exitCodes.failure;
+  reporter.failure(error);
+  return error instanceof CliError && error.code === "USAGE" ? exitCodes.usage : exitCodes.failure;
+}

@@ -1,0 +1,70 @@
+import type { BoxRunClient } from "@boxrun/sdk";
+import type { Command } from "commander";
+import { z } from "zod";
+import { connect } from "./connect.ts";
+import { CliError, CommandFailure, ReportedFailure } from "./failure.ts";
+import { Interrupted, listenForInterrupts } from "./interrupts.ts";
+import { BrokenPipe } from "./output/streams.ts";
+import { Reporter } from "./reporter.ts";
+import { resolveTarget } from "./target.ts";
+
+/** What a command works with. */
+export interface Session {
+  readonly client: BoxRunClient;
+  readonly reporter: Reporter;
+  /** Aborted by Ctrl-C and its like. */
+  readonly signal: AbortSignal;
+}
+
+const globalOptionsSchema = z.object({ json: z.boolean().default(false), host: z.string().optional() });
+
+export function reporterOf(command: Command): Reporter {
+  return new Reporter(globalOptionsSchema.parse(command.optsWithGlobals()).json);
+}
+
+/** Runs `work` with a client of the server; `what` names the operation in the message of whatever fails. */
+export async function withServer(
+  command: Command,
+  what: string,
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  const { host } = globalOptionsSchema.parse(command.optsWithGlobals());
+  const reporter = reporterOf(command);
+  using interrupts = listenForInterrupts();
+  const { signal } = interrupts;
+  const env = process.env;
+  await using client = await connect(resolveTarget(host, env), { reporter, signal, env });
+  try {
+    await work({ client, reporter, signal });
+  } catch (error) {
+    const isOwn =
+      [Interrupted, BrokenPipe, CommandFailure, ReportedFailure].some((own) => error instanceof own) ||
+      (error instanceof CliError && error.code === "USAGE");
+    throw isOwn ? error : new CommandFailure(what, error);
+  }
+}
+
+/** Does the same to several things at once. One's failure stops no other; all are told, behind the results. */
+export async function forEachNamed<Result>(
+  session: Session,
+  verb: string,
+  names: readonly string[],
+  work: (name: string) => Promise<Result>,
+  text: (result: Result, name: string) => string,
+): Promise<void> {
+  const ends = await Promise.allSettled(names.map(work));
+  session.signal.throwIfAborted();
+  const results: { readonly name: string; readonly result: Result }[] = [];
+  const failures: CommandFailure[] = [];
+  for (const [index, end] of ends.entries()) {
+    const name = names[index] ?? "";
+    if (end.status === "fulfilled") results.push({ name, result: end.value });
+    else failures.push(new CommandFailure(`${verb} ${name}`, end.reason));
+  }
+  await session.reporter.result(
+    results.map(({ result }) => result),
+    () => results.map(({ name, result }) => text(result, name)).join(""),
+  );
+  for (const failure of failures) session.reporter.failure(failure);
+  if (failures.length > 0) throw new ReportedFailure(`${failures.length} of ${names.length} failed`);
+}

@@ -1,0 +1,168 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { BoxRunClient } from "@boxrun/sdk";
+import { CliError } from "./failure.ts";
+import { spin } from "./output/spinner.ts";
+import { printable } from "./output/text.ts";
+import type { Reporter } from "./reporter.ts";
+import { serverPid } from "./server-pid.ts";
+
+interface StartOptions {
+  readonly client: BoxRunClient;
+  readonly socketPath: string;
+  readonly stateDir: string;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const deadlineMs = 30_000;
+const pollMs = 25;
+const maxLogBytes = 10 * 1024 * 1024;
+const logTailBytes = 4096;
+const logTailLines = 10;
+
+/**
+ * Starts this user's server in the background and waits until it answers. Of two commands that do so at the same moment, one server
+ * gets the state directory; both commands wait for that one. SERVER_START_FAILED with the end of the server's log.
+ */
+export async function startServer(options: StartOptions): Promise<void> {
+  const { stateDir, reporter, signal } = options;
+  const logFile = join(stateDir, "server.log");
+  using _ = spin("Starting the BoxRun server…", reporter);
+  const server = await launch(options, logFile);
+  const deadline = performance.now() + deadlineMs;
+  while (!(await answers(options.client))) {
+    signal.throwIfAborted();
+    if (server.hasExited() && !anotherHolds(stateDir, server.pid) && !(await answers(options.client))) {
+      throw startFailure("The BoxRun server did not start", logFile, server.logOffset);
+    }
+    if (performance.now() > deadline) {
+      throw startFailure(`The BoxRun server does not answer after ${deadlineMs / 1000} s`, logFile, server.logOffset);
+    }
+    await delay(pollMs);
+  }
+  if (serverPid(stateDir) === server.pid) {
+    const withoutTcp = server.withoutTcp ? "; its TCP port is taken, so it listens on its socket alone" : "";
+    reporter.note(`Started the BoxRun server (pid ${server.pid}, log ${logFile}${withoutTcp})`, {
+      pid: server.pid,
+      log: logFile,
+    });
+  }
+}
+
+interface LaunchedServer {
+  readonly pid: number;
+  readonly withoutTcp: boolean;
+  /** Where in the log this server's part begins, in bytes. */
+  readonly logOffset: number;
+  hasExited(): boolean;
+}
+
+async function launch(options: StartOptions, logFile: string): Promise<LaunchedServer> {
+  const { stateDir, socketPath, env } = options;
+  const withoutTcp = await isDefaultPortTaken(env);
+  const log = openLog(stateDir, logFile);
+  try {
+    const command = fileURLToPath(new URL("../bin/boxrun.js", import.meta.url));
+    // Its own session, so that a Ctrl-C here does not reach it; in /, so that it holds on to no other directory.
+    const child = spawn(process.execPath, [command, "serve", ...(withoutTcp ? ["--no-tcp"] : [])], {
+      detached: true,
+      cwd: "/",
+      stdio: ["ignore", log.fd, log.fd],
+      env: {
+        ...env,
+        BOXRUN_STATE_DIR: stateDir,
+        BOXRUN_SOCKET: socketPath,
+        ...(env.BOXRUN_DB ? { BOXRUN_DB: resolve(env.BOXRUN_DB) } : {}),
+        ...(env.BOXRUN_CACHE_DIR ? { BOXRUN_CACHE_DIR: resolve(env.BOXRUN_CACHE_DIR) } : {}),
+      },
+    });
+    await once(child, "spawn");
+    child.unref();
+    const { pid } = child;
+    if (pid === undefined) throw new CliError("SERVER_START_FAILED", `Cannot run ${process.execPath}`);
+    return {
+      pid,
+      withoutTcp,
+      logOffset: log.offset,
+      hasExited: () => child.exitCode !== null || child.signalCode !== null,
+    };
+  } finally {
+    closeSync(log.fd);
+  }
+}
+
+/** The log, one earlier generation kept once it is long. */
+function openLog(stateDir: string, logFile: string): { readonly fd: number; readonly offset: number } {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > maxLogBytes) renameSync(logFile, `${logFile}.1`);
+    return { fd: openSync(logFile, "a", 0o600), offset: size > maxLogBytes ? 0 : size };
+  } catch (error) {
+    throw new CliError(
+      "SERVER_START_FAILED",
+      `Cannot start the BoxRun server: its state directory ${stateDir} can't be used: ${messageOf(error)}`,
+      `Make it writable for you, or choose another one with BOXRUN_STATE_DIR (default: ${join(homedir(), ".boxrun")}).`,
+    );
+  }
+}
+
+/** Another user's server may have the port that nobody asked for; that is no reason to do without a server. */
+async function isDefaultPortTaken(env: NodeJS.ProcessEnv): Promise<boolean> {
+  if (env.BOXRUN_PORT || env.BOXRUN_HOST) return false;
+  const probe = createServer();
+  try {
+    const listening = once(probe, "listening");
+    probe.listen({ host: "127.0.0.1", port: 9090 });
+    await listening;
+    return false;
+  } catch {
+    return true;
+  } finally {
+    probe.close();
+  }
+}
+
+async function answers(client: BoxRunClient): Promise<boolean> {
+  return client.health({ signal: AbortSignal.timeout(2_000) }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Ours gave way to the server of another command that was a moment faster: that one will answer. */
+function anotherHolds(stateDir: string, ownPid: number): boolean {
+  const pid = serverPid(stateDir);
+  return pid !== undefined && pid !== ownPid;
+}
+
+function startFailure(what: string, logFile: string, logOffset: number): CliError {
+  const tail = logTail(logFile, logOffset);
+  return new CliError(
+    "SERVER_START_FAILED",
+    tail === "" ? what : `${what}. The end of its log:\n${tail}`,
+    `\`boxrun doctor\` looks for the cause; the whole log is ${logFile}.`,
+  );
+}
+
+function logTail(logFile: string, offset: number): string {
+  try {
+    const text = readFileSync(logFile).subarray(offset).subarray(-logTailBytes).toString("utf8");
+    const lines = text.trimEnd().split("\n").slice(-logTailLines);
+    return lines.map((line) => `  ${printable(line)}`).join("\n");
+  } catch {
+    return "";
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

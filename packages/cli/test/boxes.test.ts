@@ -1,0 +1,135 @@
+import { BoxRunError } from "@boxrun/contract";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CliWithServer } from "./support/server.ts";
+
+let cli: CliWithServer;
+beforeAll(async () => {
+  cli = await CliWithServer.start();
+});
+afterAll(() => cli[Symbol.asyncDispose]());
+
+const json = (text: string): unknown => JSON.parse(text);
+
+describe("create", () => {
+  it("prints the id of a box that has what was asked for", async () => {
+    const args = ["-n", "made", "--cpu", "3", "-m", "128", "-d", "2", "-e", "A=b=c", "-e", "HOME", "-w", "/tmp"];
+    const made = await cli.runWith({ env: { HOME: "/here" } }, "create", "base", ...args);
+    expect(made).toMatchObject({ code: 0, stderr: "" });
+    const box = cli.server.core.boxes.get("made");
+    expect(made.stdout).toBe(`${box.id}\n`);
+    expect(box).toMatchObject({ cpu: 3, memory_mb: 128, disk_size_gb: 2, workdir: "/tmp", network: false });
+    expect(box.env).toEqual({ A: "b=c", HOME: "/here" });
+    await cli.run("rm", "-f", "made");
+  });
+
+  it("leaves what was not given to the server's defaults", async () => {
+    const made = await cli.run("create", "--json", "base");
+    const box = json(made.stdout);
+    expect(box).toMatchObject({ cpu: 2, memory_mb: 1024, disk_size_gb: 8, network: false, volumes: null, name: null });
+    await cli.run("gc");
+    for (const { id } of cli.server.core.boxes.list()) await cli.run("rm", "-f", id);
+  });
+
+  it("says why not, and what to do, and exits with 125", async () => {
+    const refused = await cli.run("create", "base", "--cpu", "200");
+    expect(refused.code).toBe(125);
+    expect(refused.stdout).toBe("");
+    expect(refused.stderr).toMatch(/^Error: create: .*200.*\nHint: .*BOXRUN_MAX_CPU/);
+  });
+
+  it("tells the failure as JSON on stderr with --json", async () => {
+    const refused = await cli.run("--json", "create", "no-such-image");
+    expect(refused).toMatchObject({ code: 125, stdout: "" });
+    expect(json(refused.stderr)).toMatchObject({ code: "IMAGE_PULL_FAILED", operation: "create" });
+    for (const { id } of cli.server.core.boxes.list()) await cli.run("rm", id);
+  });
+});
+
+describe("ls and inspect", () => {
+  it("show the boxes in columns, newest first", async () => {
+    await cli.createBox("first");
+    await cli.createBox("second-with-a-longer-name");
+    await cli.run("stop", "first");
+    const { stdout } = await cli.run("ls");
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines[0]).toMatch(/^ID +NAME +STATUS +IMAGE +CPU +MEMORY +DISK +CREATED$/);
+    expect(lines[1]).toMatch(/^box_\S{12} {2}second-with-a-longer-name {2}running {2}base +1 +64 MB +1 GB +\d+s ago$/);
+    expect(lines[2]).toMatch(/^box_\S{12} {2}first {22}stopped {2}base/);
+    expect((await cli.run("ls", "-s", "stopped", "--json")).stdout).toContain('"name":"first"');
+    expect(json((await cli.run("ls", "-s", "error", "--json")).stdout)).toEqual([]);
+  });
+
+  it("never passes a box's own escape sequences to the terminal", async () => {
+    cli.server.engine.controls.failNext("create", new BoxRunError("RUNTIME_ERROR", "\u001b[31mred\u0007"));
+    await cli.run("create", "base", "-n", "hostile");
+    const { stdout } = await cli.run("inspect", "hostile");
+    expect(stdout).toMatch(/^error +RUNTIME_ERROR: red\\x07$/m);
+    await cli.run("rm", "hostile");
+  });
+
+  it("shows a box with its execs", async () => {
+    await cli.run("exec", "second-with-a-longer-name", "--", "sh", "-c", "exit 4");
+    const { stdout } = await cli.run("inspect", "second-with-a-longer-name");
+    expect(stdout).toMatch(/^status +running$/m);
+    expect(stdout).toMatch(/^exec_\S{12} {2}failed +4 +\d+s ago +"sh","-c","exit 4"$/m);
+    const [found] = JSON.parse((await cli.run("inspect", "--json", "first")).stdout);
+    expect(found).toMatchObject({ box: { name: "first" }, execs: [] });
+  });
+});
+
+describe("start, stop and rm", () => {
+  it("take several boxes, go on behind a failure, and tell each", async () => {
+    await cli.createBox("a");
+    await cli.createBox("b");
+    const stopped = await cli.run("stop", "a", "nope", "b");
+    expect(stopped).toMatchObject({ code: 125, stdout: "a\nb\n" });
+    expect(stopped.stderr).toMatch(/^Error: stop nope: There is no box "nope"\nHint: .*\n$/);
+
+    const started = await cli.run("start", "--json", "b", "nope", "a");
+    expect(started.code).toBe(125);
+    expect(json(started.stdout)).toMatchObject([
+      { name: "b", status: "running" },
+      { name: "a", status: "running" },
+    ]);
+    expect(json(started.stderr)).toMatchObject({ code: "BOX_NOT_FOUND", operation: "start nope" });
+
+    const refused = await cli.run("rm", "a", "b");
+    expect(refused).toMatchObject({ code: 125, stdout: "" });
+    expect(refused.stderr).toContain("rm a: ");
+    expect(refused.stderr).toContain("rm b: ");
+    expect(await cli.run("rm", "-f", "a", "b")).toEqual(expect.objectContaining({ code: 0, stdout: "a\nb\n" }));
+  });
+});
+
+describe("the rest", () => {
+  it("gc removes what was stopped for long enough", async () => {
+    await cli.createBox("old");
+    await cli.run("stop", "old");
+    expect((await cli.run("gc")).stdout).toBe("Removed 0 boxes\n");
+    const { stdout } = await cli.run("gc", "--older-than", "0", "--json");
+    expect(json(stdout)).toEqual({ removed: expect.any(Number) });
+    expect(() => cli.server.core.boxes.get("old")).toThrow("old");
+  });
+
+  it("info shows engine and limits", async () => {
+    expect((await cli.run("info")).stdout).toMatch(/^engine +memory, none$/m);
+    expect(json((await cli.run("info", "--json")).stdout)).toMatchObject({ engine: { name: "memory" }, max_cpu: 16 });
+  });
+
+  it("images lists, imports and removes", async () => {
+    expect((await cli.run("images")).stdout).toMatch(/^base +sha256:a{12} +1\.2 kB +built in$/m);
+    const imported = await cli.runWith({ input: "tar:my/image:1" }, "images", "import", "-");
+    expect(imported).toMatchObject({ code: 0, stdout: expect.stringContaining("my/image:1") });
+    expect(await cli.run("images", "rm", "my/image:1", "base")).toMatchObject({
+      code: 125,
+      stdout: "my/image:1\n",
+      stderr: expect.stringContaining("images rm base"),
+    });
+    expect((await cli.run("images", "import", "/nonexistent.tar")).stderr).toContain("ENOENT");
+  });
+
+  it("a pull that fails says the registry's reason", async () => {
+    const refused = await cli.run("images", "pull", "nobody/nothing:1");
+    expect(refused).toMatchObject({ code: 125, stderr: expect.stringContaining("manifest unknown") });
+  });
+});

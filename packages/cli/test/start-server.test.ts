@@ -1,0 +1,152 @@
+import { once } from "node:events";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { boxrun, CliProcess } from "./support/cli.ts";
+
+const holderSchema = z.object({ pid: z.int() });
+
+let stateDir: string;
+let env: Record<string, string>;
+beforeEach(async () => {
+  stateDir = await mkdtemp(join(tmpdir(), "br-auto-"));
+  env = { BOXRUN_STATE_DIR: stateDir, BOXRUN_PORT: "0" };
+});
+afterEach(async () => {
+  const pid = await serverPid();
+  if (pid !== undefined) {
+    process.kill(pid, "SIGTERM");
+    await expect.poll(() => isAlive(pid), { timeout: 15_000 }).toBe(false);
+  }
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+async function serverPid(): Promise<number | undefined> {
+  const text = await readFile(join(stateDir, "server.json"), "utf8").catch(() => undefined);
+  return text === undefined ? undefined : holderSchema.parse(JSON.parse(text)).pid;
+}
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+describe("the first command", () => {
+  it("starts the server in the background and says so; the next one finds it", async () => {
+    const first = await boxrun(["ls"], { env });
+    const pid = await serverPid();
+    expect(first).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^ID /),
+      stderr: `Started the BoxRun server (pid ${pid}, log ${stateDir}/server.log)\n`,
+    });
+    expect((await stat(join(stateDir, "server.log"))).mode & 0o777).toBe(0o600);
+    expect(await boxrun(["ls"], { env })).toMatchObject({ code: 0, stderr: "" });
+    expect(await serverPid()).toBe(pid);
+  });
+
+  it("starts one server when two are given at the same moment", async () => {
+    const results = await Promise.all(Array.from({ length: 4 }, () => boxrun(["ls", "--json"], { env })));
+    for (const result of results) expect(result).toMatchObject({ code: 0, stdout: "[]\n" });
+    const notes = results.map(({ stderr }) => stderr).filter((stderr) => stderr !== "");
+    expect(notes).toHaveLength(1);
+    expect(JSON.parse(notes[0] ?? "")).toMatchObject({ pid: await serverPid() });
+  });
+
+  it("says what the server said when it does not come up", async () => {
+    await writeFile(
+      join(stateDir, "boxrun.db"),
+      "this is no database, and long enough to be told from one".repeat(100),
+    );
+    const result = await boxrun(["ls"], { env });
+    expect(result).toMatchObject({ code: 125, stdout: "" });
+    expect(result.stderr).toMatch(/^Error: The BoxRun server did not start\. The end of its log:\n(.*\n)*.*boxrun\.db/);
+    expect(result.stderr).toMatch(/\nHint: .*boxrun doctor/);
+  });
+
+  it("says that the state directory can't be used", async () => {
+    const result = await boxrun(["ls"], { env: { BOXRUN_STATE_DIR: "/dev/null/nowhere" } });
+    expect(result).toMatchObject({
+      code: 125,
+      stderr: expect.stringMatching(/^Error: .*\/dev\/null\/nowhere can't be used: .*\nHint: .*BOXRUN_STATE_DIR/),
+    });
+  });
+
+  it("begins a new log when the old one is long", async () => {
+    const log = join(stateDir, "server.log");
+    await using file = await open(log, "w");
+    await file.truncate(11 * 1024 * 1024);
+    await boxrun(["ls"], { env });
+    expect((await stat(`${log}.1`)).size).toBe(11 * 1024 * 1024);
+    expect((await stat(log)).size).toBeLessThan(10_000);
+  });
+
+  it("starts a server without TCP where another one has the port", async () => {
+    const other = createServer().listen(9090, "127.0.0.1");
+    // Whoever has it, ours or another program: it is taken.
+    await Promise.race([once(other, "listening"), once(other, "error")]);
+    try {
+      const result = await boxrun(["ls"], { env: { BOXRUN_STATE_DIR: stateDir, BOXRUN_PORT: undefined } });
+      expect(result).toMatchObject({ code: 0, stderr: expect.stringContaining("listens on its socket alone") });
+    } finally {
+      other.close();
+    }
+  });
+});
+
+describe("serve", () => {
+  it("runs in the foreground until SIGTERM, and refuses a second one on its state directory", async () => {
+    const server = new CliProcess(["serve", "--state-dir", stateDir, "--no-tcp"]);
+    await server.printed(`serves on unix://${stateDir}/boxrun.sock\n`);
+    const second = await boxrun(["serve", "--state-dir", stateDir, "--no-tcp"]);
+    expect(second).toMatchObject({ code: 125, stdout: "" });
+    expect(second.stderr).toContain(`pid ${server.child.pid}`);
+    expect((await boxrun(["info"], { env })).stdout).toMatch(/^engine /m);
+    server.child.kill("SIGTERM");
+    expect((await server.result()).code).toBe(0);
+    expect(await readdir(stateDir)).not.toContain("server.json");
+  });
+
+  it("names the setting that it does not understand", async () => {
+    const result = await boxrun(["serve", "--port", "many", "--state-dir", stateDir]);
+    expect(result).toMatchObject({
+      code: 125,
+      stderr: expect.stringMatching(/^Error: serve: .*--port must be a port/),
+    });
+  });
+});
+
+describe("doctor", () => {
+  it("starts no server, and says what is wrong and what to do", async () => {
+    await mkdir(join(stateDir, "boxrun.sock"));
+    const result = await boxrun(["doctor"], {
+      env: { ...env, PATH: "/nonexistent", BOXRUN_CACHE_DIR: join(stateDir, "c") },
+    });
+    expect(result.code).toBe(1);
+    expect(result.stdout).toMatch(/^FAIL {2}qemu-system-x86_64 {2}is missing.*\n +→ Install the Debian package/m);
+    expect(result.stdout).toMatch(/^FAIL {2}guest kernel {2}none is built.*\n +→ Build it/m);
+    expect(result.stdout).toMatch(/^FAIL {2}socket .*is not a socket/m);
+    expect(result.stdout).toMatch(/^ok {4}node/m);
+    expect(await readdir(stateDir)).not.toContain("server.log");
+  });
+
+  it("tells the same to programs", async () => {
+    const checks = z
+      .array(z.object({ name: z.string(), status: z.enum(["ok", "warn", "fail"]), message: z.string() }))
+      .parse(JSON.parse((await boxrun(["doctor", "--json"], { env })).stdout));
+    expect(checks.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(["node", "kvm", "base image", "disk space", "server"]),
+    );
+  });
+
+  it("asks the server for its engine", async () => {
+    await boxrun(["ls"], { env });
+    const { stdout } = await boxrun(["doctor"], { env });
+    expect(stdout).toMatch(/^(ok {4}|FAIL {2})engine {2}qemu/m);
+  });
+});

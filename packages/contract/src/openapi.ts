@@ -1,0 +1,257 @@
+import { z } from "zod";
+import {
+  boxSchema,
+  boxStatusSchema,
+  createBoxRequestSchema,
+  okSchema,
+  volumeRequestSchema,
+  volumeSchema,
+} from "./box.ts";
+import { type ErrorCode, errorBodySchema, errorCodes, errorTable } from "./errors.ts";
+import { boxRemovedSchema, exitDataSchema, exitEventSchema, logEventSchema } from "./events.ts";
+import {
+  execRequestSchema,
+  execSchema,
+  execStatusSchema,
+  runRequestSchema,
+  runResponseSchema,
+  signalRequestSchema,
+  terminalSizeSchema,
+} from "./exec.ts";
+import { downloadRequestSchema, fileEntrySchema, uploadResponseSchema } from "./files.ts";
+import { imageSchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
+import { engineInfoSchema, gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
+import { commonErrors, type Operation, operationIds, operations } from "./operations.ts";
+
+/** What clients call the schemas of request bodies: as a caller writes them, defaults optional. */
+const requestNames = new Map<z.ZodType, string>([
+  [createBoxRequestSchema, "CreateBoxRequest"],
+  [volumeRequestSchema, "VolumeRequest"],
+  [execRequestSchema, "ExecRequest"],
+  [terminalSizeSchema, "TerminalSize"],
+  [signalRequestSchema, "SignalRequest"],
+  [downloadRequestSchema, "DownloadRequest"],
+  [pullImageRequestSchema, "PullImageRequest"],
+  [runRequestSchema, "RunRequest"],
+  [gcRequestSchema, "GcRequest"],
+]);
+
+/** Of what the server sends: as it is sent, every key there. */
+const responseNames = new Map<z.ZodType, string>([
+  [errorBodySchema, "Error"],
+  [boxSchema, "Box"],
+  [boxStatusSchema, "BoxStatus"],
+  [volumeSchema, "Volume"],
+  [okSchema, "Ok"],
+  [execSchema, "Exec"],
+  [execStatusSchema, "ExecStatus"],
+  [runResponseSchema, "RunResponse"],
+  [logEventSchema, "LogEvent"],
+  [exitEventSchema, "ExitEvent"],
+  [exitDataSchema, "ExitData"],
+  [boxRemovedSchema, "BoxRemoved"],
+  [uploadResponseSchema, "UploadResponse"],
+  [fileEntrySchema, "FileEntry"],
+  [imageSchema, "Image"],
+  [pullProgressSchema, "PullProgress"],
+  [engineInfoSchema, "EngineInfo"],
+  [infoSchema, "Info"],
+  [gcResponseSchema, "GcResponse"],
+  [healthSchema, "Health"],
+]);
+
+type Json = Record<string, unknown>;
+
+/** The OpenAPI 3.1 document, derived from the table of operations. Built anew at each call: keep it. */
+export function openApiDocument(version: string): Json {
+  const requests = new SchemaWriter(requestNames, "input");
+  const responses = new SchemaWriter(responseNames, "output");
+  const paths: Record<string, Json> = {};
+  for (const id of operationIds) {
+    const operation: Operation = operations[id];
+    paths[operation.path] = {
+      ...paths[operation.path],
+      [operation.method.toLowerCase()]: {
+        operationId: id,
+        tags: [operation.tag],
+        summary: operation.summary,
+        ...parameters(operation),
+        ...requestBody(operation, requests),
+        responses: { ...success(operation, responses), ...failures(operation) },
+      },
+    };
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "BoxRun",
+      version,
+      description:
+        "Real Linux microVMs behind one small self-hosted server. Also served over the Unix socket ~/.boxrun/boxrun.sock.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "http://127.0.0.1:9090" }],
+    // Without a token: over the Unix socket, and over loopback for the user that runs the server.
+    security: [{}, { token: [] }],
+    paths,
+    components: {
+      securitySchemes: { token: { type: "http", scheme: "bearer" } },
+      schemas: { ...requests.components(), ...responses.components(), Error: errorSchema },
+    },
+  };
+}
+
+/** Stricter than what a client parses: the document lists the codes that this version has. */
+const errorSchema = {
+  type: "object",
+  properties: {
+    code: { type: "string", enum: errorCodes },
+    message: { type: "string", description: "For a person: the operation, the thing and the cause." },
+    details: { type: "object", additionalProperties: true, description: "For a program." },
+  },
+  required: ["code", "message"],
+};
+
+/** Writes schemas with references to the named ones. */
+class SchemaWriter {
+  readonly #names: ReadonlyMap<z.ZodType, string>;
+  readonly #io: "input" | "output";
+
+  constructor(names: ReadonlyMap<z.ZodType, string>, io: "input" | "output") {
+    this.#names = names;
+    this.#io = io;
+  }
+
+  components(): Record<string, Json> {
+    const registry = z.registry<{ id: string }>();
+    for (const [schema, id] of this.#names) registry.add(schema, { id });
+    const { schemas } = z.toJSONSchema(registry, { ...this.#options(), uri: reference });
+    return Object.fromEntries(Object.entries(schemas).map(([name, { $schema, $id, id, ...schema }]) => [name, schema]));
+  }
+
+  /** A reference where the schema, or what it is an array of, has a name. */
+  schema(schema: z.ZodType): Json {
+    const name = this.#names.get(schema);
+    if (name !== undefined) return { $ref: reference(name) };
+    if (schema instanceof z.ZodArray && schema.element instanceof z.ZodType) {
+      return { type: "array", items: this.schema(schema.element) };
+    }
+    const { $schema, ...written } = z.toJSONSchema(schema, this.#options());
+    return written;
+  }
+
+  #options() {
+    const io = this.#io;
+    return {
+      target: "draft-2020-12",
+      io,
+      override: ({ jsonSchema }: { jsonSchema: Json }) => {
+        // What JavaScript can count is no limit that a reader wants to know.
+        if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+        if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+        if (io === "input") return;
+        // A later server may send other things than this one: clients must not refuse them.
+        if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+        for (const rule of ["pattern", "maxLength", "propertyNames", "default"]) delete jsonSchema[rule];
+      },
+    } as const;
+  }
+}
+
+function reference(name: string): string {
+  return `#/components/schemas/${name}`;
+}
+
+function parameters({ path, query }: Operation): Json {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: "path",
+    required: true,
+    schema: { type: "string" },
+    description: name === undefined ? undefined : pathParameters[name],
+  }));
+  const written = query === undefined ? undefined : z.toJSONSchema(query, { target: "draft-2020-12", io: "input" });
+  const inQuery = Object.entries(written?.properties ?? {}).map(([name, schema]) => ({
+    name,
+    in: "query",
+    required: written?.required?.includes(name) ?? false,
+    schema,
+  }));
+  const all = [...inPath, ...inQuery];
+  return all.length === 0 ? {} : { parameters: all };
+}
+
+const pathParameters: Readonly<Record<string, string>> = {
+  id: "A box's id or name.",
+  exec_id: "An exec's id.",
+  reference: "An image's reference.",
+};
+
+function requestBody({ body }: Operation, writer: SchemaWriter): Json {
+  if (body === undefined) return {};
+  if (body.kind === "json") {
+    return { requestBody: { required: true, content: { "application/json": { schema: writer.schema(body.schema) } } } };
+  }
+  if (body.kind === "bytes") {
+    return {
+      requestBody: { required: true, description: body.description, content: { "application/octet-stream": {} } },
+    };
+  }
+  const { properties, required } = z.toJSONSchema(body.schema, { target: "draft-2020-12", io: "input" });
+  const schema = {
+    type: "object",
+    properties: {
+      ...properties,
+      file: { type: "string", contentMediaType: "application/octet-stream", description: body.fileDescription },
+    },
+    required: [...(required ?? []), "file"],
+  };
+  return { requestBody: { required: true, content: { "multipart/form-data": { schema } } } };
+}
+
+function success({ response }: Operation, writer: SchemaWriter): Json {
+  switch (response.kind) {
+    case "json":
+      return {
+        [response.status]: {
+          description: response.status === 201 ? "Created" : "OK",
+          content: { "application/json": { schema: writer.schema(response.schema) } },
+        },
+      };
+    case "bytes":
+      return {
+        200: {
+          description: response.description,
+          content: Object.fromEntries(response.mediaTypes.map((type) => [type, {}])),
+        },
+      };
+    case "events":
+      return {
+        200: {
+          description: `Server-sent events: ${Object.keys(response.events).join(", ")}. \`x-events\` has the schema of each one's data.`,
+          content: {
+            "text/event-stream": {
+              schema: { type: "string" },
+              "x-events": Object.fromEntries(
+                Object.entries(response.events).map(([event, schema]) => [event, writer.schema(schema)]),
+              ),
+            },
+          },
+        },
+      };
+  }
+}
+
+function failures(operation: Operation): Json {
+  const codes = new Set<ErrorCode>([...operation.errors, ...commonErrors]);
+  if (operation.query !== undefined || operation.body?.kind === "json") codes.add("VALIDATION_ERROR");
+  if (operation.body?.kind === "json") codes.add("PAYLOAD_TOO_LARGE");
+  const byStatus = new Map<number, ErrorCode[]>();
+  const add = (status: number, code: ErrorCode) => byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  for (const code of codes) add(errorTable[code].status, code);
+  if (operation.body?.kind === "form") add(400, "VALIDATION_ERROR");
+  const content = { "application/json": { schema: { $ref: reference("Error") } } };
+  return Object.fromEntries(
+    [...byStatus].map(([status, listed]) => [status, { description: listed.join(", "), content }]),
+  );
+}

@@ -1,0 +1,363 @@
+import { z } from "zod";
+import { boxListQuerySchema, boxSchema, createBoxRequestSchema, okSchema, removeBoxQuerySchema } from "./box.ts";
+import { type ErrorCode, errorBodySchema } from "./errors.ts";
+import { boxRemovedSchema, eventsQuerySchema, exitEventSchema, logEventSchema } from "./events.ts";
+import {
+  execRequestSchema,
+  execSchema,
+  runRequestSchema,
+  runResponseSchema,
+  signalRequestSchema,
+  stdinQuerySchema,
+  terminalSizeSchema,
+} from "./exec.ts";
+import {
+  archiveQuerySchema,
+  downloadRequestSchema,
+  fileListSchema,
+  pathQuerySchema,
+  uploadFormSchema,
+  uploadResponseSchema,
+} from "./files.ts";
+import { imageSchema, importImageQuerySchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
+import { gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
+
+/**
+ * Every operation of the API, once. The server's routes and its validation, the OpenAPI document and through it the clients all
+ * follow from this table; nothing is served that is not in it.
+ *
+ * Paths are OpenAPI templates; `{id}` is a box's id or name. In `…/{id}:start` the action is what stands behind the last colon.
+ */
+export interface Operation {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly path: `/${string}`;
+  readonly tag: "boxes" | "execs" | "files" | "images" | "server";
+  readonly summary: string;
+  readonly query?: z.ZodObject;
+  readonly body?: OperationBody;
+  readonly response: OperationResponse;
+  /** What it can answer with besides `commonErrors`. */
+  readonly errors: readonly ErrorCode[];
+}
+
+export type OperationBody =
+  /** An empty body counts as `{}`. */
+  | { readonly kind: "json"; readonly schema: z.ZodType }
+  /** Any media type; the bytes as they come. */
+  | { readonly kind: "bytes"; readonly description: string }
+  /** multipart/form-data with a part `file` beside the fields of `schema`. */
+  | { readonly kind: "form"; readonly schema: z.ZodObject; readonly fileDescription: string };
+
+export type OperationResponse =
+  | { readonly kind: "json"; readonly status: 200 | 201; readonly schema: z.ZodType }
+  | { readonly kind: "bytes"; readonly mediaTypes: readonly string[]; readonly description: string }
+  /** Server-sent events: the schema of each event's `data`, by its `event`. */
+  | { readonly kind: "events"; readonly events: Readonly<Record<string, z.ZodType>> };
+
+/** Every operation can end like this. */
+export const commonErrors = ["UNAUTHORIZED", "FORBIDDEN", "INTERNAL_ERROR"] as const satisfies ErrorCode[];
+
+const boxMissing = ["BOX_NOT_FOUND"] as const;
+const boxNeeded = ["BOX_NOT_FOUND", "BOX_NOT_RUNNING", "RUNTIME_ERROR"] as const;
+const execMissing = ["BOX_NOT_FOUND", "EXEC_NOT_FOUND"] as const;
+const execNeeded = [...execMissing, "EXEC_ALREADY_FINISHED", "RUNTIME_ERROR"] as const;
+const bringUp = ["RESOURCE_EXCEEDED", "IMAGE_PULL_FAILED", "TIMEOUT", "CANCELED", "RUNTIME_ERROR"] as const;
+
+const json = <S extends z.ZodType>(schema: S) => ({ kind: "json", status: 200, schema }) as const;
+const created = <S extends z.ZodType>(schema: S) => ({ kind: "json", status: 201, schema }) as const;
+const jsonBody = <S extends z.ZodType>(schema: S) => ({ kind: "json", schema }) as const;
+
+const boxOperations = {
+  createBox: {
+    method: "POST",
+    path: "/v1/boxes",
+    tag: "boxes",
+    summary: "Create a box and wait until it runs",
+    body: jsonBody(createBoxRequestSchema),
+    response: created(boxSchema),
+    errors: ["NAME_ALREADY_EXISTS", ...bringUp],
+  },
+  listBoxes: {
+    method: "GET",
+    path: "/v1/boxes",
+    tag: "boxes",
+    summary: "List boxes, newest first",
+    query: boxListQuerySchema,
+    response: json(z.array(boxSchema)),
+    errors: [],
+  },
+  getBox: {
+    method: "GET",
+    path: "/v1/boxes/{id}",
+    tag: "boxes",
+    summary: "Get a box",
+    response: json(boxSchema),
+    errors: boxMissing,
+  },
+  startBox: {
+    method: "POST",
+    path: "/v1/boxes/{id}:start",
+    tag: "boxes",
+    summary: "Start a stopped or dead box on the disk that it has",
+    response: json(boxSchema),
+    errors: [...boxMissing, "BOX_ALREADY_RUNNING", ...bringUp],
+  },
+  stopBox: {
+    method: "POST",
+    path: "/v1/boxes/{id}:stop",
+    tag: "boxes",
+    summary: "Stop a running box; its disk is kept",
+    response: json(boxSchema),
+    errors: boxNeeded,
+  },
+  removeBox: {
+    method: "DELETE",
+    path: "/v1/boxes/{id}",
+    tag: "boxes",
+    summary: "Remove a box with its disk, its execs and their output",
+    query: removeBoxQuerySchema,
+    response: json(okSchema),
+    errors: [...boxMissing, "BOX_ALREADY_RUNNING", "RUNTIME_ERROR"],
+  },
+} as const satisfies Record<string, Operation>;
+
+const execOperations = {
+  startExec: {
+    method: "POST",
+    path: "/v1/boxes/{id}/exec",
+    tag: "execs",
+    summary: "Start a command in a box, without waiting for its end",
+    body: jsonBody(execRequestSchema),
+    response: created(execSchema),
+    errors: boxNeeded,
+  },
+  listExecs: {
+    method: "GET",
+    path: "/v1/boxes/{id}/execs",
+    tag: "execs",
+    summary: "List a box's execs, newest first",
+    response: json(z.array(execSchema)),
+    errors: boxMissing,
+  },
+  getExec: {
+    method: "GET",
+    path: "/v1/boxes/{id}/exec/{exec_id}",
+    tag: "execs",
+    summary: "Get an exec",
+    response: json(execSchema),
+    errors: execMissing,
+  },
+  streamExecEvents: {
+    method: "GET",
+    path: "/v1/boxes/{id}/exec/{exec_id}/events",
+    tag: "execs",
+    summary:
+      "Follow an exec's output: what there is already, then what comes, up to its end; `Last-Event-ID` or `after` resumes",
+    query: eventsQuerySchema,
+    response: { kind: "events", events: { log: logEventSchema, exit: exitEventSchema } },
+    errors: execMissing,
+  },
+  cancelExec: {
+    method: "POST",
+    path: "/v1/boxes/{id}/exec/{exec_id}:cancel",
+    tag: "execs",
+    summary: "Kill an exec's process group: SIGTERM, 5 s later SIGKILL; answers when it is gone",
+    response: json(execSchema),
+    errors: execNeeded,
+  },
+  writeExecStdin: {
+    method: "POST",
+    path: "/v1/boxes/{id}/exec/{exec_id}/stdin",
+    tag: "execs",
+    summary: "Append the body to an exec's standard input",
+    query: stdinQuerySchema,
+    body: { kind: "bytes", description: "Bytes for standard input." },
+    response: json(okSchema),
+    errors: execNeeded,
+  },
+  resizeExec: {
+    method: "POST",
+    path: "/v1/boxes/{id}/exec/{exec_id}:resize",
+    tag: "execs",
+    summary: "Resize an exec's terminal",
+    body: jsonBody(terminalSizeSchema),
+    response: json(okSchema),
+    errors: execNeeded,
+  },
+  signalExec: {
+    method: "POST",
+    path: "/v1/boxes/{id}/exec/{exec_id}:signal",
+    tag: "execs",
+    summary: "Send a signal to an exec's process group",
+    body: jsonBody(signalRequestSchema),
+    response: json(okSchema),
+    errors: execNeeded,
+  },
+} as const satisfies Record<string, Operation>;
+
+const fileOperations = {
+  uploadFile: {
+    method: "POST",
+    path: "/v1/boxes/{id}/files/upload",
+    tag: "files",
+    summary: "Write a file into a box, making its parents; with `archive=tar`, unpack a tar into a directory",
+    query: archiveQuerySchema,
+    body: { kind: "form", schema: uploadFormSchema, fileDescription: "The file's content, or a tar." },
+    response: json(uploadResponseSchema),
+    errors: boxNeeded,
+  },
+  downloadFile: {
+    method: "POST",
+    path: "/v1/boxes/{id}/files/download",
+    tag: "files",
+    summary: "Read a file from a box; with `archive=tar`, a directory as a tar",
+    query: archiveQuerySchema,
+    body: jsonBody(downloadRequestSchema),
+    response: {
+      kind: "bytes",
+      mediaTypes: ["application/octet-stream", "application/x-tar"],
+      description: "The file's content, or a tar.",
+    },
+    errors: [...boxNeeded, "FILE_NOT_FOUND"],
+  },
+  listFiles: {
+    method: "GET",
+    path: "/v1/boxes/{id}/files",
+    tag: "files",
+    summary: "List a directory of a box",
+    query: pathQuerySchema,
+    response: json(fileListSchema),
+    errors: [...boxNeeded, "FILE_NOT_FOUND"],
+  },
+  removeFile: {
+    method: "DELETE",
+    path: "/v1/boxes/{id}/files",
+    tag: "files",
+    summary: "Remove a file or a whole directory from a box",
+    query: pathQuerySchema,
+    response: json(okSchema),
+    errors: [...boxNeeded, "FILE_NOT_FOUND"],
+  },
+} as const satisfies Record<string, Operation>;
+
+const imageOperations = {
+  listImages: {
+    method: "GET",
+    path: "/v1/images",
+    tag: "images",
+    summary: "List the images that are here",
+    response: json(z.array(imageSchema)),
+    errors: ["RUNTIME_ERROR"],
+  },
+  pullImage: {
+    method: "POST",
+    path: "/v1/images:pull",
+    tag: "images",
+    summary: "Pull an image from its registry, telling the progress; also when it is here already",
+    body: jsonBody(pullImageRequestSchema),
+    response: {
+      kind: "events",
+      events: {
+        progress: pullProgressSchema,
+        done: imageSchema,
+        error: errorBodySchema,
+      },
+    },
+    errors: [],
+  },
+  importImage: {
+    method: "POST",
+    path: "/v1/images:import",
+    tag: "images",
+    summary: "Import the images of an OCI layout tar or a docker-archive",
+    query: importImageQuerySchema,
+    body: { kind: "bytes", description: "A tar." },
+    response: json(z.array(imageSchema)),
+    errors: ["VALIDATION_ERROR", "RUNTIME_ERROR"],
+  },
+  removeImage: {
+    method: "DELETE",
+    path: "/v1/images/{reference}",
+    tag: "images",
+    summary: "Remove an image that no box uses; `/` in the reference is written %2F",
+    response: json(okSchema),
+    errors: ["VALIDATION_ERROR", "IMAGE_NOT_FOUND", "IMAGE_IN_USE", "RUNTIME_ERROR"],
+  },
+} as const satisfies Record<string, Operation>;
+
+const serverOperations = {
+  run: {
+    method: "POST",
+    path: "/v1/run",
+    tag: "server",
+    summary: "Run one command in a box of its own, which is gone afterwards, also when the caller hangs up",
+    body: jsonBody(runRequestSchema),
+    response: json(runResponseSchema),
+    errors: ["NAME_ALREADY_EXISTS", ...bringUp],
+  },
+  collectGarbage: {
+    method: "POST",
+    path: "/v1/gc",
+    tag: "server",
+    summary: "Remove boxes that were stopped for longer than so many seconds",
+    body: jsonBody(gcRequestSchema),
+    response: json(gcResponseSchema),
+    errors: [],
+  },
+  getInfo: {
+    method: "GET",
+    path: "/v1/info",
+    tag: "server",
+    summary: "The server's version, engine, limits and what is used of them",
+    response: json(infoSchema),
+    errors: [],
+  },
+  streamEvents: {
+    method: "GET",
+    path: "/v1/events",
+    tag: "server",
+    summary: "Follow every change of state of boxes and execs",
+    response: { kind: "events", events: { box: boxSchema, box_removed: boxRemovedSchema, exec: execSchema } },
+    errors: [],
+  },
+  getHealth: {
+    method: "GET",
+    path: "/healthz",
+    tag: "server",
+    summary: "Whether the server answers; needs no token",
+    response: json(healthSchema),
+    errors: [],
+  },
+  getMetrics: {
+    method: "GET",
+    path: "/metrics",
+    tag: "server",
+    summary: "Metrics for Prometheus",
+    response: { kind: "bytes", mediaTypes: ["text/plain"], description: "Prometheus text format." },
+    errors: [],
+  },
+  getOpenApi: {
+    method: "GET",
+    path: "/openapi.json",
+    tag: "server",
+    summary: "This document",
+    response: json(z.record(z.string(), z.unknown())),
+    errors: [],
+  },
+} as const satisfies Record<string, Operation>;
+
+export const operations = {
+  ...boxOperations,
+  ...execOperations,
+  ...fileOperations,
+  ...imageOperations,
+  ...serverOperations,
+};
+
+export type OperationId = keyof typeof operations;
+export const operationIds = Object.keys(operations) as OperationId[];
+
+/** The names in a path template: `"id" | "exec_id"`. */
+export type PathParameter<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | PathParameter<Rest>
+  : never;

@@ -1,0 +1,3 @@
+module boxrun.dev/host-helper
+
+go 1.24

@@ -1,0 +1,42 @@
+// Command boxrun-host does for the QEMU engine what Node can't do on the host:
+//
+//	boxrun-host net SOCKET SUBNET DNS PASST ARG...   runs passt behind a filter; QEMU connects to SOCKET, once
+//	boxrun-host tsc                                  prints the frequency of the CPU's time stamp counter in kHz
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "boxrun-host:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	switch {
+	case len(args) >= 5 && args[0] == "net":
+		subnet, err := netip.ParsePrefix(args[2])
+		if err != nil {
+			return fmt.Errorf("read the subnet: %w", err)
+		}
+		dns, err := netip.ParseAddr(args[3])
+		if err != nil {
+			return fmt.Errorf("read the resolver's address: %w", err)
+		}
+		return serveNetwork(args[1], filter{subnet: subnet.Masked(), dns: dns}, args[4], args[5:])
+	case len(args) == 1 && args[0] == "tsc":
+		khz, err := measureTSC(100 * time.Millisecond)
+		if err != nil {
+			return err
+		}
+		fmt.Println(khz)
+		return nil
+	}
+	return fmt.Errorf("usage: boxrun-host net SOCKET SUBNET DNS PASST ARG... | boxrun-host tsc")
+}

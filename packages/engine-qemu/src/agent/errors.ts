@@ -1,0 +1,33 @@
+import { BoxRunError, type ErrorCode } from "@boxrun/contract";
+import type { AgentErrorCode } from "./messages.ts";
+
+/** The agent said no: it was asked, and nothing is wrong with the connection. */
+export class AgentError extends Error {
+  override readonly name = "AgentError";
+  readonly code: AgentErrorCode;
+
+  constructor(code: AgentErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The connection ended before the answer was complete. The VM may live on, and what was asked may have been done. */
+export class ConnectionLost extends Error {
+  override readonly name = "ConnectionLost";
+}
+
+/** What an answer of the agent means to the engine's caller; codes that are not named become RUNTIME_ERROR. */
+export function fromAgent(
+  operation: string,
+  error: unknown,
+  codes: Partial<Record<AgentErrorCode, ErrorCode>> = {},
+): Error {
+  if (error instanceof BoxRunError) return error;
+  if (error instanceof AgentError) {
+    return new BoxRunError(codes[error.code] ?? "RUNTIME_ERROR", `${operation}: ${error.message}`, { cause: error });
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  const given = error instanceof Error && (error.name === "AbortError" || error.name === "TimeoutError");
+  return new BoxRunError(given ? "CANCELED" : "RUNTIME_ERROR", `${operation}: ${reason}`, { cause: error });
+}

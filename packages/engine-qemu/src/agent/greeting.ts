@@ -1,0 +1,67 @@
+import { connect, type Socket } from "node:net";
+
+/**
+ * What the agent sends first on every connection, before any HTTP/2 byte (docs/guest-protocol.md):
+ *
+ *  0               8          10         12                              28
+ *  +---------------+----------+----------+-------------------------------+
+ *  | "BOXRUN\r\n"  | version  | reserved |  boot id, 16 random bytes     |
+ *  |  8 bytes      | u16 = 1  | u16 = 0  |  the same until the VM ends   |
+ *  +---------------+----------+----------+-------------------------------+
+ */
+export const greetingSize = 28;
+export const protocolVersion = 1;
+const magic = Buffer.from("BOXRUN\r\n", "latin1");
+
+export interface Greeting {
+  readonly version: number;
+  /** 32 hexadecimal digits. */
+  readonly bootId: string;
+}
+
+/** `undefined` for bytes that are no greeting: those of an older connection, say. */
+export function decodeGreeting(bytes: Uint8Array): Greeting | undefined {
+  if (bytes.length !== greetingSize) return undefined;
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (!buffer.subarray(0, magic.length).equals(magic)) return undefined;
+  return { version: buffer.readUInt16BE(8), bootId: buffer.toString("hex", 12) };
+}
+
+export interface GreetedSocket {
+  readonly socket: Socket;
+  readonly greeting: Greeting;
+}
+
+/** Connects to the VM's port and waits for the greeting. Rejects with the reason, and hangs up, on anything else. */
+export function connectGreeted(socketPath: string, signal: AbortSignal): Promise<GreetedSocket> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const socket = connect({ path: socketPath });
+    const fail = (error: unknown) => {
+      cleanUp();
+      socket.on("error", () => undefined);
+      socket.destroy();
+      reject(error);
+    };
+    const onAbort = () => fail(signal.reason);
+    const onEnd = () => fail(new Error("the VM hung up before it greeted"));
+    const onReadable = () => {
+      // Exactly the greeting: what follows it is HTTP/2's.
+      const bytes: Buffer | null = socket.read(greetingSize);
+      if (bytes === null) return;
+      const greeting = decodeGreeting(bytes);
+      if (greeting === undefined) return fail(new Error("something else than the agent's greeting came"));
+      if (greeting.version !== protocolVersion) {
+        return fail(new Error(`the agent speaks version ${greeting.version}, this server ${protocolVersion}`));
+      }
+      cleanUp();
+      resolve({ socket, greeting });
+    };
+    const cleanUp = () => {
+      signal.removeEventListener("abort", onAbort);
+      socket.off("error", fail).off("end", onEnd).off("readable", onReadable);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    socket.on("error", fail).on("end", onEnd).on("readable", onReadable);
+  });
+}

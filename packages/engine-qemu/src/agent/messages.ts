@@ -1,0 +1,76 @@
+import { z } from "zod";
+
+/** What the agent answers. It comes out of a guest: everything is checked, and what isn't needed is ignored. */
+
+const text = z.string().max(16_384);
+
+export const agentExitSchema = z.object({
+  code: z.int().min(0).max(255),
+  reason: z.enum(["exited", "signaled", "timeout", "canceled", "not_started"]),
+  message: text.optional(),
+});
+export type AgentExit = z.infer<typeof agentExitSchema>;
+
+export const okSchema = z.object({ ok: z.literal(true) });
+
+/** GET /hello lists every exec that the agent remembers. */
+export const helloLimitBytes = 8 * 1024 * 1024;
+
+export const helloSchema = z.object({
+  agent: text,
+  protocol: z.int(),
+  boot_id: z.string().regex(/^[0-9a-f]{32}$/),
+  setup: z.boolean(),
+});
+
+export const execStateSchema = z.object({ id: text, state: z.enum(["running", "exited"]) });
+
+export const agentErrorSchema = z.object({
+  code: z.enum(["BAD_REQUEST", "NOT_FOUND", "EXISTS", "NOT_SETUP", "FINISHED", "IO"]),
+  message: text,
+});
+export type AgentErrorCode = z.infer<typeof agentErrorSchema>["code"];
+
+const nameBytes = z.base64().transform((encoded) => Buffer.from(encoded, "base64").toString("utf8"));
+
+const entrySchema = z.object({
+  name: z.string().max(4096).optional(),
+  /** A name that is not UTF-8. */
+  name_b64: nameBytes.optional(),
+  type: z.enum(["file", "dir", "symlink", "other"]),
+  size: z.int().nonnegative(),
+  mode: z.string().regex(/^[0-7]{4}$/),
+  /** Seconds since the epoch. */
+  mtime: z.int().min(-8_640_000_000_000).max(8_640_000_000_000),
+  uid: z.int().nonnegative(),
+  gid: z.int().nonnegative(),
+  target: z.string().max(4096).optional(),
+  target_b64: nameBytes.optional(),
+});
+
+export const listSchema = z.object({ entries: z.array(entrySchema) });
+
+export interface SetupMessage {
+  readonly hostname: string;
+  readonly unix_ns: string;
+  readonly entropy: string;
+  readonly modules: readonly string[];
+  readonly root: { readonly image: string; readonly disk: string };
+  readonly volumes: readonly { readonly tag: string; readonly guest_path: string; readonly readonly: boolean }[];
+  readonly network: {
+    readonly address: string;
+    readonly gateway: string;
+    readonly dns: readonly string[];
+    readonly mac: string;
+  } | null;
+}
+
+export interface ExecStartMessage {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly user: string;
+  readonly stdin: boolean;
+  readonly tty: { readonly cols: number; readonly rows: number } | null;
+  readonly timeout_ms: number | null;
+}

@@ -1,0 +1,102 @@
+import { availableParallelism } from "node:os";
+import { BoxRunError } from "@boxrun/contract";
+import type { BoxSpec, Logger } from "@boxrun/core";
+import { requireTool } from "../host/tools.ts";
+import type { Host } from "../host.ts";
+import { guestNetwork } from "../network/passt.ts";
+import { coldBoot } from "../vm/cold-boot.ts";
+import { boxFiles, maxVolumes } from "../vm/command-line.ts";
+import { endProcesses, type Machine } from "../vm/machine.ts";
+import { writeVmRecord } from "../vm/record.ts";
+import { setUpBox } from "../vm/set-up.ts";
+import { Slots } from "../vm/slots.ts";
+import { volumeSupport } from "../volumes/virtiofsd.ts";
+
+export interface BoxBooterOptions {
+  readonly host: Host;
+  readonly logger: Logger;
+  /** Overrides how long the first attempt to boot may take; tests want it short. */
+  readonly bootLimitMs: number | undefined;
+}
+
+/**
+ * From a box's directory to a VM that takes execs. In two steps: obtain a VM whose agent has greeted, then make it into this box.
+ * Only the first knows how a VM comes to be.
+ */
+export class BoxBooter {
+  readonly #options: BoxBooterOptions;
+  /** Booting is all CPU: more at a time than there are CPUs makes every one late, and late looks like hung. */
+  readonly #slots = new Slots(Math.max(2, availableParallelism()));
+
+  constructor(options: BoxBooterOptions) {
+    this.#options = options;
+  }
+
+  /** Refuses early what can't work on this host. NOT_SUPPORTED or RUNTIME_ERROR. */
+  async check(spec: BoxSpec): Promise<void> {
+    requireTool("mkfs.ext4", "make the box's disk");
+    if (spec.network) requireTool("passt", "connect the box to the network");
+    if (spec.volumes.length === 0) return;
+    const support = await volumeSupport();
+    if (support.kind === "none") throw new BoxRunError("NOT_SUPPORTED", `give box ${spec.id} volumes: ${support.why}`);
+    if (spec.volumes.length > maxVolumes) {
+      throw new BoxRunError(
+        "NOT_SUPPORTED",
+        `give box ${spec.id} ${spec.volumes.length} volumes: a VM of this engine has room for ${maxVolumes}`,
+      );
+    }
+  }
+
+  async boot(spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<Machine> {
+    const { host, logger, bootLimitMs } = this.#options;
+    const guest = host.guest();
+    const verdict = await host.accelerator();
+    return await this.#slots.run(signal, async () => {
+      const machine = await coldBoot(
+        {
+          boxId: spec.id,
+          boxDir,
+          qemu: host.qemu(),
+          hostHelper: guest.hostHelper,
+          volumes: spec.volumes,
+          logger,
+          shape: {
+            accelerator: verdict.accelerator,
+            cpu: spec.cpu,
+            memoryMb: spec.memoryMb,
+            tscKhz: await host.tscKhz(),
+            kernel: guest.kernel,
+            initramfs: guest.initramfs,
+            disks: { image: boxFiles.image, disk: boxFiles.disk },
+            network: spec.network ? { mac: guestNetwork.mac } : undefined,
+            volumes: spec.volumes.length,
+            name: `boxrun-${spec.id}`,
+          },
+        },
+        signal,
+        bootLimitMs,
+      );
+      return await this.#setUp(machine, spec, boxDir, signal);
+    });
+  }
+
+  async #setUp(machine: Machine, spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<Machine> {
+    const { line, qmp, qemu, helpers } = machine;
+    // An abort ends the line, and with it whatever waits for the agent.
+    const giveUp = () => line.end(new BoxRunError("CANCELED", `set up box ${spec.id}: given up`));
+    signal.addEventListener("abort", giveUp, { once: true });
+    try {
+      signal.throwIfAborted();
+      await setUpBox(line, spec, this.#options.host.guest().manifest);
+      await writeVmRecord(boxDir, { qemu, helpers, guestBootId: line.bootId ?? null });
+      return machine;
+    } catch (error) {
+      line.end(new BoxRunError("RUNTIME_ERROR", `box ${spec.id} could not be set up`));
+      qmp.close();
+      await endProcesses(boxDir, [qemu, ...helpers]);
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
+  }
+}

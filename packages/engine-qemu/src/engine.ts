@@ -1,0 +1,160 @@
+import { mkdirSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { BoxRunError } from "@boxrun/contract";
+import type {
+  BoxDeath,
+  BoxSpec,
+  CreateOptions,
+  Engine,
+  EngineCapability,
+  EngineDescription,
+  EngineExec,
+  ExecSpec,
+  FileContent,
+  Logger,
+  OutputOffsets,
+  TransferOptions,
+} from "@boxrun/core";
+import { resumeExec, startExec } from "./agent/exec.ts";
+import { BoxBooter } from "./boxes/booter.ts";
+import { Boxes } from "./boxes/boxes.ts";
+import { BoxLayout } from "./boxes/layout.ts";
+import { ImageDisks } from "./disks/image-disks.ts";
+import { locateTool, requireTool } from "./host/tools.ts";
+import { Host } from "./host.ts";
+import type { Vm } from "./vm/vm.ts";
+import { volumeSupport } from "./volumes/virtiofsd.ts";
+
+export interface QemuEngineOptions {
+  /** Boxes and their disks: `vm/` and `disks/` below it are this engine's. One engine at a time may use it. */
+  readonly stateDir: string;
+  /** Where `buildGuest` has put the kernel; the verdict about KVM is kept here too. */
+  readonly cacheDir: string;
+  readonly logger: Logger;
+  /** How long the first attempt to boot may take. Default: 10 s with KVM, 30 s without. */
+  readonly bootLimitMs?: number;
+}
+
+/** An engine whose boxes are QEMU microVMs. VALIDATION_ERROR if `stateDir` is too long a path for the sockets in it. */
+export function createQemuEngine(options: QemuEngineOptions): Engine {
+  return new QemuEngine(options);
+}
+
+class QemuEngine implements Engine {
+  readonly name = "qemu";
+  readonly #host: Host;
+  readonly #images: ImageDisks;
+  readonly #boxes: Boxes;
+
+  constructor(options: QemuEngineOptions) {
+    const layout = new BoxLayout(options.stateDir);
+    mkdirSync(layout.root, { recursive: true, mode: 0o700 });
+    this.#host = new Host(options.cacheDir);
+    this.#images = new ImageDisks(options.stateDir);
+    const booter = new BoxBooter({ host: this.#host, logger: options.logger, bootLimitMs: options.bootLimitMs });
+    this.#boxes = new Boxes({ layout, images: this.#images, booter, logger: options.logger });
+  }
+
+  async describe(): Promise<EngineDescription> {
+    const capabilities: EngineCapability[] = ["exec-resume", "binary-output", "tty"];
+    if (locateTool("passt") !== undefined) capabilities.push("network");
+    const volumes = await volumeSupport();
+    if (volumes.kind !== "none") capabilities.push("volumes");
+    try {
+      requireTool("mkfs.ext4", "run a box");
+      const verdict = await this.#host.accelerator();
+      return { accelerator: verdict.accelerator, ready: true, why: verdict.why, capabilities };
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return { accelerator: "none", ready: false, why, capabilities };
+    }
+  }
+
+  async create(spec: BoxSpec, options: CreateOptions): Promise<void> {
+    await this.#boxes.create(spec, options);
+  }
+
+  async start(spec: BoxSpec, options: { readonly signal: AbortSignal }): Promise<void> {
+    await this.#boxes.start(spec, options);
+  }
+
+  async stop(boxId: string): Promise<void> {
+    await asBoxRunError(`stop box ${boxId}`, () => this.#boxes.stop(boxId));
+  }
+
+  async remove(boxId: string): Promise<void> {
+    await asBoxRunError(`remove box ${boxId}`, () => this.#boxes.remove(boxId));
+  }
+
+  async adopt(spec: BoxSpec): Promise<"running" | "dead" | "missing"> {
+    return await asBoxRunError(`take over box ${spec.id}`, () => this.#boxes.adopt(spec));
+  }
+
+  async listBoxes(): Promise<readonly string[]> {
+    return await asBoxRunError("list the engine's boxes", () => this.#boxes.list());
+  }
+
+  onDeath(listener: (death: BoxDeath) => void): () => void {
+    return this.#boxes.onDeath(listener);
+  }
+
+  async exec(boxId: string, spec: ExecSpec): Promise<EngineExec> {
+    return await startExec(this.#boxes.running(boxId), spec);
+  }
+
+  async resumeExec(boxId: string, execId: string, from: OutputOffsets): Promise<EngineExec | undefined> {
+    return await resumeExec(this.#boxes.running(boxId), execId, from);
+  }
+
+  async writeFile(boxId: string, path: string, content: Readable, options: TransferOptions): Promise<void> {
+    await this.#sending(boxId, content).files.write(path, content, options);
+  }
+
+  async readFile(boxId: string, path: string, options: TransferOptions): Promise<FileContent> {
+    return await this.#boxes.running(boxId).files.read(path, options);
+  }
+
+  async writeArchive(boxId: string, directory: string, tar: Readable, options: TransferOptions): Promise<void> {
+    await this.#sending(boxId, tar).files.writeArchive(directory, tar, options);
+  }
+
+  async readArchive(boxId: string, path: string, options: TransferOptions): Promise<Readable> {
+    return await this.#boxes.running(boxId).files.readArchive(path, options);
+  }
+
+  async listFiles(boxId: string, path: string) {
+    return await this.#boxes.running(boxId).files.list(path);
+  }
+
+  async removeFile(boxId: string, path: string): Promise<void> {
+    await this.#boxes.running(boxId).files.remove(path);
+  }
+
+  async forgetImage(digest: string): Promise<void> {
+    await asBoxRunError(`forget the image ${digest}`, () => this.#images.forget(digest));
+  }
+
+  async close(): Promise<void> {
+    await this.#boxes.close();
+  }
+
+  /** The box's VM; if there is none, nobody will read the content. */
+  #sending(boxId: string, content: Readable): Vm {
+    try {
+      return this.#boxes.running(boxId);
+    } catch (error) {
+      content.destroy();
+      throw error;
+    }
+  }
+}
+
+async function asBoxRunError<T>(operation: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof BoxRunError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new BoxRunError("RUNTIME_ERROR", `${operation}: ${reason}`, { cause: error });
+  }
+}

@@ -1,0 +1,118 @@
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BoxRunError } from "@boxrun/contract";
+import { isErrno } from "../host/errno.ts";
+import { goBuild } from "./go.ts";
+import { buildInitramfs, guestModulePath } from "./initramfs.ts";
+import { cachedKernel, fetchKernel, type GuestArch, type GuestKernel, kernelFile } from "./kernel.ts";
+import { type Guest, guestRoot, readGuest, readPointer } from "./locate.ts";
+import { type GuestManifest, type GuestPointer, guestFiles } from "./manifest.ts";
+import { hashSources } from "./sources.ts";
+
+/** Raise it when the way of building changes. */
+const builderVersion = 1;
+
+export interface BuildGuestOptions {
+  readonly cacheDir: string;
+  /** The Go module of the agent. Default: `guest/` of this checkout. */
+  readonly guestSourceDir?: string;
+  /** Fetch the newest kernel, even if one is cached. */
+  readonly refreshKernel?: boolean;
+  readonly log?: (line: string) => void;
+}
+
+const checkout = join(import.meta.dirname, "../../../..");
+const hostHelperSourceDir = join(import.meta.dirname, "../../host-helper");
+
+/**
+ * Builds what boxes boot: kernel, initramfs with the agent, and the host helper, in `<cacheDir>/guest/<sha256 of all inputs>`,
+ * and points `<cacheDir>/guest/current.json` at it. With unchanged sources it does nothing and needs no network; a changed
+ * source is built with the kernel that is cached. Safe to run twice at once.
+ */
+export async function buildGuest(options: BuildGuestOptions): Promise<Guest> {
+  const log = options.log ?? (() => undefined);
+  const guestSourceDir = options.guestSourceDir ?? join(checkout, "guest");
+  const arch = hostArch();
+  const sourcesKey = await hashSources([guestSourceDir, hostHelperSourceDir], `builder ${builderVersion} ${arch}`);
+  const before = currentGuest(options.cacheDir);
+  if (before?.pointer.sourcesKey === sourcesKey && options.refreshKernel !== true) {
+    log(`the guest is up to date: ${before.guest.dir}`);
+    return before.guest;
+  }
+  const pinned = before === undefined || options.refreshKernel === true ? undefined : before.pointer.kernelDir;
+  const cached = pinned === undefined ? undefined : await cachedKernel(options.cacheDir, pinned);
+  const kernel = cached ?? (await fetchKernel(options.cacheDir, arch, log));
+  const key = createHash("sha256").update(`${sourcesKey}\0${kernel.name}`).digest("hex");
+
+  await mkdir(guestRoot(options.cacheDir), { recursive: true });
+  const scratch = await mkdtemp(join(guestRoot(options.cacheDir), ".build-"));
+  try {
+    log(`building the agent from ${guestSourceDir}`);
+    const agentFile = join(scratch, "boxrun-agent");
+    await goBuild({ module: guestSourceDir, package: "./cmd/boxrun-agent", outFile: agentFile, arch });
+    log("building the host helper");
+    await goBuild({ module: hostHelperSourceDir, package: ".", outFile: join(scratch, guestFiles.hostHelper), arch });
+    log("packing the initramfs");
+    await writeFile(join(scratch, guestFiles.initramfs), await buildInitramfs(agentFile, kernel));
+    await rm(agentFile);
+    await copyFile(join(kernel.dir, kernelFile), join(scratch, guestFiles.kernel));
+    await writeFile(join(scratch, guestFiles.manifest), JSON.stringify(manifest(key, arch, kernel), null, 2));
+    await install(scratch, join(guestRoot(options.cacheDir), key));
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  await writePointer(options.cacheDir, { version: 1, key, sourcesKey, kernelDir: kernel.name });
+  const guest = readGuest(options.cacheDir, key);
+  log(`built the guest: ${guest.dir}`);
+  return guest;
+}
+
+function hostArch(): GuestArch {
+  if (process.arch === "x64") return "amd64";
+  throw new BoxRunError(
+    "NOT_SUPPORTED",
+    `build the guest: no kernel is known for ${process.arch} hosts; x64 is supported`,
+  );
+}
+
+function currentGuest(cacheDir: string): { guest: Guest; pointer: GuestPointer } | undefined {
+  try {
+    const pointer = readPointer(cacheDir);
+    return { pointer, guest: readGuest(cacheDir, pointer.key) };
+  } catch {
+    return undefined;
+  }
+}
+
+function manifest(key: string, arch: string, kernel: GuestKernel): GuestManifest {
+  const { record } = kernel;
+  const paths = (names: readonly string[]) => names.map(guestModulePath);
+  return {
+    version: 1,
+    key,
+    arch,
+    kernel: { package: record.package, version: record.version, format: record.format },
+    modules: {
+      root: paths(record.modules.root),
+      network: paths(record.modules.network),
+      volumes: paths(record.modules.volumes),
+    },
+  };
+}
+
+/** Another build of the same inputs may have been faster: its directory holds the same. */
+async function install(scratch: string, target: string): Promise<void> {
+  try {
+    await rename(scratch, target);
+  } catch (error) {
+    if (!isErrno(error, "ENOTEMPTY") && !isErrno(error, "EEXIST")) throw error;
+  }
+}
+
+async function writePointer(cacheDir: string, pointer: GuestPointer): Promise<void> {
+  const file = join(guestRoot(cacheDir), "current.json");
+  const scratch = `${file}.${process.pid}`;
+  await writeFile(scratch, JSON.stringify(pointer, null, 2));
+  await rename(scratch, file);
+}

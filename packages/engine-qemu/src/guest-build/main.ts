@@ -1,0 +1,24 @@
+/**
+ * `node packages/engine-qemu/src/guest-build/main.ts [--refresh-kernel] [--quiet]`: builds the guest kernel, initramfs and host
+ * helper into the cache ($BOXRUN_CACHE_DIR, else ~/.cache/boxrun). tools/setup.sh runs it.
+ */
+import { parseArgs } from "node:util";
+import { toBoxRunError } from "@boxrun/contract";
+import { buildGuest } from "./build.ts";
+import { defaultCacheDir } from "./locate.ts";
+
+const { values } = parseArgs({
+  options: { "refresh-kernel": { type: "boolean", default: false }, quiet: { type: "boolean", default: false } },
+});
+
+try {
+  await buildGuest({
+    cacheDir: defaultCacheDir(),
+    refreshKernel: values["refresh-kernel"],
+    log: (line) => values.quiet || process.stdout.write(`guest: ${line}\n`),
+  });
+} catch (error) {
+  const known = toBoxRunError(error);
+  process.stderr.write(`guest: ${known.message}\n`);
+  process.exitCode = 1;
+}

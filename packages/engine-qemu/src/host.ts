@@ -1,0 +1,47 @@
+import type { Guest } from "./guest-build/locate.ts";
+import { locateGuest } from "./guest-build/locate.ts";
+import { requireTool } from "./host/tools.ts";
+import { measureTscKhz } from "./host/tsc.ts";
+import { chooseAccelerator, type Verdict } from "./probe.ts";
+
+/** What the engine knows of the machine that it runs on. What takes time to find out is found out once. */
+export class Host {
+  readonly #cacheDir: string;
+  #verdict: Promise<Verdict> | undefined;
+  #tscKhz: Promise<number | undefined> | undefined;
+
+  constructor(cacheDir: string) {
+    this.#cacheDir = cacheDir;
+  }
+
+  /** RUNTIME_ERROR with the package to install if it is missing. */
+  qemu(): string {
+    return requireTool("qemu-system-x86_64", "run a box");
+  }
+
+  /** RUNTIME_ERROR with what to run if none was built. */
+  guest(): Guest {
+    return locateGuest(this.#cacheDir);
+  }
+
+  /** Takes seconds the first time on a host where KVM is there and doesn't work. */
+  accelerator(): Promise<Verdict> {
+    this.#verdict ??= this.#choose();
+    return this.#verdict;
+  }
+
+  tscKhz(): Promise<number | undefined> {
+    this.#tscKhz ??= measureTscKhz(this.guest().hostHelper);
+    return this.#tscKhz;
+  }
+
+  async #choose(): Promise<Verdict> {
+    try {
+      return await chooseAccelerator({ qemu: this.qemu(), guest: this.guest(), cacheDir: this.#cacheDir });
+    } catch (error) {
+      // Something is missing that may be there the next time.
+      this.#verdict = undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+
+/**
+ * A process that may outlive the server. A pid alone is not enough: after the process's end the kernel may give it to another one,
+ * which must not be killed. Pid and start time together name one process until the host reboots.
+ */
+export const processRefSchema = z.object({
+  pid: z.int().positive(),
+  /** Field 22 of /proc/PID/stat: clock ticks between the host's boot and the process's start. */
+  startTime: z.string().regex(/^\d+$/),
+});
+export type ProcessRef = z.infer<typeof processRefSchema>;
+
+interface ProcessStat {
+  readonly state: string;
+  readonly startTime: string;
+}
+
+function readStat(pid: number): ProcessStat | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return undefined;
+  }
+  // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const [state, startTime] = [fields[0], fields[19]];
+  return state === undefined || startTime === undefined ? undefined : { state, startTime };
+}
+
+/** Names a living process; `undefined` if it has ended. */
+export function processRef(pid: number): ProcessRef | undefined {
+  const stat = readStat(pid);
+  return stat === undefined ? undefined : { pid, startTime: stat.startTime };
+}
+
+export function isAlive(ref: ProcessRef): boolean {
+  const stat = readStat(ref.pid);
+  return stat !== undefined && stat.startTime === ref.startTime && stat.state !== "Z" && stat.state !== "X";
+}
+
+/** Sends a signal to exactly this process; `false` if it is gone. */
+export function signalProcess(ref: ProcessRef, signal: NodeJS.Signals): boolean {
+  if (!isAlive(ref)) return false;
+  try {
+    return process.kill(ref.pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+/** `true` once the process is gone, `false` if it is still there after `deadlineMs`. */
+export async function waitUntilGone(ref: ProcessRef, deadlineMs: number): Promise<boolean> {
+  // A process that is not our child gives no event; a look at /proc costs some 20 µs.
+  const deadline = Date.now() + deadlineMs;
+  while (isAlive(ref)) {
+    if (Date.now() >= deadline) return false;
+    await sleep(10);
+  }
+  return true;
+}
+
+/** Ends these processes by force and waits until they are gone. */
+export async function killAll(refs: readonly ProcessRef[]): Promise<void> {
+  for (const ref of refs) signalProcess(ref, "SIGKILL");
+  await Promise.all(refs.map((ref) => waitUntilGone(ref, 10_000)));
+}
+
+/** Every process of a box carries this variable, so that one whose pid was never written down can still be found. */
+export const boxDirVariable = "BOXRUN_BOX_DIR";
+
+/** All processes, of this user or (as root) of any, that were started for the box in `boxDir`. */
+export function findBoxProcesses(boxDir: string): readonly ProcessRef[] {
+  const wanted = Buffer.from(`\0${boxDirVariable}=${boxDir}\0`);
+  const found: ProcessRef[] = [];
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const pid = Number(name);
+    try {
+      const environment = Buffer.concat([Buffer.from("\0"), readFileSync(`/proc/${name}/environ`)]);
+      if (!environment.includes(wanted)) continue;
+    } catch {
+      continue;
+    }
+    const ref = processRef(pid);
+    if (ref !== undefined) found.push(ref);
+  }
+  return found;
+}

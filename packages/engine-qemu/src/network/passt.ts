@@ -1,0 +1,38 @@
+import { join } from "node:path";
+import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
+import { waitUntilListening } from "../host/listening.ts";
+import { requireTool } from "../host/tools.ts";
+import { boxFiles } from "../vm/command-line.ts";
+
+/** Every box has a network of its own, so all have the same addresses. */
+export const guestNetwork = {
+  address: "10.0.2.15/24",
+  gateway: "10.0.2.2",
+  dns: ["10.0.2.3"],
+  mac: "52:54:00:0a:02:0f",
+} as const;
+
+/**
+ * Starts a box's way out: passt, which makes the guest's connections as a program on this host would, behind the host helper's
+ * filter. `--no-map-gw` keeps the gateway's address from meaning the host; the filter drops what is addressed to loopback and
+ * link-local services (host-helper/filter.go). Both end when QEMU hangs up.
+ */
+export async function startNetwork(boxDir: string, hostHelper: string, signal: AbortSignal): Promise<DetachedProcess> {
+  const passt = requireTool("passt", "connect the box to the network");
+  const [address, bits] = guestNetwork.address.split("/");
+  const socket = join(boxDir, boxFiles.netSocket);
+  const args = [
+    ...["--ipv4-only", "--no-map-gw", "--no-dhcp"],
+    ...["--address", address ?? "", "--netmask", bits ?? "", "--gateway", guestNetwork.gateway],
+    ...["--dns-forward", guestNetwork.dns[0]],
+    // Nothing of the host's is forwarded into the box.
+    ...["--tcp-ports", "none", "--udp-ports", "none"],
+  ];
+  const process = await spawnDetached(
+    hostHelper,
+    ["net", socket, guestNetwork.address, guestNetwork.dns[0], passt, ...args],
+    boxDir,
+  );
+  await waitUntilListening("the box's network", socket, process, signal);
+  return process;
+}

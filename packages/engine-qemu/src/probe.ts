@@ -1,0 +1,144 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { accessSync, constants } from "node:fs";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { connectGreeted } from "./agent/greeting.ts";
+import type { Guest } from "./guest-build/locate.ts";
+import { hostBootId } from "./host/boot-id.ts";
+import { run } from "./host/run.ts";
+import { keepTail } from "./host/tail.ts";
+import { type Accelerator, boxFiles, qemuArgs } from "./vm/command-line.ts";
+
+/** How long a guest may take to boot under KVM before KVM counts as unusable. A good one takes a tenth of that. */
+const probeLimitMs = 5000;
+
+export interface Verdict {
+  readonly accelerator: Accelerator;
+  /** For a person: why this one. */
+  readonly why: string;
+}
+
+const cachedSchema = z.object({ version: z.literal(1), works: z.boolean(), why: z.string() });
+
+/**
+ * KVM where a guest really boots with it, else TCG. `/dev/kvm` proves nothing: on some hosts a VM can be made and its guest dies.
+ * So one is booted, once per host boot and QEMU version; the verdict is kept in `<cacheDir>/probe`.
+ */
+export async function chooseAccelerator(options: {
+  readonly qemu: string;
+  readonly guest: Guest;
+  readonly cacheDir: string;
+}): Promise<Verdict> {
+  try {
+    accessSync("/dev/kvm", constants.R_OK | constants.W_OK);
+  } catch (error) {
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const why = missing ? "this host has no /dev/kvm" : "this user may not use /dev/kvm (join its group)";
+    return { accelerator: "tcg", why: `${why}, so CPUs are emulated` };
+  }
+  const version = await run(options.qemu, ["--version"], { operation: "ask QEMU for its version" });
+  const key = createHash("sha256").update(`${hostBootId()}\0${version}`).digest("hex").slice(0, 32);
+  const file = join(options.cacheDir, "probe", `kvm-${key}.json`);
+  const known = await readVerdict(file);
+  if (known !== undefined) return toVerdict(known);
+  const found = await bootUnderKvm(options.qemu, options.guest);
+  await writeVerdict(file, found);
+  return toVerdict(found);
+}
+
+type Found = Pick<z.infer<typeof cachedSchema>, "works" | "why">;
+
+function toVerdict(found: Found): Verdict {
+  return found.works
+    ? { accelerator: "kvm", why: found.why }
+    : { accelerator: "tcg", why: `/dev/kvm is there, but ${found.why}, so CPUs are emulated` };
+}
+
+async function readVerdict(file: string): Promise<Found | undefined> {
+  try {
+    return cachedSchema.parse(JSON.parse(await readFile(file, "utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Best effort: a verdict that can't be kept is found again. Two probes at once write the same. */
+async function writeVerdict(file: string, found: Found): Promise<void> {
+  const scratch = `${file}.${process.pid}`;
+  try {
+    await mkdir(join(file, ".."), { recursive: true });
+    await writeFile(scratch, JSON.stringify({ version: 1, ...found }));
+    await rename(scratch, file);
+  } catch {
+    await rm(scratch, { force: true }).catch(() => undefined);
+  }
+}
+
+async function bootUnderKvm(qemu: string, guest: Guest): Promise<Found> {
+  const dir = await mkdtemp(join(tmpdir(), "boxrun-probe-"));
+  const args = qemuArgs({
+    accelerator: "kvm",
+    cpu: 1,
+    memoryMb: 256,
+    tscKhz: undefined,
+    kernel: guest.kernel,
+    initramfs: guest.initramfs,
+    disks: undefined,
+    network: undefined,
+    volumes: 0,
+    name: "boxrun-probe",
+  });
+  // A guest that hangs would burn a CPU for ever if this process were killed now: timeout(1) outlives us and doesn't let it.
+  const guard = ["--signal=KILL", `${probeLimitMs / 1000 + 5}`, qemu, ...args];
+  const child = spawn("timeout", guard, { cwd: dir, detached: true, stdio: ["ignore", "ignore", "pipe"] });
+  const words = keepTail(child.stderr, 2048);
+  const over = new AbortController();
+  const ended = new Promise<void>((resolve) => {
+    child.once("close", () => resolve());
+    child.once("error", () => resolve());
+  });
+  ended.then(() => over.abort());
+  const began = Date.now();
+  const signal = AbortSignal.any([over.signal, AbortSignal.timeout(probeLimitMs)]);
+  try {
+    const { socket } = await greetingOf(join(dir, boxFiles.agentSocket), signal);
+    socket.destroy();
+    return { works: true, why: `a guest booted with KVM in ${((Date.now() - began) / 1000).toFixed(1)} s` };
+  } catch {
+    // A VM that dies closes its sockets a moment before its process ends and has said why.
+    await Promise.race([ended, sleep(500, undefined, { ref: false })]);
+    const why = over.signal.aborted
+      ? `QEMU failed with it: ${words.text() || "it said nothing"}`
+      : `a guest did not boot with it in ${probeLimitMs / 1000} s`;
+    return { works: false, why };
+  } finally {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      try {
+        // timeout(1) leads a process group of its own: QEMU goes with it.
+        process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // It has just ended.
+      }
+    }
+    await ended;
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function greetingOf(path: string, signal: AbortSignal): ReturnType<typeof connectGreeted> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await connectGreeted(path, signal);
+    } catch (error) {
+      const pending =
+        error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED");
+      if (!pending) throw error;
+    }
+    await sleep(10);
+  }
+}

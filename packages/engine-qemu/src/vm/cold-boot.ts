@@ -1,0 +1,126 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BoxRunError } from "@boxrun/contract";
+import type { Logger, VolumeSpec } from "@boxrun/core";
+import { AgentLine } from "../agent/line.ts";
+import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
+import { startNetwork } from "../network/passt.ts";
+import { startVolume } from "../volumes/virtiofsd.ts";
+import { boxFiles, qemuArgs, type VmShape } from "./command-line.ts";
+import { lastWords } from "./console.ts";
+import { endProcesses, type Machine, watchGuest } from "./machine.ts";
+import { Qmp } from "./qmp.ts";
+import { writeVmRecord } from "./record.ts";
+
+export interface BootPlan {
+  readonly boxId: string;
+  readonly boxDir: string;
+  readonly qemu: string;
+  readonly shape: VmShape;
+  readonly volumes: readonly VolumeSpec[];
+  readonly hostHelper: string;
+  readonly logger: Logger;
+}
+
+/** How long the first attempt may take until the agent greets; the second may take twice as long. */
+const bootLimitMs = { kvm: 10_000, tcg: 30_000 } as const;
+
+/** The guest hung or died while it booted: worth another attempt. */
+class BootFailed extends BoxRunError {
+  constructor(message: string, cause: unknown) {
+    super("RUNTIME_ERROR", message, { cause });
+  }
+}
+
+/**
+ * Boots a VM until its agent greets, with one more attempt if the guest hangs or dies. On failure, or if `signal` aborts, no process and
+ * no socket is left.
+ */
+export async function coldBoot(plan: BootPlan, signal: AbortSignal, limitMs?: number): Promise<Machine> {
+  const firstLimitMs = limitMs ?? bootLimitMs[plan.shape.accelerator];
+  try {
+    return await bootOnce(plan, signal, firstLimitMs);
+  } catch (error) {
+    if (signal.aborted || !(error instanceof BootFailed)) throw error;
+    plan.logger.warn({ boxId: plan.boxId, reason: error.message }, "the first attempt to boot failed; trying again");
+    return await bootOnce(plan, signal, 2 * firstLimitMs);
+  }
+}
+
+async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): Promise<Machine> {
+  const { boxDir } = plan;
+  const started: DetachedProcess[] = [];
+  let qmp: Qmp | undefined;
+  let line: AgentLine | undefined;
+  const deadline = AbortSignal.timeout(limitMs);
+  const either = AbortSignal.any([signal, deadline]);
+  try {
+    const helpers = await startHelpers(plan, either, started);
+    const qemu = await spawnDetached(plan.qemu, qemuArgs(plan.shape), boxDir);
+    started.unshift(qemu);
+    const refs = { qemu: qemu.ref, helpers: helpers.map((helper) => helper.ref) };
+    await writeVmRecord(boxDir, { ...refs, guestBootId: null });
+    qmp = await connectQmp(join(boxDir, boxFiles.qmpSocket), qemu, either);
+    const guestEnd = watchGuest(qmp);
+    line = new AgentLine(join(boxDir, boxFiles.agentSocket));
+    const ended = guestEnd.then((end) => {
+      throw new BootFailed(`boot box ${plan.boxId}: ${end.how} before its agent answered`, undefined);
+    });
+    await Promise.race([line.open(either), ended]);
+    ended.catch(() => undefined);
+    return { ...refs, qmp, line, guestEnd, qemuEnd: qemu.ended };
+  } catch (error) {
+    const words = qmp === undefined ? "" : await lastWords(qmp);
+    const said = words === "" ? "" : `; the console's last lines: ${words}`;
+    const failure =
+      error instanceof BootFailed
+        ? new BootFailed(`${error.message}${said}`, error)
+        : new BootFailed(`boot box ${plan.boxId}: its agent did not answer within ${limitMs / 1000} s${said}`, error);
+    line?.end(failure);
+    qmp?.close();
+    await endProcesses(
+      boxDir,
+      started.map((process) => process.ref),
+    );
+    signal.throwIfAborted();
+    throw error instanceof BootFailed || deadline.aborted ? failure : error;
+  }
+}
+
+async function startHelpers(
+  plan: BootPlan,
+  signal: AbortSignal,
+  started: DetachedProcess[],
+): Promise<readonly DetachedProcess[]> {
+  const tasks = plan.volumes.map((volume, index) => startVolume(volume, index, plan.boxDir, signal));
+  if (plan.shape.network !== undefined) tasks.push(startNetwork(plan.boxDir, plan.hostHelper, signal));
+  const helpers: DetachedProcess[] = [];
+  for (const result of await Promise.allSettled(tasks)) {
+    if (result.status === "fulfilled") helpers.push(result.value);
+  }
+  started.push(...helpers);
+  // The first one's reason; those that started are ended by the caller.
+  await Promise.all(tasks);
+  return helpers;
+}
+
+/** QEMU makes its sockets a moment after it has started. */
+async function connectQmp(path: string, qemu: DetachedProcess, signal: AbortSignal): Promise<Qmp> {
+  let end: string | undefined;
+  qemu.ended.then((how) => {
+    end = how;
+  });
+  for (;;) {
+    signal.throwIfAborted();
+    if (end !== undefined) throw new BoxRunError("RUNTIME_ERROR", `start QEMU: it ${end}`);
+    if (existsSync(path)) {
+      try {
+        return await Qmp.connect(path);
+      } catch {
+        // Bound and not yet listening, or QEMU has just ended.
+      }
+    }
+    await sleep(3);
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * QEMU's command line for one box. Sockets and disks are named relative to the box's directory, which is QEMU's working
+ * directory: QEMU's option syntax gives commas a meaning, and a path of the host's may hold any character.
+ */
+
+export type Accelerator = "kvm" | "tcg";
+
+/** File names in a box's directory. */
+export const boxFiles = {
+  record: "vm.json",
+  disk: "disk.ext4",
+  image: "image.squashfs",
+  agentSocket: "agent.sock",
+  qmpSocket: "qmp.sock",
+  netSocket: "net.sock",
+  volumeSocket: (index: number) => `vol${index}.sock`,
+} as const;
+
+export const volumeTag = (index: number) => `vol${index}`;
+
+/** The virtio port's name, by which the agent finds it. */
+const agentPort = "boxrun.agent";
+export const consoleChardev = "console";
+/** Bytes of the serial console that are kept, for error messages. */
+const consoleBytes = 16_384;
+
+/** microvm has 24 slots for virtio devices; serial port, two disks and a network card take four. */
+export const maxVolumes = 20;
+
+export interface VmShape {
+  readonly accelerator: Accelerator;
+  readonly cpu: number;
+  readonly memoryMb: number;
+  /** Of the host's time stamp counter, which an emulated CPU passes on. */
+  readonly tscKhz: number | undefined;
+  readonly kernel: string;
+  readonly initramfs: string;
+  /** `undefined`: a VM without disks, that only boots its agent. */
+  readonly disks: { readonly image: string; readonly disk: string } | undefined;
+  readonly network: { readonly mac: string } | undefined;
+  readonly volumes: number;
+  /** Shown by ps. */
+  readonly name: string;
+}
+
+export function qemuArgs(shape: VmShape): readonly string[] {
+  const machine = ["microvm", "acpi=on", "rtc=off", "pit=off", "pic=off", "pcie=off", "usb=off", "isa-serial=on"];
+  const memory: string[] = ["-m", `${shape.memoryMb}M`];
+  if (shape.volumes > 0) {
+    // virtiofsd reads and writes the guest's memory.
+    memory.push("-object", `memory-backend-memfd,id=ram,size=${shape.memoryMb}M,share=on`);
+    machine.push("memory-backend=ram");
+  }
+  return [
+    ...["-name", shape.name],
+    ...["-machine", machine.join(",")],
+    ...acceleration(shape.accelerator),
+    ...["-smp", `cpus=${shape.cpu}`],
+    ...memory,
+    ...["-nodefaults", "-no-user-config", "-display", "none"],
+    // A guest that ends or dies stops the VM and leaves it for us to read its last words.
+    ...["-action", "reboot=shutdown,shutdown=pause,panic=pause"],
+    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ...["-global", "virtio-mmio.force-legacy=false"],
+    ...["-kernel", shape.kernel, "-initrd", shape.initramfs, "-append", kernelArgs(shape)],
+    // A ring in QEMU's memory: what a guest prints never becomes a file.
+    ...["-chardev", `ringbuf,id=${consoleChardev},size=${consoleBytes}`, "-serial", `chardev:${consoleChardev}`],
+    ...["-chardev", `socket,id=qmp,path=${boxFiles.qmpSocket},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
+    ...["-device", "virtio-serial-device,id=serial,max_ports=2"],
+    ...["-chardev", `socket,id=agent,path=${boxFiles.agentSocket},server=on,wait=off`],
+    ...["-device", `virtserialport,bus=serial.0,nr=1,chardev=agent,name=${agentPort}`],
+    ...diskArgs(shape.disks),
+    ...networkArgs(shape.network),
+    ...volumeArgs(shape.volumes),
+  ];
+}
+
+function acceleration(accelerator: Accelerator): readonly string[] {
+  return accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", "max"];
+}
+
+function kernelArgs(shape: VmShape): string {
+  const args = [
+    "console=ttyS0",
+    "quiet",
+    // Any end of the guest is a reset, which -action makes into a stopped VM.
+    "reboot=t",
+    "panic=-1",
+    // Self-tests and services that a box has no use for and an emulated CPU takes long over.
+    "cryptomgr.notests",
+    "audit=0",
+    "apparmor=0",
+    "8250.nr_uarts=1",
+  ];
+  if (shape.accelerator === "tcg") {
+    // Calibrating the TSC fails on a busy host, and without another clock the kernel then waits for ever.
+    if (shape.tscKhz !== undefined) args.push(`tsc_early_khz=${shape.tscKhz}`, "tsc=reliable");
+    // What they guard against needs a CPU that speculates.
+    args.push("no_timer_check", "mitigations=off");
+  }
+  return args.join(" ");
+}
+
+/**
+ * Writes go to the host's page cache: they survive the server's and QEMU's end. A full host disk is an I/O error in the guest,
+ * rather than a VM that stops.
+ */
+function diskArgs(disks: VmShape["disks"]): readonly string[] {
+  if (disks === undefined) return [];
+  const errors = "werror=report,rerror=report";
+  return [
+    ...["-blockdev", `driver=raw,node-name=image,read-only=on,file.driver=file,file.filename=${disks.image}`],
+    ...["-device", `virtio-blk-device,drive=image,${errors}`],
+    ...[
+      "-blockdev",
+      `driver=raw,node-name=disk,discard=unmap,detect-zeroes=unmap,file.driver=file,file.filename=${disks.disk}`,
+    ],
+    ...["-device", `virtio-blk-device,drive=disk,discard=on,${errors}`],
+  ];
+}
+
+function networkArgs(network: VmShape["network"]): readonly string[] {
+  if (network === undefined) return [];
+  return [
+    ...["-netdev", `stream,id=net,server=off,addr.type=unix,addr.path=${boxFiles.netSocket}`],
+    ...["-device", `virtio-net-device,netdev=net,mac=${network.mac}`],
+  ];
+}
+
+function volumeArgs(volumes: number): readonly string[] {
+  return Array.from({ length: volumes }, (_, index) => [
+    ...["-chardev", `socket,id=${volumeTag(index)},path=${boxFiles.volumeSocket(index)}`],
+    ...["-device", `vhost-user-fs-device,chardev=${volumeTag(index)},tag=${volumeTag(index)}`],
+  ]).flat();
+}

@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { BoxRunError } from "@boxrun/contract";
+import { AgentFiles } from "../agent/files.ts";
+import type { AgentLine } from "../agent/line.ts";
+import { okSchema } from "../agent/messages.ts";
+import { requestJson } from "../agent/requests.ts";
+import { isAlive, signalProcess, waitUntilGone } from "../host/processes.ts";
+import { lastWords } from "./console.ts";
+import { endProcesses, type Machine } from "./machine.ts";
+
+/** Of the 15 s that a stop may take: to hear the request, to end everything in the guest, and for QEMU to write out and quit. */
+const hearLimitMs = 3000;
+const powerOffLimitMs = 8000;
+const quitLimitMs = 3000;
+
+export interface VmContext {
+  readonly boxId: string;
+  readonly boxDir: string;
+  /** Called once if the VM ends and nobody asked for it. */
+  readonly onDeath: (reason: string) => void;
+}
+
+/** A box's running VM. */
+export class Vm {
+  readonly boxId: string;
+  readonly line: AgentLine;
+  readonly files: AgentFiles;
+  /** Resolves when the VM has ended and its processes and sockets are gone; never if it is let go. */
+  readonly ended: Promise<void>;
+  readonly #machine: Machine;
+  readonly #context: VmContext;
+  readonly #gone = new AbortController();
+  #ending = false;
+  #released = false;
+
+  constructor(machine: Machine, context: VmContext) {
+    this.boxId = context.boxId;
+    this.line = machine.line;
+    this.files = new AgentFiles(machine.line, context.boxId);
+    this.#machine = machine;
+    this.#context = context;
+    this.ended = this.#watch();
+  }
+
+  /** Aborts, with a BoxRunError, when the VM is gone or let go: execs and transfers of it are over then. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  /** Ends the VM politely, its disk flushed, and by force if it takes too long. */
+  async powerOff(): Promise<void> {
+    if (this.#gone.signal.aborted) return this.ended;
+    this.#ending = true;
+    try {
+      await requestJson(this.line, "POST", "/poweroff", okSchema, { limitMs: hearLimitMs });
+      await Promise.race([this.#machine.guestEnd, sleep(powerOffLimitMs, undefined, { ref: false })]);
+    } catch {
+      // It does not answer, or ended faster than it answered: what follows ends it in any case.
+    }
+    // Written by the guest is not yet written by QEMU: quit flushes.
+    await this.#quit();
+    return this.ended;
+  }
+
+  /** Ends the VM at once. What was not flushed is lost to its disk, as in a power cut. */
+  async kill(): Promise<void> {
+    this.#ending = true;
+    signalProcess(this.#machine.qemu, "SIGKILL");
+    return this.ended;
+  }
+
+  /** Closes the connections and leaves the VM running. */
+  letGo(): void {
+    this.#released = true;
+    this.#end(new BoxRunError("RUNTIME_ERROR", `box ${this.boxId} was let go: the server is closing`));
+    this.#machine.qmp.close();
+  }
+
+  async #quit(): Promise<void> {
+    this.#machine.qmp.execute("quit").catch(() => undefined);
+    if (!(await waitUntilGone(this.#machine.qemu, quitLimitMs))) signalProcess(this.#machine.qemu, "SIGKILL");
+  }
+
+  async #watch(): Promise<void> {
+    const { qmp, qemu, helpers, qemuEnd, guestEnd } = this.#machine;
+    const end = await guestEnd;
+    if (this.#released) return new Promise(() => undefined);
+    let reason = end.how;
+    if (end.held) {
+      const words = await lastWords(qmp);
+      if (words !== "") reason = `${reason}; the console's last lines: ${words}`;
+    } else if (qemuEnd !== undefined) {
+      reason = (await Promise.race([qemuEnd.then((how) => `its QEMU process ${how}`), sleep(200)])) ?? reason;
+    }
+    this.#end(
+      new BoxRunError("RUNTIME_ERROR", `box ${this.boxId} ${this.#ending ? "was stopped" : `died: ${reason}`}`),
+    );
+    if (!this.#ending) {
+      this.#context.onDeath(reason);
+      // Nobody else does: a guest that stopped by itself may have left writes in QEMU.
+      if (end.held && isAlive(qemu)) await this.#quit();
+    } else if (end.held) {
+      await waitUntilGone(qemu, quitLimitMs);
+    }
+    qmp.close();
+    await endProcesses(this.#context.boxDir, [qemu, ...helpers]);
+  }
+
+  #end(reason: BoxRunError): void {
+    this.line.end(reason);
+    this.#gone.abort(reason);
+  }
+}

@@ -1,0 +1,110 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { BoxRunError } from "@boxrun/contract";
+import type { VolumeSpec } from "@boxrun/core";
+import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
+import { waitUntilListening } from "../host/listening.ts";
+import { run } from "../host/run.ts";
+import { locateTool } from "../host/tools.ts";
+import { boxFiles } from "../vm/command-line.ts";
+
+/** How this host can share directories with boxes, or why it can't. */
+export type VolumeSupport =
+  | { readonly kind: "c"; readonly virtiofsd: string; readonly bwrap: string }
+  | { readonly kind: "rust"; readonly virtiofsd: string }
+  | { readonly kind: "none"; readonly why: string };
+
+let known: Promise<VolumeSupport> | undefined;
+
+/** Looks once per process. */
+export function volumeSupport(): Promise<VolumeSupport> {
+  known ??= findSupport();
+  return known;
+}
+
+/** Two programs have this name: QEMU's own in C (until 7.2, Debian 12), and its successor in Rust (Debian 13). */
+async function findSupport(): Promise<VolumeSupport> {
+  const virtiofsd = locateTool("virtiofsd");
+  if (virtiofsd === undefined) {
+    return { kind: "none", why: "virtiofsd is missing; install the Debian package virtiofsd (12: qemu-system-common)" };
+  }
+  let help: string;
+  try {
+    help = await run(virtiofsd, ["--help"], { operation: "ask virtiofsd for its options" });
+  } catch (error) {
+    return { kind: "none", why: error instanceof Error ? error.message : String(error) };
+  }
+  if (help.includes("--shared-dir")) {
+    if (help.includes("--readonly")) return { kind: "rust", virtiofsd };
+    return { kind: "none", why: `${virtiofsd} is too old to share a directory read-only; version 1.11 or later can` };
+  }
+  if (process.getuid?.() !== 0) return { kind: "none", why: `${virtiofsd} needs root, and this server runs without` };
+  const bwrap = locateTool("bwrap");
+  if (bwrap === undefined) return { kind: "none", why: "bwrap is missing; install the Debian package bubblewrap" };
+  return { kind: "c", virtiofsd, bwrap };
+}
+
+/** Starts the server of one volume. It ends when QEMU hangs up. NOT_SUPPORTED if this host can't share directories. */
+export async function startVolume(
+  volume: VolumeSpec,
+  index: number,
+  boxDir: string,
+  signal: AbortSignal,
+): Promise<DetachedProcess> {
+  const support = await volumeSupport();
+  if (support.kind === "none") {
+    throw new BoxRunError("NOT_SUPPORTED", `share ${volume.hostPath} with the box: ${support.why}`);
+  }
+  await checkDirectory(volume.hostPath);
+  const socket = join(boxDir, boxFiles.volumeSocket(index));
+  const [program, args] =
+    support.kind === "c"
+      ? [support.bwrap, sandboxed(support.virtiofsd, volume, socket, boxDir)]
+      : [support.virtiofsd, direct(volume, socket)];
+  const process = await spawnDetached(program, args, boxDir);
+  await waitUntilListening(`the volume ${volume.hostPath}`, socket, process, signal);
+  return process;
+}
+
+async function checkDirectory(hostPath: string): Promise<void> {
+  try {
+    if ((await stat(hostPath)).isDirectory()) return;
+  } catch (error) {
+    throw new BoxRunError("RUNTIME_ERROR", `share ${hostPath} with the box: ${String(error)}`, { cause: error });
+  }
+  throw new BoxRunError("RUNTIME_ERROR", `share ${hostPath} with the box: it is not a directory`);
+}
+
+/**
+ * The C program has no read-only mode, and its option syntax has no room for commas in a path: it sees the directory as /share
+ * in a file system of its own, where a read-only one is mounted read-only. Whatever the guest does, the host's kernel refuses to write.
+ */
+function sandboxed(virtiofsd: string, volume: VolumeSpec, socket: string, boxDir: string): readonly string[] {
+  return [
+    ...["--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"],
+    ...[
+      "--ro-bind-try",
+      "/etc/ld.so.cache",
+      "/etc/ld.so.cache",
+      "--proc",
+      "/proc",
+      "--dev",
+      "/dev",
+      "--tmpfs",
+      "/var/run",
+    ],
+    ...["--bind", boxDir, boxDir],
+    ...[volume.readonly ? "--ro-bind" : "--bind", volume.hostPath, "/share"],
+    ...["--cap-add", "ALL", "--"],
+    ...[virtiofsd, `--socket-path=${socket}`, "-f"],
+    // Timeout 0: what the host changes is seen by the box's next look.
+    ...["-o", "source=/share,sandbox=namespace,cache=auto,timeout=0,xattr,log_level=err"],
+  ];
+}
+
+function direct(volume: VolumeSpec, socket: string): readonly string[] {
+  return [
+    ...["--socket-path", socket, "--shared-dir", volume.hostPath, "--cache", "auto", "--xattr", "--log-level", "error"],
+    ...(volume.readonly ? ["--readonly"] : []),
+  ];
+}

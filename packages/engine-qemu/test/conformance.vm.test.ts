@@ -1,0 +1,37 @@
+import { engineConformance, type NetworkHooks } from "@boxrun/engine-testkit";
+import { afterAll } from "vitest";
+import { noNetworks, openTestHost } from "./support/host.ts";
+import { openOutsideNetwork } from "./support/outside-network.ts";
+
+const host = await openTestHost();
+afterAll(() => host[Symbol.dispose]());
+
+const network: NetworkHooks = {
+  start: async () => {
+    const outside = await openOutsideNetwork();
+    return {
+      reachable: { url: `http://${outside.address}:${outside.port}/`, text: outside.text },
+      forbidden: [{ url: outside.metadataUrl, what: "link-local: cloud metadata" }],
+      [Symbol.asyncDispose]: () => outside[Symbol.asyncDispose](),
+    };
+  },
+};
+
+engineConformance({
+  name: "the QEMU engine",
+  makeEngine: async () => host.makeEngine(),
+  image: host.image,
+  realLinux: true,
+  capabilities: [
+    "exec-resume",
+    "binary-output",
+    "tty",
+    "network",
+    ...(noNetworks === undefined ? ["volumes" as const] : []),
+  ],
+  killVm: async (boxId) => {
+    process.kill(host.qemuPid(boxId), "SIGKILL");
+  },
+  hostResidue: async (boxId) => host.residue(boxId),
+  network: noNetworks === undefined ? network : { unavailable: noNetworks },
+});

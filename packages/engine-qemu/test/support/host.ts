@@ -1,0 +1,83 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Engine, type EngineImage, silentLogger } from "@boxrun/core";
+import { buildBaseImage } from "@boxrun/images";
+import { z } from "zod";
+import { buildGuest, createQemuEngine, defaultCacheDir, type QemuEngineOptions } from "../../src/index.ts";
+
+/** What the VM tests share: built artefacts, and a state directory of their own. */
+export interface TestHost extends Disposable {
+  readonly stateDir: string;
+  readonly cacheDir: string;
+  readonly image: EngineImage;
+  /** Another engine over the same state, as a restarted server would make it. */
+  makeEngine(options?: Partial<QemuEngineOptions>): Engine;
+  boxDir(boxId: string): string;
+  qemuPid(boxId: string): number;
+  /** Everything that this host still has of a box. */
+  residue(boxId: string): readonly string[];
+}
+
+const indexSchema = z.object({ manifests: z.array(z.object({ digest: z.string() })).length(1) });
+const recordSchema = z.object({ qemu: z.object({ pid: z.int() }) });
+
+/** Builds what is missing; does nothing when all is there. */
+export async function openTestHost(): Promise<TestHost> {
+  const cacheDir = defaultCacheDir();
+  await buildGuest({ cacheDir });
+  const layoutDir = await buildBaseImage({ cacheDir });
+  const index = indexSchema.parse(JSON.parse(readFileSync(join(layoutDir, "index.json"), "utf8")));
+  const digest = index.manifests[0]?.digest ?? "";
+  // A comma and a space: QEMU's option syntax would stumble over them.
+  const stateDir = mkdtempSync(join(tmpdir(), "bq, "));
+  const boxDir = (boxId: string) => join(stateDir, "vm", boxId);
+  return {
+    stateDir,
+    cacheDir,
+    image: { digest, layoutDir },
+    makeEngine: (options = {}) => createQemuEngine({ stateDir, cacheDir, logger: silentLogger, ...options }),
+    boxDir,
+    qemuPid: (boxId) => recordSchema.parse(JSON.parse(readFileSync(join(boxDir(boxId), "vm.json"), "utf8"))).qemu.pid,
+    residue: (boxId) => [...processesWith(boxDir(boxId)), ...socketsWith(boxId), ...filesWith(stateDir, boxId)],
+    [Symbol.dispose]: () => rmSync(stateDir, { recursive: true, force: true }),
+  };
+}
+
+/** Processes that have the box's directory in their command line, environment or as their working directory. */
+function processesWith(boxDir: string): readonly string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      const texts = ["cmdline", "environ"].map((file) => {
+        try {
+          return readFileSync(`/proc/${pid}/${file}`, "utf8");
+        } catch {
+          return "";
+        }
+      });
+      const named = texts.some((text) => text.includes(boxDir));
+      return named ? [`process ${pid}: ${(texts[0] ?? "").replaceAll("\0", " ")}`] : [];
+    });
+}
+
+function socketsWith(boxId: string): readonly string[] {
+  return readFileSync("/proc/net/unix", "utf8")
+    .split("\n")
+    .filter((line) => line.includes(boxId))
+    .map((line) => `socket ${line}`);
+}
+
+function filesWith(stateDir: string, boxId: string): readonly string[] {
+  return readdirSync(stateDir, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.includes(boxId))
+    .map((path) => `file ${path}`);
+}
+
+/** Why this user can't set up networks of its own; `undefined` for root. */
+export const noNetworks = process.getuid?.() === 0 ? undefined : "only root can make network namespaces";
+
+export function ip(...args: string[]): string {
+  return execFileSync("ip", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}

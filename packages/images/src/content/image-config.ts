@@ -1,0 +1,27 @@
+import type { Environment } from "@boxrun/contract";
+import type { ImageConfig } from "@boxrun/core";
+import { hostArchitecture } from "../oci/platform.ts";
+import type { Config } from "../oci/schemas.ts";
+
+/** What of an image's config is a default for a box. What makes no sense is dropped, not an error: images in the wild are sloppy. */
+export function toImageConfig({ config }: Config): ImageConfig {
+  const env: Environment = {};
+  for (const variable of config?.Env ?? []) {
+    const equals = variable.indexOf("=");
+    if (equals > 0 && !variable.includes("\0")) env[variable.slice(0, equals)] = variable.slice(equals + 1);
+  }
+  const user = config?.User ?? "";
+  const workdir = config?.WorkingDir ?? "";
+  return {
+    env,
+    user: user === "" || user.includes("\0") ? null : user,
+    workdir: workdir.startsWith("/") && !workdir.includes("\0") ? workdir : null,
+  };
+}
+
+/** Why the image's programs can't run on this host's VMs; `undefined` if they can. */
+export function platformProblem({ os, architecture }: Config): string | undefined {
+  const runs = hostArchitecture === "amd64" ? ["amd64", "386", ""] : [hostArchitecture, ""];
+  if ((os === "linux" || os === "") && runs.includes(architecture)) return undefined;
+  return `the image is made for ${os}/${architecture}, boxes on this host run linux/${hostArchitecture}`;
+}

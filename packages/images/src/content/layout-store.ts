@@ -1,0 +1,140 @@
+import { copyFile, link, mkdir, readdir, rename, rm, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { StoredImage } from "@boxrun/core";
+import { isErrno } from "../errno.ts";
+import { DamagedBlobError, type LayoutImage, readLayout, verifyLayers } from "../oci/read-layout.ts";
+import { blobDir, blobFile, writeLayoutFiles } from "../oci/write-layout.ts";
+import { platformProblem, toImageConfig } from "./image-config.ts";
+import { ScratchDirs } from "./scratch.ts";
+
+/**
+ * Images on disk:
+ *
+ *   <dir>/blobs/sha256/<hex>      every blob once
+ *   <dir>/layouts/<hex>/          one complete OCI image layout for each image, by its manifest's digest; blobs are hard links
+ *   <dir>/scratch/…               work in progress
+ *
+ * A layout appears by one rename, complete, and never changes. Since it holds links of its own, a blob that goes from `blobs`
+ * never takes anything away from a layout that is still there.
+ */
+export class LayoutStore {
+  readonly scratch: ScratchDirs;
+  readonly #dir: string;
+  /** Adding and removing take turns: what one counts as unused the other may be about to use. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(dir: string) {
+    this.#dir = dir;
+    this.scratch = new ScratchDirs(join(dir, "scratch"));
+  }
+
+  layoutDir(digest: string): string {
+    return join(this.#dir, "layouts", digest.slice("sha256:".length));
+  }
+
+  /** The image of a layout that is stored. */
+  async read(digest: string): Promise<StoredImage> {
+    return toStoredImage(await readLayout(this.layoutDir(digest)));
+  }
+
+  /** Puts every blob that is here into a layout that is being made, so that nothing is fetched twice. */
+  async seed(layoutDir: string): Promise<void> {
+    await mkdir(blobDir(layoutDir), { recursive: true });
+    for (const name of await readdir(blobDir(this.#dir)).catch(() => [])) {
+      await share(join(blobDir(this.#dir), name), join(blobDir(layoutDir), name));
+    }
+  }
+
+  /**
+   * Takes in the one image of a finished layout, which stays as it is: checks everything that it is made of, then makes it visible.
+   * Throws an Error that says what is wrong with the image. A damaged blob is dropped from the store too, if it came from there.
+   */
+  async add(layoutDir: string, signal: AbortSignal): Promise<StoredImage> {
+    try {
+      const image = await readLayout(layoutDir);
+      const problem = platformProblem(image.config) ?? kindProblem(image);
+      if (problem !== undefined) throw new Error(problem);
+      await verifyLayers(layoutDir, image.manifest, signal);
+      return await this.#inTurn(() => this.#publish(layoutDir, image));
+    } catch (error) {
+      if (error instanceof DamagedBlobError) await rm(blobFile(this.#dir, error.digest), { force: true });
+      throw error;
+    }
+  }
+
+  /** Removes an image, and from `blobs` what none of `keep` is made of. An unknown image is a success. */
+  async remove(digest: string, keep: readonly string[]): Promise<void> {
+    await this.#inTurn(async () => {
+      const layoutDir = this.layoutDir(digest);
+      const blobs = await readdir(blobDir(layoutDir)).catch(() => []);
+      await rm(layoutDir, { recursive: true, force: true });
+      const kept = new Set<string>();
+      for (const other of keep) {
+        if (other === digest) continue;
+        for (const name of await readdir(blobDir(this.layoutDir(other))).catch(() => [])) kept.add(name);
+      }
+      for (const name of blobs) {
+        if (!kept.has(name)) await rm(join(blobDir(this.#dir), name), { force: true });
+      }
+    });
+  }
+
+  async #publish(from: string, image: LayoutImage): Promise<StoredImage> {
+    const target = this.layoutDir(image.descriptor.digest);
+    await using scratch = await this.scratch.make();
+    await mkdir(blobDir(this.#dir), { recursive: true });
+    await mkdir(join(this.#dir, "layouts"), { recursive: true });
+    const layout = join(scratch.path, "layout");
+    await mkdir(blobDir(layout), { recursive: true });
+    const { descriptor, manifest } = image;
+    for (const digest of new Set([descriptor, manifest.config, ...manifest.layers].map((each) => each.digest))) {
+      await share(blobFile(from, digest), blobFile(this.#dir, digest));
+      await share(blobFile(this.#dir, digest), blobFile(layout, digest));
+    }
+    await writeLayoutFiles(layout, descriptor);
+    await rename(layout, target).catch((error: unknown) => {
+      // The image was here already, and is the same: its name is its content's digest.
+      if (!isErrno(error, "ENOTEMPTY") && !isErrno(error, "EEXIST")) throw error;
+    });
+    return toStoredImage(image);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** Makes `to` the same file as `from`; a copy where the two lie on different file systems. An existing `to` stays. */
+async function share(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return;
+    if (!isErrno(error, "EXDEV") && !isErrno(error, "EPERM") && !isErrno(error, "EMLINK")) throw error;
+    const scratch = `${to}.${process.pid}.tmp`;
+    try {
+      await copyFile(from, scratch);
+      await rename(scratch, to);
+    } catch (failure) {
+      await unlink(scratch).catch(() => undefined);
+      throw failure;
+    }
+  }
+}
+
+/** Registries hold charts, signatures and much else under the same kind of manifest. */
+function kindProblem({ manifest }: LayoutImage): string | undefined {
+  const layer = manifest.layers.find(
+    (each) => !/^application\/vnd\.(oci|docker)\.image\.(layer|rootfs)\./.test(each.mediaType),
+  );
+  if (layer !== undefined)
+    return `it is not a container image: a layer has the media type ${JSON.stringify(layer.mediaType)}`;
+  return manifest.layers.length === 0 ? "it has no layers" : undefined;
+}
+
+function toStoredImage({ descriptor, manifest, config }: LayoutImage): StoredImage {
+  const sizeBytes = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
+  return { digest: descriptor.digest, sizeBytes, config: toImageConfig(config) };
+}

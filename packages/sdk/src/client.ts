@@ -1,0 +1,91 @@
+import {
+  gcResponseSchema,
+  type Health,
+  healthSchema,
+  type Info,
+  infoSchema,
+  type RunInput,
+  type RunResponse,
+  runResponseSchema,
+  type ServerEvent,
+  urls,
+} from "@boxrun/contract";
+import { Boxes } from "./boxes.ts";
+import { Execs } from "./execs.ts";
+import { Files } from "./files.ts";
+import { type CallOptions, Http } from "./http.ts";
+import { Images } from "./images.ts";
+import { serverEvents } from "./server-events.ts";
+import type { Fetch } from "./transport.ts";
+
+/** Where the server is: one of the two. */
+type Address =
+  | {
+      /** `http://127.0.0.1:9090`, or `https://…`. In a page of the server's own: `location.origin`. */
+      readonly baseUrl: string;
+      readonly socketPath?: undefined;
+    }
+  | {
+      /** The server's Unix socket; Node only. */
+      readonly socketPath: string;
+      readonly baseUrl?: undefined;
+    };
+
+export type ClientOptions = Address & {
+  /** The server's BOXRUN_TOKEN, where it asks for one. */
+  readonly token?: string | undefined;
+  /** Instead of the platform's own way to fetch. */
+  readonly fetch?: Fetch | undefined;
+};
+
+/**
+ * One BoxRun server. Every call rejects with a BoxRunError for what the server refuses, with a ClientError if the server can't be
+ * reached or understood, and with the signal's reason if it was given up.
+ */
+export class BoxRunClient implements AsyncDisposable {
+  readonly boxes: Boxes;
+  readonly execs: Execs;
+  readonly files: Files;
+  readonly images: Images;
+  readonly #http: Http;
+
+  constructor(options: ClientOptions) {
+    const { socketPath, token, fetch } = options;
+    // The host name is the server's own by definition: what a Unix socket's caller says in `Host` is not looked up.
+    const baseUrl = (options.baseUrl ?? "http://localhost").replace(/\/+$/, "");
+    this.#http = new Http({ baseUrl, socketPath, token, fetch });
+    this.boxes = new Boxes(this.#http);
+    this.execs = new Execs(this.#http);
+    this.files = new Files(this.#http);
+    this.images = new Images(this.#http);
+  }
+
+  /** Creates a box, runs one command in it and removes it; output is collected, so mind its size. Aborting removes the box too. */
+  run(input: RunInput, options: CallOptions = {}): Promise<RunResponse> {
+    return this.#http.call("POST", urls.run(), runResponseSchema, { ...options, json: input });
+  }
+
+  /** Removes boxes stopped for longer than so many seconds (default 3600); resolves with their number. */
+  async gc(options: CallOptions & { readonly olderThanSeconds?: number | undefined } = {}): Promise<number> {
+    const json = options.olderThanSeconds === undefined ? {} : { older_than: options.olderThanSeconds };
+    return (await this.#http.call("POST", urls.gc(), gcResponseSchema, { ...options, json })).removed;
+  }
+
+  info(options: CallOptions = {}): Promise<Info> {
+    return this.#http.call("GET", urls.info(), infoSchema, options);
+  }
+
+  /** Resolves if the server is up. */
+  health(options: CallOptions = {}): Promise<Health> {
+    return this.#http.call("GET", urls.health(), healthSchema, options);
+  }
+
+  events(options: CallOptions = {}): AsyncGenerator<ServerEvent> {
+    return serverEvents(this.#http, options);
+  }
+
+  /** Closes idle connections; calls that are under way end first. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#http[Symbol.asyncDispose]();
+  }
+}

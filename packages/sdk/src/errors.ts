@@ -1,0 +1,79 @@
+import { BoxRunError, errorBodySchema, isErrorCode } from "@boxrun/contract";
+
+/**
+ * Failures that no server has answered: the client's own table beside the contract's. What the server refuses is a BoxRunError with
+ * a code of the contract.
+ */
+const clientErrorTable = {
+  CONNECTION_FAILED: {
+    hint: "Check that the server runs at this address: `boxrun serve` starts one, `boxrun doctor` looks for what is wrong.",
+  },
+  INVALID_ANSWER: {
+    hint: "Something else may listen at this address, or client and server differ too much in version: compare `boxrun --version` with /v1/info.",
+  },
+} as const;
+
+export type ClientErrorCode = keyof typeof clientErrorTable;
+
+export class ClientError extends Error {
+  override readonly name = "ClientError";
+  readonly code: ClientErrorCode;
+
+  constructor(code: ClientErrorCode, message: string, options: { readonly cause?: unknown } = {}) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get hint(): string {
+    return clientErrorTable[this.code].hint;
+  }
+
+  toJSON(): { code: ClientErrorCode; message: string } {
+    return { code: this.code, message: this.message };
+  }
+}
+
+/** What `fetch` or a stream threw, in words: both hide the reason in `cause`, and undici several of them in an AggregateError. */
+export function reasonOf(error: unknown): string {
+  let current = error;
+  while (current instanceof Error) {
+    const next: unknown = current instanceof AggregateError ? current.errors[0] : current.cause;
+    if (!(next instanceof Error)) break;
+    current = next;
+  }
+  return current instanceof Error ? current.message : String(current);
+}
+
+/** The system's code of a connection failure (`ECONNREFUSED`, `ENOENT`, …), if there is one. */
+export function systemCodeOf(error: unknown): string | undefined {
+  for (let current = error; current instanceof Error; ) {
+    if ("code" in current && typeof current.code === "string" && /^E[A-Z]+$/.test(current.code)) return current.code;
+    current = current instanceof AggregateError ? current.errors[0] : current.cause;
+  }
+  return undefined;
+}
+
+/** The error that an answer with a status of 400 or more stands for. A code that only a newer server knows goes to `details.code`. */
+export function serverError(status: number, text: string, what: string): BoxRunError | ClientError {
+  const body = errorBodySchema.safeParse(parseJson(text));
+  if (!body.success) {
+    const start = text.trim().slice(0, 200);
+    return new ClientError("INVALID_ANSWER", `${what} was answered with status ${status}${start && `: ${start}`}`);
+  }
+  const { code, message, details } = body.data;
+  if (isErrorCode(code))
+    return new BoxRunError(code, message, { status, ...(details === undefined ? {} : { details }) });
+  return new BoxRunError(status >= 500 ? "INTERNAL_ERROR" : "RUNTIME_ERROR", message, {
+    status,
+    details: { ...details, code },
+  });
+}
+
+/** `undefined` for what is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

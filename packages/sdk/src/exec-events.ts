@@ -1,0 +1,96 @@
+import {
+  BoxRunError,
+  type ExitData,
+  exitDataSchema,
+  exitEventSchema,
+  type LogEvent,
+  logEventSchema,
+  urls,
+} from "@boxrun/contract";
+import { ClientError } from "./errors.ts";
+import type { CallOptions, Http } from "./http.ts";
+import { readSse, type SseEvent } from "./sse.ts";
+
+/** One event of an exec: a piece of output, or its end. `seq` counts from 1, without gaps. */
+export type ExecEvent =
+  | ({ readonly event: "log" } & LogEvent)
+  | ({ readonly event: "exit"; readonly seq: number } & ExitData);
+
+export interface ExecEventsOptions extends CallOptions {
+  /** Events up to and with this `seq` are left out. */
+  readonly after?: number | undefined;
+}
+
+/** Pauses before the attempts to reconnect after a loss, in ms: 24 s in all, enough for a server to restart. */
+const retryDelaysMs = [50, 100, 200, 400, 800, 1600, 3200, 4000, 4000, 5000, 5000];
+
+/**
+ * Every event once, in order, and the exit event last. A connection that is lost before it is opened again behind the last event seen
+ * (`Last-Event-ID`), so that a restart of the server is a pause and no more. CONNECTION_FAILED once no attempt gets through any
+ * more; the attempts start afresh with every event that arrives.
+ */
+export async function* execEvents(
+  http: Http,
+  target: { readonly boxId: string; readonly execId: string },
+  { after = 0, signal }: ExecEventsOptions,
+): AsyncGenerator<ExecEvent> {
+  let seen = after;
+  let failures = 0;
+  let wasConnected = false;
+  for (;;) {
+    try {
+      const open = async (connectionSignal: AbortSignal) => {
+        const response = await http.open("GET", urls.execEvents(target.boxId, target.execId), {
+          signal: connectionSignal,
+          headers: { accept: "text/event-stream", ...(seen > 0 ? { "last-event-id": String(seen) } : {}) },
+        });
+        wasConnected = true;
+        return response;
+      };
+      for await (const sse of readSse(http, { open, signal })) {
+        const event = parseEvent(http, sse);
+        if (event === undefined || event.seq <= seen) continue;
+        seen = event.seq;
+        failures = 0;
+        yield event;
+        if (event.event === "exit") return;
+      }
+      throw new ClientError(
+        "CONNECTION_FAILED",
+        `${http.address} ended the events of ${target.execId} before its exit`,
+      );
+    } catch (error) {
+      signal?.throwIfAborted();
+      const delayMs = retryDelaysMs[failures];
+      if (!wasConnected || !isPassing(error) || delayMs === undefined) throw error;
+      failures += 1;
+      await pause(delayMs, signal);
+    }
+  }
+}
+
+/** A lost connection, or a server (or a proxy before it) that is just not ready. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof ClientError) return error.code === "CONNECTION_FAILED";
+  return error instanceof BoxRunError && [502, 503, 504].includes(error.status);
+}
+
+function parseEvent(http: Http, { event, data }: SseEvent): ExecEvent | undefined {
+  if (event === "log") return { event, ...http.parse(logEventSchema, data, "A log event") };
+  if (event !== "exit") return undefined;
+  const exit = http.parse(exitEventSchema, data, "The exit event");
+  return { event, seq: exit.seq, ...http.parse(exitDataSchema, exit.data, "The exit event's data") };
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      if (signal?.aborted) reject(signal.reason);
+      else resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener("abort", end);
+  });
+}

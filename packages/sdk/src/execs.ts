@@ -1,0 +1,59 @@
+import { type Exec, type ExecInput, execSchema, type SignalName, type TerminalSize, urls } from "@boxrun/contract";
+import { z } from "zod";
+import { type BodySource, encodeBody } from "./body.ts";
+import { type ExecEvent, type ExecEventsOptions, execEvents } from "./exec-events.ts";
+import type { CallOptions, Http } from "./http.ts";
+
+export class Execs {
+  readonly #http: Http;
+
+  constructor(http: Http) {
+    this.#http = http;
+  }
+
+  /** Starts a command; it runs on whoever watches. */
+  start(box: string, input: ExecInput, options: CallOptions = {}): Promise<Exec> {
+    return this.#http.call("POST", urls.startExec(box), execSchema, { ...options, json: input });
+  }
+
+  /** Newest first. */
+  list(box: string, options: CallOptions = {}): Promise<Exec[]> {
+    return this.#http.call("GET", urls.execs(box), z.array(execSchema), options);
+  }
+
+  get(box: string, exec: string, options: CallOptions = {}): Promise<Exec> {
+    return this.#http.call("GET", urls.exec(box, exec), execSchema, options);
+  }
+
+  /** Ends the command's process group: SIGTERM, 5 s later SIGKILL. Resolves when it is really gone. */
+  async cancel(box: string, exec: string, options: CallOptions = {}): Promise<void> {
+    await this.#http.do("POST", urls.execAction(box, exec, "cancel"), options);
+  }
+
+  async signal(box: string, exec: string, signal: SignalName, options: CallOptions = {}): Promise<void> {
+    await this.#http.do("POST", urls.execAction(box, exec, "signal"), { ...options, json: { signal } });
+  }
+
+  /** Of an exec started with `tty`. */
+  async resize(box: string, exec: string, size: TerminalSize, options: CallOptions = {}): Promise<void> {
+    await this.#http.do("POST", urls.execAction(box, exec, "resize"), { ...options, json: size });
+  }
+
+  /** Appends to the standard input of an exec started with `stdin`; resolves when the box has it all. `eof` closes it behind. */
+  async stdin(
+    box: string,
+    exec: string,
+    content: BodySource,
+    options: CallOptions & { readonly eof?: boolean | undefined } = {},
+  ): Promise<void> {
+    await this.#http.do("POST", urls.stdin(box, exec, options.eof ?? false), {
+      ...options,
+      body: encodeBody(content, "application/octet-stream"),
+    });
+  }
+
+  /** All output from the beginning (or behind `after`), then live, then the exit event: each once, also over a restart of the server. */
+  events(box: string, exec: string, options: ExecEventsOptions = {}): AsyncGenerator<ExecEvent> {
+    return execEvents(this.#http, { boxId: box, execId: exec }, options);
+  }
+}

@@ -1,0 +1,32 @@
+export type {
+  Box,
+  BoxStatus,
+  CreateBoxInput,
+  Environment,
+  ErrorCode,
+  Exec,
+  ExecInput,
+  ExecStatus,
+  FileEntry,
+  Health,
+  Image,
+  Info,
+  LogEvent,
+  PullProgress,
+  RunInput,
+  RunResponse,
+  ServerEvent,
+  SignalName,
+  TerminalSize,
+  Volume,
+} from "@boxrun/contract";
+export { BoxRunError } from "@boxrun/contract";
+export type { BodySource } from "./body.ts";
+export { BoxRunClient, type ClientOptions } from "./client.ts";
+export { ClientError, type ClientErrorCode, systemCodeOf } from "./errors.ts";
+export type { ExecEvent, ExecEventsOptions } from "./exec-events.ts";
+export type { Download } from "./files.ts";
+export type { CallOptions } from "./http.ts";
+export type { PullEvent } from "./images.ts";
+export { logBytes } from "./output.ts";
+export type { Fetch } from "./transport.ts";

@@ -1,0 +1,136 @@
+import { BoxRunError, boxIdSchema, errorTable, type OperationId } from "@boxrun/contract";
+import multipart from "@fastify/multipart";
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from "fastify";
+import type { Guard } from "./auth/guard.ts";
+import { discardRest } from "./body.ts";
+import { toApiError } from "./errors.ts";
+import { registerOperations } from "./register.ts";
+import { logRequest } from "./request-log.ts";
+import { boxHandlers } from "./routes/boxes.ts";
+import type { Context } from "./routes/context.ts";
+import { execHandlers } from "./routes/execs.ts";
+import { fileHandlers } from "./routes/files.ts";
+import { imageHandlers } from "./routes/images.ts";
+import { serverHandlers } from "./routes/server.ts";
+
+/** Longer than any id, name or image reference; what is longer is at no address. */
+const maxPathParameter = 2048;
+
+/** Who is calling is not asked of these. */
+const openOperations: ReadonlySet<OperationId> = new Set(["getHealth"]);
+
+/** The HTTP application, without a socket: every operation of the contract, who may call it, and what errors look like. */
+export async function buildApp(context: Context & { readonly guard: Guard }): Promise<FastifyInstance> {
+  const { core, guard, lifetime, logger, metrics } = context;
+  const loggerInstance: FastifyBaseLogger = logger;
+  const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+    answerError(error, request, reply, logger);
+  const app = Fastify({
+    loggerInstance,
+    // One line of our own per request instead.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "req_id" }),
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    genReqId: requestIds(),
+    // Before there is a route, and so without the hooks.
+    frameworkErrors: (error, request, reply) => {
+      logRequest(request, reply, logger, metrics);
+      sendError(error, request, reply);
+    },
+    routerOptions: { maxParamLength: maxPathParameter },
+  });
+  // Bodies are read as the operation's table entry says, not by what the caller calls them.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, _payload, done) => done(null));
+  await app.register(multipart, {
+    limits: { fieldSize: 64 * 1024, fields: 100, files: 10, parts: 100, fileSize: Number.POSITIVE_INFINITY },
+    // Some clients send a file without a name.
+    isPartAFile: (field, _contentType, fileName) => field === "file" || fileName !== undefined,
+  });
+  app.addHook("onRequest", async (request, reply) => {
+    logRequest(request, reply, logger, metrics);
+    reply.headers({ "x-request-id": request.id, "x-content-type-options": "nosniff", "cache-control": "no-store" });
+    guard.checkOrigin(request.raw);
+    if (!isOpen(request)) await guard.checkCaller(request.raw);
+  });
+  app.addHook("onSend", async (_request, reply) => {
+    if (lifetime.ending.aborted) reply.header("connection", "close");
+  });
+  app.setErrorHandler(sendError);
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split("?")[0] ?? "";
+    sendError(new BoxRunError("NOT_FOUND", `There is no ${request.method} ${clipped(path)}`), request, reply);
+  });
+  const handlers = {
+    ...boxHandlers(context),
+    ...execHandlers(context),
+    ...fileHandlers(context),
+    ...imageHandlers(context),
+    ...serverHandlers(context),
+  };
+  registerOperations(app, handlers, {
+    onCall: (request, operationId, path) => {
+      request.operationId = operationId;
+      request.subject = { ...boxSubject(path.id, (name) => core.boxes.get(name).id), ...execSubject(path.exec_id) };
+    },
+    track: (work) => lifetime.track(work),
+  });
+  await app.ready();
+  return app;
+}
+
+/** Known before the operation is: from the route alone. */
+function isOpen(request: FastifyRequest): boolean {
+  const { operationIds } = request.routeOptions.config;
+  return operationIds?.every((id) => openOperations.has(id)) ?? false;
+}
+
+function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, logger: Context["logger"]): void {
+  const apiError = toApiError(error, request.id);
+  request.errorCode = apiError.code;
+  const hungUp = reply.raw.destroyed;
+  if (!hungUp && apiError.status >= 500) logger.error({ req_id: request.id, err: error }, "request failed");
+  else if (!hungUp && apiError.code === "RUNTIME_ERROR")
+    logger.warn({ req_id: request.id, err: error }, "engine failed");
+  discardRest(request.raw);
+  // What the answer was going to be before it failed.
+  reply.removeHeader("content-disposition").removeHeader("content-length");
+  if (apiError.status === errorTable.UNAUTHORIZED.status) reply.header("www-authenticate", "Bearer");
+  reply.status(apiError.status).type("application/json; charset=utf-8").send(apiError.toJSON());
+}
+
+/** Unique within the life of a log: the process's start, and a number. */
+function requestIds(): () => string {
+  const start = Date.now().toString(36);
+  let count = 0;
+  return () => {
+    count += 1;
+    return `${start}-${count.toString(36)}`;
+  };
+}
+
+/** For the log: the box's id, or what the caller called it if there is none of that name. */
+function boxSubject(idOrName: string | undefined, idOf: (name: string) => string) {
+  if (idOrName === undefined) return {};
+  if (boxIdSchema.safeParse(idOrName).success) return { box_id: idOrName };
+  try {
+    return { box_id: idOf(idOrName) };
+  } catch (error) {
+    if (error instanceof BoxRunError) return { box: clipped(idOrName) };
+    throw error;
+  }
+}
+
+function execSubject(execId: string | undefined) {
+  return execId === undefined ? {} : { exec_id: clipped(execId) };
+}
+
+function clipped(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}

@@ -1,0 +1,75 @@
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { BoxRunError } from "@boxrun/contract";
+import { requireOwnOrigin } from "./origin.ts";
+import { peerUid } from "./peer.ts";
+import { bearerMatches } from "./token.ts";
+
+/** The door that a connection came in by. */
+export type Door =
+  /** Whoever may open the socket is its owner. */
+  | { readonly kind: "unix" }
+  /** `names`: what the server is called there, lower case, IPv6 in brackets. */
+  | { readonly kind: "tcp"; readonly loopback: boolean; readonly names: ReadonlySet<string> };
+
+/** Who may call, by the door that they came in. */
+export class Guard {
+  readonly #token: string | null;
+  readonly #doors = new WeakMap<Socket, Door>();
+  /** One process is at the other end of a connection for as long as it lasts. */
+  readonly #peers = new WeakMap<Socket, Promise<number | undefined>>();
+
+  constructor(token: string | null) {
+    this.#token = token;
+  }
+
+  /** Says which door a new connection came in by. */
+  entered(socket: Socket, door: Door): void {
+    this.#doors.set(socket, door);
+  }
+
+  /** FORBIDDEN for a web page that has no business here. */
+  checkOrigin(request: IncomingMessage): void {
+    const door = this.#door(request.socket);
+    const names = door.kind === "unix" ? null : door.names;
+    requireOwnOrigin({ host: request.headers.host, origin: request.headers.origin, names });
+  }
+
+  /** UNAUTHORIZED for whoever is neither this server's user nor has its token. */
+  async checkCaller(request: IncomingMessage): Promise<void> {
+    const door = this.#door(request.socket);
+    if (door.kind === "unix") return;
+    const { authorization } = request.headers;
+    if (this.#token !== null && bearerMatches(authorization, this.#token)) return;
+    const token = authorization === undefined ? "" : "the token is not this server's, and ";
+    if (!door.loopback) throw unauthorized(`${token}calls to this address need the server's token`);
+    const uid = await this.#peer(request.socket);
+    if (uid === undefined) throw unauthorized(`${token}the system does not tell which user is calling`);
+    if (uid !== process.getuid?.()) throw unauthorized(`${token}user ${uid} is not the user that runs the server`);
+  }
+
+  #door(socket: Socket): Door {
+    const door = this.#doors.get(socket);
+    if (door === undefined) throw new Error("a request came in by no door of this server");
+    return door;
+  }
+
+  #peer(socket: Socket): Promise<number | undefined> {
+    const known = this.#peers.get(socket);
+    if (known !== undefined) return known;
+    const { localAddress, localPort, remoteAddress, remotePort } = socket;
+    const found =
+      localAddress === undefined || localPort === undefined || remoteAddress === undefined || remotePort === undefined
+        ? Promise.resolve(undefined)
+        : peerUid({ localAddress, localPort, remoteAddress, remotePort });
+    this.#peers.set(socket, found);
+    return found;
+  }
+}
+
+function unauthorized(why: string): BoxRunError {
+  return new BoxRunError(
+    "UNAUTHORIZED",
+    `Not authorized: ${why}. Use the server's Unix socket, or send its BOXRUN_TOKEN as "Authorization: Bearer TOKEN".`,
+  );
+}

@@ -1,0 +1,3 @@
+export type { TcpAddress } from "./listen.ts";
+export { type RunningServer, type ServeOptions, serve } from "./main.ts";
+export type { ServeFlags } from "./settings.ts";

@@ -1,0 +1,26 @@
+import type { Handlers } from "../register.ts";
+import type { Context } from "./context.ts";
+
+type BoxHandlers = Pick<Handlers, "createBox" | "listBoxes" | "getBox" | "startBox" | "stopBox" | "removeBox">;
+
+/** A box that is coming up does so also when its caller hangs up: it is in the list, and removing it is the way to interrupt it. */
+export function boxHandlers({ core, lifetime }: Context): BoxHandlers {
+  const signal = lifetime.givingUp;
+  return {
+    createBox: ({ body, request }) =>
+      core.boxes.create(body, {
+        signal,
+        onInserted: (id) => {
+          request.subject = { box_id: id };
+        },
+      }),
+    listBoxes: async ({ query }) => core.boxes.list(query.status === "all" ? undefined : query.status),
+    getBox: async ({ path }) => core.boxes.get(path.id),
+    startBox: async ({ path }) => core.boxes.start(path.id, { signal }),
+    stopBox: ({ path }) => core.boxes.stop(path.id),
+    removeBox: async ({ path, query }) => {
+      await core.boxes.remove(path.id, query);
+      return { ok: true };
+    },
+  };
+}

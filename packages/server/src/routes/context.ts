@@ -1,0 +1,44 @@
+import type { BoxRunCore } from "@boxrun/core";
+import type { FastifyReply } from "fastify";
+import type { Logger } from "pino";
+import { callerHungUp } from "../body.ts";
+import type { Lifetime } from "../lifetime.ts";
+import type { Metrics } from "../metrics.ts";
+import { type SseSource, sendEvents } from "../sse.ts";
+
+/** What the handlers work with. */
+export interface Context {
+  readonly core: BoxRunCore;
+  readonly lifetime: Lifetime;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly version: string;
+  /** An existing directory for uploads that can't be passed on at once. */
+  readonly spoolDir: string;
+  readonly heartbeatMs: number;
+}
+
+/** Aborts when the caller hangs up, or when the server has no more time. For work that is of use to this caller alone. */
+export function callerSignal(reply: FastifyReply, lifetime: Lifetime): AbortSignal {
+  const controller = new AbortController();
+  const { givingUp } = lifetime;
+  const giveUp = () => controller.abort(givingUp.reason);
+  givingUp.addEventListener("abort", giveUp);
+  if (givingUp.aborted) giveUp();
+  reply.raw.once("close", () => {
+    givingUp.removeEventListener("abort", giveUp);
+    if (!reply.raw.writableFinished) controller.abort(callerHungUp());
+  });
+  return controller.signal;
+}
+
+/** Answers with a stream of server-sent events. */
+export async function answerEvents(reply: FastifyReply, context: Context, source: SseSource): Promise<FastifyReply> {
+  await sendEvents(reply, source, {
+    lifetime: context.lifetime,
+    readers: context.metrics.sseReaders,
+    heartbeatMs: context.heartbeatMs,
+    onError: (error) => context.logger.error({ req_id: reply.request.id, err: error }, "event stream broke off"),
+  });
+  return reply;
+}

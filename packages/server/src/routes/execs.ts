@@ -1,0 +1,76 @@
+import { type ExitEvent, eventsQuerySchema, type LogEvent } from "@boxrun/contract";
+import type { OutputEvent } from "@boxrun/core";
+import type { Handlers } from "../register.ts";
+import type { SseEvent } from "../sse.ts";
+import { validate } from "../validation.ts";
+import { answerEvents, type Context, callerSignal } from "./context.ts";
+
+type ExecHandlers = Pick<
+  Handlers,
+  | "startExec"
+  | "listExecs"
+  | "getExec"
+  | "streamExecEvents"
+  | "cancelExec"
+  | "writeExecStdin"
+  | "resizeExec"
+  | "signalExec"
+>;
+
+export function execHandlers(context: Context): ExecHandlers {
+  const { core, lifetime } = context;
+  return {
+    startExec: async ({ path, body, request }) => {
+      const exec = await core.execs.start(path.id, body);
+      request.subject = { box_id: exec.box_id, exec_id: exec.id };
+      return exec;
+    },
+    listExecs: async ({ path }) => core.execs.list(path.id),
+    getExec: async ({ path }) => core.execs.get(path.id, path.exec_id),
+    streamExecEvents: async ({ path, query, request, reply }) => {
+      const after = lastEventId(request.headers["last-event-id"]) ?? query.after ?? 0;
+      // Said while an error can still be answered; by its id, because a name may change hands.
+      const exec = core.execs.get(path.id, path.exec_id);
+      return answerEvents(reply, context, async function* (signal) {
+        for await (const events of core.execs.events(exec.box_id, exec.id, { after, signal }))
+          yield events.map(sseEvent);
+      });
+    },
+    cancelExec: ({ path }) => core.execs.cancel(path.id, path.exec_id),
+    writeExecStdin: async ({ path, query, body, reply }) => {
+      const signal = callerSignal(reply, lifetime);
+      await core.execs.writeStdin(path.id, path.exec_id, body, { ...query, signal });
+      return { ok: true };
+    },
+    resizeExec: async ({ path, body }) => {
+      await core.execs.resize(path.id, path.exec_id, body);
+      return { ok: true };
+    },
+    signalExec: async ({ path, body }) => {
+      await core.execs.signal(path.id, path.exec_id, body.signal);
+      return { ok: true };
+    },
+  };
+}
+
+/** What a browser sends when it connects again; it is newer than the `after` of the URL. */
+function lastEventId(header: string | string[] | undefined): number | undefined {
+  if (header === undefined || header === "") return undefined;
+  return validate(eventsQuerySchema, { after: String(header) }, "Last-Event-ID").after;
+}
+
+function sseEvent(event: OutputEvent): SseEvent {
+  const { seq } = event;
+  if (event.kind === "exit") {
+    const data: ExitEvent = { stream: null, data: event.data, seq };
+    return { event: "exit", id: seq, data };
+  }
+  const data: LogEvent = {
+    stream: event.stream,
+    data: event.data,
+    seq,
+    ...(event.base64 ? { encoding: "base64" } : {}),
+    ...(event.truncated ? { truncated: true } : {}),
+  };
+  return { event: "log", id: seq, data };
+}

@@ -1,0 +1,133 @@
+import { posix } from "node:path";
+import { pipeline, type Readable, Transform } from "node:stream";
+import { BoxRunError, uploadFormSchema } from "@boxrun/contract";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Handlers } from "../register.ts";
+import { validate } from "../validation.ts";
+import { type Context, callerSignal } from "./context.ts";
+import { type Spool, spool } from "./spool.ts";
+
+type FileHandlers = Pick<Handlers, "uploadFile" | "downloadFile" | "listFiles" | "removeFile">;
+
+export function fileHandlers({ core, lifetime, spoolDir }: Context): FileHandlers {
+  return {
+    uploadFile: async ({ path, query, request, reply }) => {
+      const signal = callerSignal(reply, lifetime);
+      // Before gigabytes are spooled for nothing. By its id from here on, because a name may change hands.
+      const { id } = core.boxes.get(path.id);
+      const dest = await readForm(request, spoolDir, async (content, dest) => {
+        if (query.archive === "tar") await core.files.writeArchive(id, dest, content, { signal });
+        else await core.files.write(id, dest, content, { signal });
+      });
+      return { ok: true, dest };
+    },
+    downloadFile: async ({ path, query, body, reply }) => {
+      const signal = callerSignal(reply, lifetime);
+      if (query.archive === "tar") {
+        const content = await core.files.readArchive(path.id, body.path, { signal });
+        return attach(reply, "application/x-tar", `${baseName(body.path)}.tar`).send(content);
+      }
+      const { size, content } = await core.files.read(path.id, body.path, { signal });
+      return attach(reply, "application/octet-stream", baseName(body.path))
+        .header("content-length", size)
+        .send(exactly(content, size));
+    },
+    listFiles: async ({ path, query }) => [...(await core.files.list(path.id, query.path))],
+    removeFile: async ({ path, query }) => {
+      await core.files.remove(path.id, query.path);
+      return { ok: true };
+    },
+  };
+}
+
+/**
+ * Reads a form with `file` and `dest`, in either order: behind `dest` the file goes straight to `write`, before it it waits on disk.
+ * Other parts are ignored. Resolves with `dest`.
+ */
+async function readForm(
+  request: FastifyRequest,
+  spoolDir: string,
+  write: (content: Readable, dest: string) => Promise<void>,
+): Promise<string> {
+  if (!request.isMultipart())
+    throw new BoxRunError("VALIDATION_ERROR", "body: must be multipart/form-data", { status: 400 });
+  let dest: string | undefined;
+  let waiting: Spool | undefined;
+  let written = false;
+  try {
+    for await (const part of request.parts()) {
+      if (part.type === "field") {
+        if (part.fieldname === "dest" && dest === undefined) {
+          dest = validate(uploadFormSchema, { dest: part.valueTruncated ? undefined : part.value }, "dest").dest;
+        }
+      } else if (part.fieldname !== "file" || written || waiting !== undefined) {
+        part.file.resume();
+      } else if (dest === undefined) {
+        waiting = await spool(part.file, spoolDir);
+      } else {
+        await write(part.file, dest).catch((error: unknown) => {
+          // A box can't say more of a form that breaks off than that its content failed.
+          throw isFormError(part.file.errored) ? part.file.errored : error;
+        });
+        written = true;
+      }
+    }
+    if (dest === undefined) throw missingField("dest");
+    if (waiting !== undefined) await write(waiting.read(), dest);
+    else if (!written) throw missingField("file");
+    return dest;
+  } catch (error) {
+    throw isFormError(error) ? malformed(error) : error;
+  } finally {
+    await waiting?.[Symbol.asyncDispose]();
+  }
+}
+
+/** busboy's errors have no class and no code. */
+function isFormError(error: unknown): error is Error {
+  return error instanceof Error && !(error instanceof BoxRunError) && /multipart|boundary/i.test(error.message);
+}
+
+function malformed(error: Error): BoxRunError {
+  return new BoxRunError("VALIDATION_ERROR", `body: is no valid form: ${error.message}`, { status: 400, cause: error });
+}
+
+function missingField(name: string): BoxRunError {
+  return new BoxRunError("VALIDATION_ERROR", `${name}: is missing in the form`, { status: 400 });
+}
+
+/** Fails rather than send another length than was announced: a caller would take what is too much for the next answer. */
+function exactly(content: Readable, bytes: number): Readable {
+  let left = bytes;
+  const counted = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      left -= chunk.length;
+      if (left < 0) done(new Error(`the box sent more than the ${bytes} bytes that it announced`));
+      else done(null, chunk);
+    },
+    flush(done) {
+      done(left === 0 ? null : new Error(`the box sent ${left} bytes less than the ${bytes} that it announced`));
+    },
+  });
+  // How it ends is told by `counted`, which the reply reads.
+  pipeline(content, counted, () => undefined);
+  return counted;
+}
+
+function attach(reply: FastifyReply, type: string, name: string): FastifyReply {
+  return reply.type(type).header("content-disposition", contentDisposition(name));
+}
+
+function baseName(path: string): string {
+  return posix.basename(path) || "root";
+}
+
+/** RFC 6266: the name as it is for who knows RFC 8187, and in plain letters for who doesn't. */
+export function contentDisposition(name: string): string {
+  const plain = name.replace(/[^A-Za-z0-9 ._-]/g, "_");
+  const encoded = encodeURIComponent(name.toWellFormed()).replace(
+    /['()*!]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `attachment; filename="${plain}"; filename*=UTF-8''${encoded}`;
+}

@@ -1,0 +1,72 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { BoxRunCore } from "@boxrun/core";
+import type { Logger } from "pino";
+import { buildApp } from "./app.ts";
+import { Guard } from "./auth/guard.ts";
+import { Lifetime } from "./lifetime.ts";
+import { type Listening, listen, type TcpAddress } from "./listen.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Settings } from "./settings.ts";
+
+export interface HttpServerOptions {
+  readonly core: BoxRunCore;
+  readonly settings: Pick<Settings, "socketPath" | "tcp" | "token">;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly version: string;
+  /** An existing directory on disk. */
+  readonly spoolDir: string;
+  /** Between two comment lines of an event stream. Default 15 s. */
+  readonly heartbeatMs?: number;
+  /** What requests get to finish in when the server stops. Default 5 s. */
+  readonly graceMs?: number;
+}
+
+export interface HttpServer {
+  readonly socketPath: string;
+  readonly tcp: TcpAddress | null;
+  /** Tells readers of events, finishes requests, gives up what takes too long, and closes every connection. */
+  close(): Promise<void>;
+}
+
+/** What given-up work gets to clean up after itself, and answers to get out. */
+const cleanUpMs = 2_000;
+const flushMs = 500;
+
+/** Serves the core on its sockets. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { core, settings, metrics } = options;
+  const lifetime = new Lifetime();
+  const guard = new Guard(settings.token);
+  metrics.countBoxes(() => core.boxes.list());
+  const app = await buildApp({ heartbeatMs: 15_000, ...options, lifetime, guard });
+  const handler = (...args: Parameters<typeof app.routing>) => app.routing(...args);
+  const listening = await listen({ settings, guard, handler });
+  return {
+    socketPath: listening.socketPath,
+    tcp: listening.tcp,
+    close: async () => {
+      await shutDown(listening, lifetime, options.graceMs ?? 5_000);
+      await app.close();
+    },
+  };
+}
+
+async function shutDown(listening: Listening, lifetime: Lifetime, graceMs: number): Promise<void> {
+  const closed = listening.close();
+  lifetime.end();
+  await within(graceMs, lifetime.idle());
+  lifetime.giveUp();
+  await within(cleanUpMs, lifetime.idle());
+  listening.closeIdle();
+  await within(flushMs, closed);
+  listening.closeAll();
+  await closed;
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  const timer = new AbortController();
+  const timeout = delay(ms, undefined, { signal: timer.signal }).catch(() => undefined);
+  await Promise.race([work, timeout]);
+  timer.abort();
+}

@@ -1,0 +1,153 @@
+import { availableParallelism, homedir, totalmem } from "node:os";
+import { join, resolve } from "node:path";
+import { BoxRunError } from "@boxrun/contract";
+import { z } from "zod";
+
+/** What the server runs with: from flags, else from the environment, else the default. */
+export interface Settings {
+  readonly stateDir: string;
+  readonly socketPath: string;
+  readonly dbPath: string;
+  /** What was built at set-up: kernel, agent, base image. */
+  readonly cacheDir: string;
+  /** `null`: the socket alone. */
+  readonly tcp: { readonly host: string; readonly port: number } | null;
+  readonly maxCpu: number;
+  readonly maxMemoryMb: number;
+  readonly engine: "auto" | "qemu";
+  readonly token: string | null;
+  readonly outputLimitBytes: number;
+  readonly logLevel: LogLevel;
+  /** `null`: standard error. */
+  readonly logFile: string | null;
+  /** Stop the boxes when the server stops. */
+  readonly stopBoxes: boolean;
+}
+
+const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** The flags of `boxrun serve`, as they were typed. They win over the environment. */
+export interface ServeFlags {
+  readonly stateDir?: string | undefined;
+  readonly socket?: string | undefined;
+  readonly host?: string | undefined;
+  /** `0`: any free port. */
+  readonly port?: string | number | undefined;
+  /** `false`: `--no-tcp`. */
+  readonly tcp?: boolean | undefined;
+  readonly stopBoxes?: boolean | undefined;
+  readonly logFile?: string | undefined;
+  readonly logLevel?: string | undefined;
+}
+
+/** What a Unix socket address holds on Linux, less the final NUL. */
+const socketPathBytes = 107;
+
+const path = z
+  .string()
+  .regex(/^[^\0]+$/, "must be a path")
+  .transform((text) => resolve(text));
+const wholeNumber = (min: number, max: number, message: string) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message);
+const positive = wholeNumber(1, Number.MAX_SAFE_INTEGER, "must be a positive whole number");
+
+const rules = {
+  stateDir: rule("BOXRUN_STATE_DIR", "--state-dir", path),
+  socket: rule(
+    "BOXRUN_SOCKET",
+    "--socket",
+    path.refine((text) => Buffer.byteLength(text) <= socketPathBytes, `must be ${socketPathBytes} bytes at most`),
+  ),
+  db: rule("BOXRUN_DB", undefined, path),
+  cacheDir: rule("BOXRUN_CACHE_DIR", undefined, path),
+  host: rule("BOXRUN_HOST", "--host", z.string().regex(/^[A-Za-z0-9.:_-]+$/, "must be an address or a host name")),
+  port: rule("BOXRUN_PORT", "--port", wholeNumber(0, 65_535, "must be a port: 1 to 65535, or 0 for any free one")),
+  maxCpu: rule("BOXRUN_MAX_CPU", undefined, positive),
+  maxMemoryMb: rule("BOXRUN_MAX_MEMORY_MB", undefined, positive),
+  engine: rule(
+    "BOXRUN_ENGINE",
+    undefined,
+    z
+      .enum(["auto", "qemu", "boxlite"], "must be auto or qemu")
+      .refine((name) => name !== "boxlite", "boxlite is not in this version of BoxRun, which has qemu alone"),
+  ),
+  token: rule("BOXRUN_TOKEN", undefined, z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")),
+  outputLimitMb: rule("BOXRUN_OUTPUT_LIMIT_MB", undefined, wholeNumber(1, 1_048_576, "must be 1 to 1048576 (MiB)")),
+  logLevel: rule("BOXRUN_LOG_LEVEL", "--log-level", z.enum(logLevels, `must be one of ${logLevels.join(", ")}`)),
+  logFile: rule(undefined, "--log-file", path),
+};
+
+/** VALIDATION_ERROR that names the variable or flag whose value does not parse; a secret's value is never in it. */
+export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Settings {
+  const stateDir = read(rules.stateDir, flags.stateDir, env) ?? join(homedir(), ".boxrun");
+  const maxOutputMb = read(rules.outputLimitMb, undefined, env) ?? 64;
+  const engine = read(rules.engine, undefined, env) ?? "auto";
+  return {
+    stateDir,
+    socketPath: read(rules.socket, flags.socket, env) ?? defaultSocket(stateDir),
+    dbPath: read(rules.db, undefined, env) ?? join(stateDir, "boxrun.db"),
+    cacheDir: read(rules.cacheDir, undefined, env) ?? join(homedir(), ".cache", "boxrun"),
+    tcp:
+      flags.tcp === false
+        ? null
+        : {
+            host: read(rules.host, flags.host, env) ?? "127.0.0.1",
+            port: read(rules.port, flags.port, env) ?? 9090,
+          },
+    maxCpu: read(rules.maxCpu, undefined, env) ?? 8 * availableParallelism(),
+    maxMemoryMb: read(rules.maxMemoryMb, undefined, env) ?? Math.floor((hostMemoryBytes() * 0.8) / 1024 / 1024),
+    engine,
+    token: read(rules.token, undefined, env) ?? null,
+    outputLimitBytes: maxOutputMb * 1024 * 1024,
+    logLevel: read(rules.logLevel, flags.logLevel, env) ?? "info",
+    logFile: read(rules.logFile, flags.logFile, env) ?? null,
+    stopBoxes: flags.stopBoxes ?? false,
+  };
+}
+
+interface Rule<T> {
+  readonly variable: string | undefined;
+  readonly flag: string | undefined;
+  readonly schema: z.ZodType<T>;
+}
+
+function rule<T>(variable: string | undefined, flag: string | undefined, schema: z.ZodType<T>): Rule<T> {
+  return { variable, flag, schema };
+}
+
+/** An empty variable is one that is not set. */
+function read<T>(setting: Rule<T>, flag: string | number | undefined, env: NodeJS.ProcessEnv): T | undefined {
+  const fromEnvironment = setting.variable === undefined ? undefined : env[setting.variable];
+  const [name, value] = flag === undefined ? [setting.variable, fromEnvironment] : [setting.flag, String(flag)];
+  if (value === undefined || (flag === undefined && value === "")) return undefined;
+  const result = setting.schema.safeParse(value);
+  if (result.success) return result.data;
+  const reason = result.error.issues[0]?.message ?? "is not valid";
+  const shown = setting.variable === "BOXRUN_TOKEN" ? "" : `, not ${JSON.stringify(value)}`;
+  throw new BoxRunError("VALIDATION_ERROR", `Cannot start the server: ${name} ${reason}${shown}`, {
+    details: { setting: name },
+  });
+}
+
+function defaultSocket(stateDir: string): string {
+  const socketPath = join(stateDir, "boxrun.sock");
+  const result = rules.socket.schema.safeParse(socketPath);
+  if (result.success) return result.data;
+  throw new BoxRunError(
+    "VALIDATION_ERROR",
+    `Cannot start the server: the path of its socket, ${socketPath}, is longer than ${socketPathBytes} bytes. ` +
+      "Choose a shorter BOXRUN_STATE_DIR, or another place for the socket with BOXRUN_SOCKET.",
+    { details: { setting: "BOXRUN_STATE_DIR" } },
+  );
+}
+
+/** The host's memory, or what a control group leaves of it. */
+function hostMemoryBytes(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}

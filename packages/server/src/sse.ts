@@ -1,0 +1,98 @@
+import type { FastifyReply } from "fastify";
+import type { Lifetime } from "./lifetime.ts";
+
+/** One server-sent event; `data` is sent as JSON. */
+export interface SseEvent {
+  readonly event: string;
+  readonly id?: number;
+  readonly data: unknown;
+}
+
+/** Events that are sent in one go. Ends early when `signal` aborts. */
+export type SseSource = (signal: AbortSignal) => AsyncIterable<readonly SseEvent[]>;
+
+export interface SseOptions {
+  readonly lifetime: Lifetime;
+  readonly readers: { inc(): void; dec(): void };
+  readonly heartbeatMs: number;
+  /** Something broke in the middle of the stream; the caller sees it cut off. */
+  readonly onError: (error: unknown) => void;
+}
+
+const headers = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache",
+  "x-accel-buffering": "no",
+};
+
+/** How long a browser waits before it connects again. */
+const retryMs = 1000;
+
+/**
+ * Answers with a stream of events, and returns when it is over: the source has ended, the caller hung up, or the server stops. What
+ * a caller does not take in time waits in the source; here is never more than one batch.
+ *
+ * Comments and `retry:` are lines of their own, without the empty line that ends an event: even a reader that knows no better
+ * takes no event from them.
+ */
+export async function sendEvents(reply: FastifyReply, source: SseSource, options: SseOptions): Promise<void> {
+  const { lifetime, readers } = options;
+  const response = reply.raw;
+  const stop = new AbortController();
+  const end = () => stop.abort();
+  const comment = (text: string) => {
+    // A caller that does not keep up has enough to read.
+    if (!response.writableNeedDrain) response.write(`: ${text}\n`);
+  };
+  reply.hijack();
+  response.once("close", end);
+  lifetime.ending.addEventListener("abort", end);
+  const heartbeat = setInterval(() => comment("still here"), options.heartbeatMs);
+  readers.inc();
+  const batches = source(stop.signal)[Symbol.asyncIterator]();
+  try {
+    // Asked before the headers go out: a caller that has seen them misses nothing from then on.
+    let next = batches.next();
+    for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...headers })) {
+      if (value !== undefined) response.setHeader(name, value);
+    }
+    response.writeHead(200);
+    response.write(`retry: ${retryMs}\n`);
+    if (lifetime.ending.aborted) end();
+    for (let batch = await next; !batch.done && !response.destroyed; batch = await next) {
+      if (!response.write(batch.value.map(frame).join(""))) await drained(response, stop.signal);
+      if (stop.signal.aborted) break;
+      next = batches.next();
+    }
+    if (lifetime.ending.aborted) comment("server is shutting down");
+    response.end();
+  } catch (error) {
+    if (!stop.signal.aborted) options.onError(error);
+    response.destroy();
+  } finally {
+    end();
+    clearInterval(heartbeat);
+    readers.dec();
+    response.off("close", end);
+    lifetime.ending.removeEventListener("abort", end);
+    await batches.return?.();
+  }
+}
+
+function frame({ event, id, data }: SseEvent): string {
+  return `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** Resolves when there is room again, or when there is nothing to wait for any more. */
+function drained(response: FastifyReply["raw"], signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    response.on("drain", done);
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}

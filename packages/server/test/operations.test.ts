@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { openApiDocument, operationIds, operations } from "@boxrun/contract";
+import { describe, expect, it } from "vitest";
+import { buildApp } from "../src/app.ts";
+import { Guard } from "../src/auth/guard.ts";
+import { Lifetime } from "../src/lifetime.ts";
+import { createMetrics } from "../src/metrics.ts";
+import { routes } from "../src/register.ts";
+import { ask } from "./support/http.ts";
+import { startTestServer } from "./support/server.ts";
+
+describe("the routes of the server", () => {
+  it("serve every operation of the contract once, and nothing else", () => {
+    const served = routes().flatMap((route) => route.operationIds);
+    expect(served.toSorted()).toEqual(operationIds.toSorted());
+  });
+
+  it("are all that the application has", async () => {
+    await using server = await startTestServer({ tcp: null });
+    const app = await buildApp({
+      core: server.core,
+      lifetime: new Lifetime(),
+      guard: new Guard(null),
+      logger: server.logger,
+      metrics: createMetrics(),
+      version: "0",
+      spoolDir: server.spoolDir,
+      heartbeatMs: 15_000,
+    });
+    const had = new Set<string>();
+    let path: string[] = [];
+    // A tree: each level is indented by four characters, and a leaf ends with its methods.
+    for (const line of app.printRoutes({ commonPrefix: false }).split("\n")) {
+      const [, indent = "", url = "", methods = ""] = line.match(/^([│ ]*)[├└]── (\S+)(?: \((.+)\))?$/) ?? [];
+      path = [...path.slice(0, indent.length / 4), url];
+      for (const method of methods.split(", ").filter((name) => name !== "")) had.add(`${method} ${path.join("")}`);
+    }
+    const known = routes().map(({ method, url }) => `${method} ${url}`);
+    expect([...had].toSorted()).toEqual(known.toSorted());
+    await app.close();
+  });
+
+  it("answer every operation with something else than that there is nothing", async () => {
+    await using server = await startTestServer({ tcp: null });
+    for (const id of operationIds) {
+      const { method, path, response } = operations[id];
+      if (response.kind === "events" && !path.includes("{")) continue;
+      const url = path.replace("{reference}", "x").replace(/\{\w+\}/g, "dev");
+      const answer = await ask(server, url, { method });
+      expect([id, answer.json]).not.toMatchObject([id, { code: "NOT_FOUND" }]);
+    }
+  });
+});
+
+describe("the OpenAPI document", () => {
+  const checkedIn: unknown = JSON.parse(readFileSync(new URL("../../contract/openapi.json", import.meta.url), "utf8"));
+  const { version } = JSON.parse(readFileSync(new URL("../../contract/package.json", import.meta.url), "utf8"));
+
+  it("is checked in as the contract has it; `npm run openapi -w @boxrun/contract` writes it anew", () => {
+    expect(checkedIn).toEqual(openApiDocument(version));
+  });
+
+  it("refers to nothing that it does not have", () => {
+    const text = JSON.stringify(checkedIn);
+    const names = [...text.matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name);
+    expect(names.length).toBeGreaterThan(50);
+    for (const name of new Set(names)) expect(checkedIn).toHaveProperty(["components", "schemas", name ?? ""]);
+  });
+
+  it("is served", async () => {
+    await using server = await startTestServer({ tcp: null });
+    const answer = await ask(server, "/openapi.json");
+    expect(answer.status).toBe(200);
+    expect(answer.json).toEqual({ ...openApiDocument("0.0.0-test") });
+  });
+});

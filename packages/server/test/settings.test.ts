@@ -1,0 +1,120 @@
+import { availableParallelism, homedir, totalmem } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readSettings, type ServeFlags } from "../src/settings.ts";
+
+describe("settings", () => {
+  it("have the documented defaults", () => {
+    const settings = readSettings({}, {});
+    const stateDir = join(homedir(), ".boxrun");
+    expect(settings).toMatchObject({
+      stateDir,
+      socketPath: join(stateDir, "boxrun.sock"),
+      dbPath: join(stateDir, "boxrun.db"),
+      cacheDir: join(homedir(), ".cache", "boxrun"),
+      tcp: { host: "127.0.0.1", port: 9090 },
+      maxCpu: 8 * availableParallelism(),
+      engine: "auto",
+      token: null,
+      outputLimitBytes: 64 * 1024 * 1024,
+      logLevel: "info",
+      logFile: null,
+      stopBoxes: false,
+    });
+    expect(settings.maxMemoryMb).toBeGreaterThan(0);
+    expect(settings.maxMemoryMb).toBeLessThanOrEqual(Math.floor((totalmem() * 0.8) / 1024 / 1024));
+  });
+
+  it("come from the environment, and rather from flags", () => {
+    const env = {
+      BOXRUN_STATE_DIR: "/s",
+      BOXRUN_SOCKET: "/run/x.sock",
+      BOXRUN_DB: "/db/x.db",
+      BOXRUN_CACHE_DIR: "/c",
+      BOXRUN_HOST: "::1",
+      BOXRUN_PORT: "1234",
+      BOXRUN_MAX_CPU: "3",
+      BOXRUN_MAX_MEMORY_MB: "2048",
+      BOXRUN_ENGINE: "qemu",
+      BOXRUN_TOKEN: "secret",
+      BOXRUN_OUTPUT_LIMIT_MB: "1",
+      BOXRUN_LOG_LEVEL: "debug",
+    };
+    expect(readSettings({}, env)).toEqual({
+      stateDir: "/s",
+      socketPath: "/run/x.sock",
+      dbPath: "/db/x.db",
+      cacheDir: "/c",
+      tcp: { host: "::1", port: 1234 },
+      maxCpu: 3,
+      maxMemoryMb: 2048,
+      engine: "qemu",
+      token: "secret",
+      outputLimitBytes: 1024 * 1024,
+      logLevel: "debug",
+      logFile: null,
+      stopBoxes: false,
+    });
+    const flags: ServeFlags = {
+      stateDir: "/f",
+      socket: "/f.sock",
+      host: "localhost",
+      port: 0,
+      logFile: "/log",
+      logLevel: "warn",
+      stopBoxes: true,
+    };
+    expect(readSettings(flags, env)).toMatchObject({
+      stateDir: "/f",
+      socketPath: "/f.sock",
+      tcp: { host: "localhost", port: 0 },
+      logFile: "/log",
+      logLevel: "warn",
+      stopBoxes: true,
+    });
+    expect(readSettings({ tcp: false }, env).tcp).toBeNull();
+  });
+
+  it("take an empty variable for one that is not set, and a path from here", () => {
+    expect(readSettings({}, { BOXRUN_PORT: "", BOXRUN_TOKEN: "" })).toMatchObject({ tcp: { port: 9090 }, token: null });
+    expect(readSettings({ stateDir: "state" }, {}).stateDir).toBe(join(process.cwd(), "state"));
+  });
+
+  it.each([
+    ["BOXRUN_PORT", "abc", /must be a port: .*, not "abc"$/],
+    ["BOXRUN_PORT", "65536", /must be a port/],
+    ["BOXRUN_PORT", "-1", /must be a port/],
+    ["BOXRUN_PORT", "0x50", /must be a port/],
+    ["BOXRUN_HOST", "a b", /must be an address or a host name/],
+    ["BOXRUN_MAX_CPU", "0", /must be a positive whole number, not "0"$/],
+    ["BOXRUN_MAX_CPU", "1.5", /must be a positive whole number/],
+    ["BOXRUN_MAX_MEMORY_MB", "1e3", /must be a positive whole number/],
+    ["BOXRUN_ENGINE", "docker", /must be auto or qemu, not "docker"$/],
+    ["BOXRUN_ENGINE", "boxlite", /boxlite is not in this version of BoxRun, which has qemu alone/],
+    ["BOXRUN_OUTPUT_LIMIT_MB", "0", /must be 1 to 1048576/],
+    ["BOXRUN_LOG_LEVEL", "loud", /must be one of trace, debug/],
+    ["BOXRUN_SOCKET", `/${"x".repeat(107)}`, /must be 107 bytes at most/],
+    ["BOXRUN_STATE_DIR", "/a\0b", /must be a path/],
+    ["BOXRUN_STATE_DIR", `/${"x".repeat(100)}`, /the path of its socket, .* is longer than 107 bytes/],
+  ])("that do not parse are named: %s=%j", (name, value, message) => {
+    const reading = () => readSettings({}, { [name]: value });
+    expect(reading).toThrow(expect.objectContaining({ code: "VALIDATION_ERROR", details: { setting: name } }));
+    expect(reading).toThrow(message);
+  });
+
+  it.each([
+    ["--port", { port: "x" }],
+    ["--host", { host: "" }],
+    ["--log-level", { logLevel: "loud" }],
+  ])("that do not parse are named by their flag: %s", (name, flags) => {
+    expect(() => readSettings(flags, { BOXRUN_PORT: "1", BOXRUN_HOST: "::1" })).toThrow(
+      `Cannot start the server: ${name} must be`,
+    );
+  });
+
+  it("never show a token that does not parse", () => {
+    expect(() => readSettings({}, { BOXRUN_TOKEN: "my secret" })).toThrow(
+      /BOXRUN_TOKEN must be printable ASCII without spaces$/,
+    );
+  });
+});

@@ -1,0 +1,93 @@
+import { urls } from "@boxrun/contract";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { collect } from "./support/http.ts";
+import { TestServer } from "./support/server.ts";
+import type { ParsedEvent } from "./support/sse.ts";
+
+describe("a server killed in the middle of its work", () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await TestServer.start();
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  it("finds its box again, loses no output and tells the real exit code", async () => {
+    const box = await server.http.createBox({ name: "survivor" });
+    const exec = await server.http.startExec(box.id, [
+      "sh",
+      "-c",
+      "i=0; while [ $i -lt 60000 ]; do echo line $i; i=$((i+1)); done; exit 7",
+    ]);
+
+    const before: ParsedEvent[] = [];
+    await expect(async () => {
+      for await (const event of server.http.events(box.id, exec.id)) {
+        before.push(event);
+        if (before.length === 5) await server.kill();
+      }
+      throw new Error("the stream ended by itself");
+    }).rejects.toThrow();
+
+    await server.restart();
+    expect((await server.http.getBox(box.id)).status).toBe("running");
+    const last = before.at(-1)?.data.seq ?? 0;
+    const rest = await collect(server.http.events(box.id, exec.id, last));
+    const text = before.map((event) => event.data.data).join("") + rest.stdout;
+    expect(text).toBe(Array.from({ length: 60_000 }, (_, n) => `line ${n}\n`).join(""));
+    expect(rest.exitCode).toBe(7);
+    expect([...before.map((event) => event.data.seq), ...rest.seqs]).toEqual(
+      Array.from({ length: last + rest.seqs.length }, (_, n) => n + 1),
+    );
+  });
+
+  it("can be killed twice while a command runs", async () => {
+    const exec = await server.http.startExec("survivor", ["sh", "-c", "echo begin; cat; echo end"], { stdin: true });
+    await server.kill();
+    await server.restart();
+    await server.kill();
+    await server.restart();
+    const answer = await server.http.raw("POST", urls.stdin("survivor", exec.id, true), {
+      body: "from standard input\n",
+    });
+    expect(await answer.body.json()).toEqual({ ok: true });
+    const result = await collect(server.http.events("survivor", exec.id));
+    expect(result).toMatchObject({ stdout: "begin\nfrom standard input\nend\n", exitCode: 0 });
+  });
+
+  it("leaves nothing as `creating`, nor anything of a box that was being created", async () => {
+    const creating = server.http.createBox({ name: "unfinished" });
+    const failed = expect(creating).rejects.toThrow();
+    await expect.poll(async () => (await server.helperPids()).length, { timeout: 60_000 }).toBeGreaterThan(1);
+    await server.kill();
+    await failed;
+    await server.restart();
+    const box = await server.http.getBox("unfinished");
+    expect(box).toMatchObject({ status: "error", error_code: "RUNTIME_ERROR" });
+    expect(box.error_message).toContain("while the box was being created");
+    expect(await server.helperPids()).toHaveLength(1);
+    expect((await server.http.json("DELETE", urls.box(box.id))).body).toEqual({ ok: true });
+  });
+
+  it("keeps boxes running over an ordinary stop", async () => {
+    await server.stop();
+    expect(await server.helperPids()).toHaveLength(1);
+    await server.restart();
+    expect((await server.http.run("survivor", ["echo", "still here"])).stdout).toBe("still here\n");
+  });
+
+  it("refuses a second server on its state directory and says which process holds it", async () => {
+    const second = await server.runCli(["serve", "--port", "0"]);
+    expect(second.exitCode).not.toBe(0);
+    expect(second.stderr).toContain(`pid ${server.pid}`);
+    expect((await server.http.getBox("survivor")).status).toBe("running");
+  });
+
+  it("stops its boxes when it was told to", async () => {
+    await server.stop();
+    await server.restart(["--stop-boxes"]);
+    await server.stop();
+    expect(await server.helperPids()).toEqual([]);
+    await server.restart();
+    expect((await server.http.getBox("survivor")).status).toBe("stopped");
+  });
+});

@@ -1,0 +1,152 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { urls } from "@boxrun/contract";
+import { Http } from "./http.ts";
+
+export const cliPath = fileURLToPath(new URL("../../../packages/cli/bin/boxrun.js", import.meta.url));
+
+interface ServerOptions {
+  readonly stateDir?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface CliResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** `null`: ended by a signal. */
+  readonly exitCode: number | null;
+}
+
+/** A real server as a process of its own, on a state directory of its own. */
+export class TestServer implements AsyncDisposable {
+  readonly stateDir: string;
+  readonly http: Http;
+  readonly #options: ServerOptions;
+  #process: ChildProcess | undefined;
+  #log = "";
+
+  private constructor(stateDir: string, options: ServerOptions) {
+    this.stateDir = stateDir;
+    this.#options = options;
+    this.http = new Http(this.socketPath);
+  }
+
+  static async start(options: ServerOptions = {}): Promise<TestServer> {
+    const server = new TestServer(options.stateDir ?? (await mkdtemp(join(tmpdir(), "br-"))), options);
+    await server.restart();
+    return server;
+  }
+
+  get socketPath(): string {
+    return join(this.stateDir, "boxrun.sock");
+  }
+
+  get pid(): number {
+    if (this.#process?.pid === undefined) throw new Error("the server is not running");
+    return this.#process.pid;
+  }
+
+  get env(): NodeJS.ProcessEnv {
+    return { ...process.env, BOXRUN_STATE_DIR: this.stateDir, BOXRUN_LOG_LEVEL: "info", ...this.#options.env };
+  }
+
+  /** What the server has written to its standard error. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Starts the process (again) and waits until it answers. */
+  async restart(args: readonly string[] = []): Promise<void> {
+    const child = spawn(process.execPath, [cliPath, "serve", "--port", "0", ...args], {
+      env: this.env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#process = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (chunk: string) => {
+        this.#log += chunk;
+      });
+    }
+    const deadlineMs = Date.now() + 60_000;
+    while (!(await this.#answers())) {
+      if (child.exitCode !== null || Date.now() > deadlineMs)
+        throw new Error(`the server did not come up:\n${this.#log}`);
+      await delay(50);
+    }
+  }
+
+  /** The CLI as a process of its own, against this server. */
+  runCli(args: readonly string[], input = ""): Promise<CliResult> {
+    return runCli(args, this.env, input);
+  }
+
+  /** As a crash would: nothing of the server gets to run. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  async stop(): Promise<void> {
+    await this.#end("SIGTERM");
+  }
+
+  /** The server's own processes on this host: every QEMU, passt and virtiofsd that names the state directory. */
+  async helperPids(): Promise<number[]> {
+    const found: number[] = [];
+    for (const name of await readdir("/proc")) {
+      if (!/^\d+$/.test(name) || Number(name) === this.#process?.pid) continue;
+      const about = await Promise.all([readFile(`/proc/${name}/cmdline`, "utf8"), readlink(`/proc/${name}/cwd`)]).catch(
+        () => [],
+      );
+      if (about.some((known) => known.includes(this.stateDir))) found.push(Number(name));
+    }
+    return found;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      if (this.#process === undefined || this.#process.exitCode !== null || this.#process.signalCode !== null) {
+        await this.restart();
+      }
+      const boxes = (await this.http.json("GET", urls.boxes())).body;
+      if (Array.isArray(boxes)) {
+        await Promise.all(boxes.map((box: { id: string }) => this.http.json("DELETE", urls.removeBox(box.id, true))));
+      }
+    } finally {
+      await this.stop();
+      await this.http[Symbol.asyncDispose]();
+      for (const pid of await this.helperPids()) process.kill(pid, "SIGKILL");
+      await rm(this.stateDir, { recursive: true, force: true });
+    }
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  }
+
+  async #answers(): Promise<boolean> {
+    return this.http.json("GET", urls.health()).then(
+      (answer) => answer.status === 200,
+      () => false,
+    );
+  }
+}
+
+/** The CLI as a process of its own, to its end. */
+export async function runCli(args: readonly string[], env: NodeJS.ProcessEnv, input = ""): Promise<CliResult> {
+  const child = spawn(process.execPath, [cliPath, ...args], { env, stdio: ["pipe", "pipe", "pipe"] });
+  const closed = once(child, "close");
+  child.stdin.end(input);
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  await closed;
+  return { stdout, stderr, exitCode: child.exitCode };
+}
