@@ -20,11 +20,7 @@ afterAll(() => server?.[Symbol.asyncDispose]());
 
 /** A Python that has the SDK as it was published; made once for all checkouts. */
 async function pythonWithSdk(): Promise<string> {
-  const directory = join(
-    process.env["BOXRUN_CACHE_DIR"] ?? join(homedir(), ".cache/boxrun"),
-    "test",
-    "boxrun-sdk-0.3.0",
-  );
+  const directory = join(process.env.BOXRUN_CACHE_DIR ?? join(homedir(), ".cache/boxrun"), "test", "boxrun-sdk-0.3.0");
   const bin = join(directory, "bin");
   const ready = await access(join(bin, "ready")).then(
     () => true,

@@ -45,7 +45,7 @@ describe("a server that can't use its state directory says why and ends", () => 
     const version = (value?: number) => {
       const database = new DatabaseSync(path);
       if (value !== undefined) database.exec(`PRAGMA user_version = ${value}`);
-      const found = database.prepare("PRAGMA user_version").get()?.["user_version"];
+      const found = database.prepare("PRAGMA user_version").get()?.user_version;
       database.close();
       return Number(found);
     };

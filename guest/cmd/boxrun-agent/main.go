@@ -60,6 +60,7 @@ func runOutside() error {
 	if !ok || flag.NArg() > 0 {
 		return fmt.Errorf("usage: boxrun-agent --listen unix:/path [--root DIR] [--cgroup DIR]")
 	}
+	endOnSignals()
 	machine := outside{}
 	box, err := machine.box(*root, *groups)
 	if err != nil {

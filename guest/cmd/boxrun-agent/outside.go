@@ -3,6 +3,7 @@ package main
 import (
 	"log"
 	"os"
+	"os/signal"
 	"syscall"
 	"time"
 
@@ -14,6 +15,17 @@ import (
 	"boxrun.dev/guest/internal/server"
 	"boxrun.dev/guest/internal/wire"
 )
+
+// endOnSignals also undoes what a shell that starts the agent in the background does: signals that are ignored stay so in
+// every program, those that are handled are back to their default there.
+func endOnSignals() {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
+	go func() {
+		<-ended
+		os.Exit(0)
+	}()
+}
 
 // outside is the machine of an agent that is not PID 1: the host it runs on, of which it changes nothing.
 type outside struct{}

@@ -255,6 +255,26 @@ describe("images", () => {
   });
 });
 
+describe("a tag that moves", () => {
+  const pull = () => harness.core.images.pull("tool:1", { signal: never, onProgress: () => undefined });
+
+  it("leaves no image behind that nothing names", async () => {
+    const before = await pull();
+    harness.images.generation = "b";
+    const after = await pull();
+    expect(after.digest).not.toBe(before.digest);
+    expect(harness.images.removed).toEqual([before.digest]);
+  });
+
+  it("leaves the image that a box was made of", async () => {
+    await pull();
+    await harness.create({ image: "tool:1" });
+    harness.images.generation = "b";
+    await pull();
+    expect(harness.images.removed).toEqual([]);
+  });
+});
+
 describe("watching the server", () => {
   it("shows every change of a box and its execs", async () => {
     const controller = new AbortController();

@@ -72,6 +72,7 @@ describe("a layer that leaves the root, or makes no sense, is refused by layer a
     ["an unknown type", [[file("x", "", { flag: "Q" })]], "x", /type "Q"/],
     ["a negative size", [[file("x", "", { pax: { size: "-1" } })]], "x", /size/],
     ["a malformed PAX header", [[{ name: "p", flag: "x", content: "99 path=x\n" }, file("x")]], "", /PAX record/],
+    ["a device that cannot be", [[{ name: "x", flag: "3", dev: [1, 0o7777777] }]], "x", /device number/],
     ["a symlink to nothing", [[symlink("x", "")]], "x", /symlink target/],
   ])("%s", async (_, layers, entry, reason) => {
     const digestAndEntry = new RegExp(`layer ${layers.length} \\(sha256:[0-9a-f]{64}\\)`);

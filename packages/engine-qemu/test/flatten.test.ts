@@ -140,12 +140,13 @@ describe("what a tar can say of a file arrives", () => {
         file("plain", "x", { mtime: 1_234_567_890 }),
         file("pax", "x", { pax: { mtime: "1600000000.75" } }),
         file("early", "x", { pax: { mtime: "-5" } }),
+        file("late", "x", { pax: { mtime: "1e300" } }),
       ]),
     );
     const root = await extract(image);
     const seconds = async (name: string) => Math.floor((await lstat(join(root, name))).mtimeMs / 1000);
-    expect([await seconds("plain"), await seconds("pax"), await seconds("early")]).toEqual([
-      1_234_567_890, 1_600_000_000, 0,
+    expect([await seconds("plain"), await seconds("pax"), await seconds("early"), await seconds("late")]).toEqual([
+      1_234_567_890, 1_600_000_000, 0, 0xffff_ffff,
     ]);
   });
 

@@ -10,7 +10,8 @@ import {
 import type { Clock } from "../ports/clock.ts";
 import type { Engine } from "../ports/engine.ts";
 import type { ImageContent, StoredImage } from "../ports/images.ts";
-import type { ImageRecord, Store } from "../ports/store.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { BoxRecord, ImageRecord, Store } from "../ports/store.ts";
 import { imageView } from "../views.ts";
 import { SharedTasks } from "./shared-tasks.ts";
 
@@ -19,6 +20,7 @@ interface Parts {
   readonly content: ImageContent;
   readonly engine: Engine;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 interface PullRequest {
@@ -68,32 +70,26 @@ export class ImageManager {
       const given = imported.length === 1 && options.reference !== undefined ? [options.reference] : image.references;
       const references = given.filter((reference) => reference !== baseImageReference);
       if (references.length === 0) references.push(image.digest);
-      for (const reference of references) images.push(imageView(this.#record(reference, image), false));
+      for (const reference of references) images.push(imageView(await this.#record(reference, image), false));
     }
     return images;
   }
 
   /** IMAGE_NOT_FOUND; IMAGE_IN_USE while a box was made of it and no other reference keeps it. */
   async remove(reference: string): Promise<void> {
-    const { store, content, engine } = this.#parts;
+    const { store } = this.#parts;
     const resolved = resolveImageAlias(reference);
     if (resolved === baseImageReference) throw reserved();
     const record = store.images.get(resolved);
     if (record === undefined) throw notHere(resolved);
-    const others = store.images.list().filter((image) => image.reference !== resolved);
-    if (others.some((image) => image.digest === record.digest)) {
-      store.images.delete(resolved);
-      return;
-    }
-    const user = store.boxes.list().find((box) => box.imageDigest === record.digest);
-    if (user !== undefined) {
+    const user = this.#boxOf(record.digest);
+    if (user !== undefined && this.#digests().filter((digest) => digest === record.digest).length === 1) {
       throw new BoxRunError("IMAGE_IN_USE", `Image ${resolved} is used by box ${user.name ?? user.id}`, {
         details: { box_id: user.id },
       });
     }
     store.images.delete(resolved);
-    await engine.forgetImage(record.digest);
-    await content.remove(record.digest, { keep: others.map((image) => image.digest) });
+    await this.#discardUnused(record.digest);
   }
 
   layoutDir(digest: string): string {
@@ -113,16 +109,40 @@ export class ImageManager {
     });
   }
 
-  #record(reference: string, image: StoredImage): ImageRecord {
+  async #record(reference: string, image: StoredImage): Promise<ImageRecord> {
+    const { store, clock, logger } = this.#parts;
+    const before = store.images.get(reference);
     const record: ImageRecord = {
       reference,
       digest: image.digest,
       sizeBytes: image.sizeBytes,
       config: image.config,
-      createdAtMs: this.#parts.clock.now(),
+      createdAtMs: clock.now(),
     };
-    this.#parts.store.images.put(record);
+    store.images.put(record);
+    // A tag that has moved leaves an image without a name behind.
+    if (before !== undefined && before.digest !== image.digest) {
+      await this.#discardUnused(before.digest).catch((error: unknown) => {
+        logger.warn({ image: reference, digest: before.digest, err: error }, "an image that nothing names was left");
+      });
+    }
     return record;
+  }
+
+  /** Destroys an image that has neither a name nor a box. */
+  async #discardUnused(digest: string): Promise<void> {
+    const keep = this.#digests();
+    if (keep.includes(digest) || this.#boxOf(digest) !== undefined) return;
+    await this.#parts.engine.forgetImage(digest);
+    await this.#parts.content.remove(digest, { keep });
+  }
+
+  #digests(): string[] {
+    return this.#parts.store.images.list().map((image) => image.digest);
+  }
+
+  #boxOf(digest: string): BoxRecord | undefined {
+    return this.#parts.store.boxes.list().find((box) => box.imageDigest === digest);
   }
 }
 

@@ -6,6 +6,8 @@ export class MemoryImages implements ImageContent {
   readonly pulls: string[] = [];
   readonly removed: string[] = [];
   config: ImageConfig = { env: {}, user: null, workdir: null };
+  /** Hex digits; another one is another image under the same reference. */
+  generation = "a";
   /** Pulls wait for this. */
   gate: Promise<void> = Promise.resolve();
 
@@ -38,7 +40,7 @@ export class MemoryImages implements ImageContent {
 
   #image(reference: string): StoredImage {
     return {
-      digest: `sha256:${Buffer.from(reference).toString("hex").padEnd(64, "0")}`,
+      digest: `sha256:${Buffer.from(reference).toString("hex").padEnd(63, "0")}${this.generation}`,
       sizeBytes: 1,
       config: this.config,
     };

@@ -1,7 +1,8 @@
 import type { ClientHttp2Stream } from "node:http2";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { BoxRunError, type ErrorCode, type FileEntry } from "@boxrun/contract";
 import type { FileContent, TransferOptions } from "@boxrun/core";
+import { Body } from "./body.ts";
 import { fromAgent } from "./errors.ts";
 import { WireViolation } from "./frames.ts";
 import type { AgentLine } from "./line.ts";
@@ -99,27 +100,11 @@ export class AgentFiles {
 
   /** The answer's body; it fails if the answer breaks off, is not as long as it said, or `signal` aborts. */
   #body(what: string, stream: ClientHttp2Stream, length: number | undefined, signal: AbortSignal): Readable {
-    const line = this.#line;
-    const operation = `${what} in box ${this.#boxId}`;
-    async function* checked(): AsyncGenerator<Buffer, void, void> {
-      let seen = 0;
-      try {
-        for await (const chunk of stream) {
-          seen += chunk.length;
-          yield chunk;
-        }
-      } catch (error) {
-        signal.throwIfAborted();
-        throw fromAgent(operation, lost(line, stream, error));
-      }
-      if (length !== undefined && seen !== length) {
-        throw fromAgent(operation, new WireViolation(`${seen} bytes came instead of ${length}`));
-      }
-    }
-    const body = Readable.from(checked(), { objectMode: false, highWaterMark: 256 * 1024 });
-    // The generator may be waiting for a chunk that never comes.
-    body.once("close", () => stream.destroy());
-    return body;
+    return new Body(stream, {
+      length,
+      fail: (cause) =>
+        fromAgent(`${what} in box ${this.#boxId}`, signal.aborted ? signal.reason : lost(this.#line, stream, cause)),
+    });
   }
 }
 

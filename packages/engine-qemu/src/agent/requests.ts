@@ -57,6 +57,8 @@ export async function upload<T>(
   content: Readable,
   signal: AbortSignal,
 ): Promise<T> {
+  // It may fail before the pipeline below listens, and must not end the server by that.
+  content.on("error", () => undefined);
   let stream: ClientHttp2Stream;
   try {
     stream = await openRequest(line, method, path, signal, false);
@@ -169,6 +171,7 @@ async function collect(line: AgentLine, stream: ClientHttp2Stream, limitBytes: n
   } catch (error) {
     throw error instanceof WireViolation ? error : lost(line, stream, error);
   }
+  if (stream.rstCode !== 0) throw lost(line, stream);
   return Buffer.concat(chunks).toString("utf8");
 }
 
@@ -176,7 +179,10 @@ async function collect(line: AgentLine, stream: ClientHttp2Stream, limitBytes: n
 export function lost(line: AgentLine, stream: ClientHttp2Stream, cause?: unknown): unknown {
   return (
     line.endReason ??
-    new ConnectionLost(`the connection to the agent was lost (code ${stream.rstCode ?? 0})`, { cause })
+    new ConnectionLost(
+      `the agent's answer broke off (${cause instanceof Error ? cause.message : `code ${stream.rstCode ?? 0}`})`,
+      { cause },
+    )
   );
 }
 

@@ -29,6 +29,9 @@ const mergeProcess = fileURLToPath(new URL(`./merge-process${extname(import.meta
  */
 const sqfstarOptions = ["-comp", "lz4", "-mem", "256M", "-no-progress", "-quiet", "-exit-on-error"];
 
+/** Room for as many entries as merge.ts takes; an image that still needs more ends that process, not the server. */
+const mergeOptions = ["--max-old-space-size=1536"];
+
 /**
  * Merges an image's layers into one read-only squashfs, with owners, modes, devices, hard links, times and the xattrs that squashfs
  * can hold (`user.`, `trusted.`, `security.`), and needs no root for it: `merge-process.ts` turns the layers into one tar, `sqfstar` that
@@ -64,7 +67,7 @@ async function writeSquashfs(
   signal: AbortSignal,
 ): Promise<void> {
   await using processes = new Processes(signal);
-  const merger = fork(mergeProcess, [], { execArgv: [], stdio: ["ignore", "pipe", "pipe", "ipc"] });
+  const merger = fork(mergeProcess, [], { execArgv: mergeOptions, stdio: ["ignore", "pipe", "pipe", "ipc"] });
   const mergerEnd = processes.watch(merger);
   const mergerMessages = new MergeMessages(merger);
   const mergerErrors = keepTail(piped(merger.stderr), 4096);
@@ -84,7 +87,7 @@ async function writeSquashfs(
   const tar = piped(merger.stdout);
   const sqfstar = spawn(sqfstarPath, [...sqfstarOptions, ...rootOptions(ready.root), file], {
     stdio: [tar, "ignore", "pipe"],
-    env: { ...process.env, SOURCE_DATE_EPOCH: String(unixTime(ready.newestMtime)) },
+    env: { ...process.env, SOURCE_DATE_EPOCH: String(ready.newestMtime) },
   });
   const sqfstarEnd = processes.watch(sqfstar);
   const sqfstarErrors = keepTail(piped(sqfstar.stderr), 4096);
@@ -93,11 +96,9 @@ async function writeSquashfs(
 
   // A tar that ends early is a complete one to sqfstar: what it made counts only if the merging process says `done`.
   const end = await verdict();
-  if (end.kind === "output-closed" || end.kind === "done") {
-    const how = await sqfstarEnd;
-    signal.throwIfAborted();
-    if (how !== success || end.kind !== "done") throw sqfstarError(how, sqfstarErrors.text(), file);
-  }
+  const how = await sqfstarEnd;
+  signal.throwIfAborted();
+  if (how !== success || end.kind !== "done") throw sqfstarError(how, sqfstarErrors.text(), file);
 }
 
 function rootOptions(root: { mode: number; uid: number; gid: number; mtime: number }): string[] {
@@ -105,7 +106,7 @@ function rootOptions(root: { mode: number; uid: number; gid: number; mtime: numb
     "-root-mode": root.mode.toString(8),
     "-root-uid": root.uid,
     "-root-gid": root.gid,
-    "-root-time": unixTime(root.mtime),
+    "-root-time": root.mtime,
   };
   return Object.entries(values).flatMap(([option, value]) => [option, String(value)]);
 }
@@ -154,7 +155,8 @@ class MergeMessages {
 
   constructor(merger: ChildProcess) {
     merger.on("message", (received) => {
-      const message = mergeMessageSchema.parse(received);
+      const parsed = mergeMessageSchema.safeParse(received);
+      const message = parsed.data ?? { kind: "failed", message: "it sent a message that makes no sense" };
       if (this.#waiting === undefined) this.#queue.push(message);
       else this.#waiting(message);
       this.#waiting = undefined;
@@ -184,11 +186,6 @@ function sqfstarError(how: string, said: string, file: string): BoxRunError {
 
 function failed(what: string, said: string): BoxRunError {
   return new BoxRunError("RUNTIME_ERROR", `unpack the image: ${what}: ${said || "it said nothing"}`);
-}
-
-/** A time that squashfs can store: unsigned 32-bit seconds. */
-function unixTime(seconds: number): number {
-  return Math.max(0, Math.min(seconds, 0xffff_ffff));
 }
 
 async function syncFile(file: string): Promise<void> {

@@ -22,7 +22,7 @@ export interface TarEntry {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Whole seconds since the epoch. */
+  /** Whole seconds since the epoch, 0 to 2^32 - 1. */
   readonly mtime: number;
   /** Byte string; target of a link or symlink. */
   readonly linkName: string;
@@ -31,6 +31,9 @@ export interface TarEntry {
   /** Names and values are byte strings. */
   readonly xattrs: ReadonlyMap<string, string>;
 }
+
+/** squashfs keeps times as unsigned 32-bit seconds; what lies outside is moved to the nearest end. */
+const maxTime = 0xffff_ffff;
 
 /** What a header block says before PAX records and GNU long names are applied. */
 export interface RawHeader {
@@ -105,8 +108,7 @@ export function toEntry(raw: RawHeader, pax: ReadonlyMap<string, string>, long: 
     gid: paxId(pax, "gid", raw.gid),
     mtime: paxTime(pax, raw.mtime),
     linkName: pax.get("linkpath") ?? long.linkName ?? raw.linkName,
-    devMajor: raw.devMajor,
-    devMinor: raw.devMinor,
+    ...device(raw, type),
     xattrs: paxXattrs(pax),
   };
 }
@@ -160,6 +162,16 @@ function paxXattrs(pax: ReadonlyMap<string, string>): ReadonlyMap<string, string
   return xattrs ?? noXattrs;
 }
 
+/** Linux has 12 bits for the major number and 20 for the minor. What is no device has neither, whatever its header says. */
+function device(raw: RawHeader, type: EntryType): { devMajor: number; devMinor: number } {
+  if (type !== "char" && type !== "block") return { devMajor: 0, devMinor: 0 };
+  const { devMajor, devMinor } = raw;
+  if (devMajor < 0 || devMajor > 0xfff || devMinor < 0 || devMinor > 0xfffff) {
+    throw new Error(`its device number ${devMajor},${devMinor} does not exist`);
+  }
+  return { devMajor, devMinor };
+}
+
 function paxSize(pax: ReadonlyMap<string, string>, fallback: number): number {
   const value = pax.get("size");
   return value === undefined ? fallback : size(/^\d{1,16}$/.test(value) ? Number(value) : -1);
@@ -176,7 +188,7 @@ function paxTime(pax: ReadonlyMap<string, string>, fallback: number): number {
   const value = pax.get("mtime");
   const time = value === undefined ? fallback : Number(value);
   if (!Number.isFinite(time)) throw new Error("its mtime is not a number");
-  return Math.floor(time);
+  return Math.floor(Math.max(0, Math.min(time, maxTime)));
 }
 
 function size(value: number): number {

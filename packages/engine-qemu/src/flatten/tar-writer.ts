@@ -28,7 +28,6 @@ const storableXattr = /^(user|trusted|security)\.[^=\0]+$/;
 /** Largest values of the octal header fields; what is larger goes into a PAX record. */
 const maxId = 0o7777777;
 const maxSize = 0o77777777777;
-const maxTime = 0xffff_ffff;
 
 /** An entry's header, with a PAX header before it if the plain one can't say it all. The content, padded, is the caller's to send. */
 export function encodeEntry(entry: OutputEntry): Buffer {
@@ -68,8 +67,7 @@ function encodeHeader(entry: OutputEntry, typeFlag: string, size: number): Buffe
   octal(block, 108, 8, Math.min(metadata.uid, maxId));
   octal(block, 116, 8, Math.min(metadata.gid, maxId));
   octal(block, 124, 12, Math.min(size, maxSize));
-  // squashfs keeps times as unsigned 32-bit seconds.
-  octal(block, 136, 12, Math.max(0, Math.min(metadata.mtime, maxTime)));
+  octal(block, 136, 12, metadata.mtime);
   block.write(typeFlag, 156, "latin1");
   block.write(linkName.slice(0, 100), 157, "latin1");
   block.write("ustar\x0000", 257, "latin1");

@@ -8,6 +8,8 @@ import { ip } from "./host.ts";
  */
 export interface OutsideNetwork extends AsyncDisposable {
   readonly address: string;
+  /** This host's own address on that network. */
+  readonly hostAddress: string;
   readonly port: number;
   readonly text: string;
   readonly metadataUrl: string;
@@ -62,6 +64,7 @@ export async function openOutsideNetwork(): Promise<OutsideNetwork> {
   }
   return {
     address: address(2),
+    hostAddress: address(1),
     port: 8080,
     text: "outside",
     metadataUrl: `http://${metadataAddress}/`,

@@ -18,6 +18,7 @@ export class PullWatch implements Disposable {
   /** Blobs that were there from the start, and those that were reported. */
   readonly #known = new Set<string>();
   #bytes = 0;
+  #finishedBytes = 0;
   #lastChange = performance.now();
   #looking = false;
 
@@ -76,8 +77,6 @@ export class PullWatch implements Disposable {
       .map((name) => sizeOf(join(this.#layoutDir, name)));
     return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
   }
-
-  #finishedBytes = 0;
 
   async #countFinished(): Promise<number> {
     for (const name of await readdir(blobDir(this.#layoutDir)).catch(() => [])) {

@@ -1,0 +1,60 @@
+import { expect, test } from "vitest";
+import { qemuArgs, type VmShape } from "../src/vm/command-line.ts";
+
+const shape: VmShape = {
+  accelerator: "tcg",
+  cpu: 2,
+  memoryMb: 512,
+  tscKhz: 2_596_146,
+  kernel: "/cache/vmlinuz",
+  initramfs: "/cache/initramfs",
+  disks: { image: "image.squashfs", disk: "disk.ext4" },
+  network: undefined,
+  volumes: 0,
+  name: "boxrun-box_1",
+};
+
+const optionOf = (args: readonly string[], option: string) => args[args.indexOf(option) + 1];
+const optionsOf = (args: readonly string[], option: string) => args.filter((_, index) => args[index - 1] === option);
+
+test("a box without a network has no network card, and one with has one", () => {
+  expect(qemuArgs(shape).join(" ")).not.toMatch(/netdev|virtio-net/);
+  const args = qemuArgs({ ...shape, network: { mac: "52:54:00:00:00:01" } });
+  expect(optionsOf(args, "-netdev")).toHaveLength(1);
+  expect(optionsOf(args, "-device")).toContain("virtio-net-device,netdev=net,mac=52:54:00:00:00:01");
+});
+
+test("an emulated CPU is told the clock's frequency; a real one finds it", () => {
+  expect(optionOf(qemuArgs(shape), "-append")).toContain("tsc_early_khz=2596146 tsc=reliable");
+  const kvm = qemuArgs({ ...shape, accelerator: "kvm" });
+  expect(optionOf(kvm, "-append")).not.toContain("tsc");
+  expect(optionOf(kvm, "-cpu")).toBe("host");
+  expect(optionOf(qemuArgs({ ...shape, tscKhz: undefined }), "-append")).not.toContain("tsc_early_khz");
+});
+
+test("memory is shared with other processes only where volumes need it", () => {
+  expect(optionsOf(qemuArgs(shape), "-object")).toEqual([]);
+  const args = qemuArgs({ ...shape, volumes: 2 });
+  expect(optionsOf(args, "-object")).toEqual(["memory-backend-memfd,id=ram,size=512M,share=on"]);
+  expect(optionOf(args, "-machine")).toContain("memory-backend=ram");
+  expect(optionsOf(args, "-device").filter((device) => device.startsWith("vhost-user-fs"))).toEqual([
+    "vhost-user-fs-device,chardev=vol0,tag=vol0",
+    "vhost-user-fs-device,chardev=vol1,tag=vol1",
+  ]);
+});
+
+test("the image is read-only, and a full host disk is an error in the guest", () => {
+  const args = qemuArgs(shape);
+  expect(optionsOf(args, "-blockdev")[0]).toContain("read-only=on");
+  for (const disk of optionsOf(args, "-device").filter((device) => device.startsWith("virtio-blk"))) {
+    expect(disk).toContain("werror=report");
+  }
+});
+
+test("nothing that a guest prints goes to a file, and QEMU may start nothing", () => {
+  const args = qemuArgs(shape);
+  expect(args.join(" ")).not.toMatch(/stdio|file:|logfile/);
+  expect(optionOf(args, "-serial")).toBe("chardev:console");
+  expect(optionsOf(args, "-chardev")[0]).toMatch(/^ringbuf,/);
+  expect(optionOf(args, "-sandbox")).toContain("spawn=deny");
+});

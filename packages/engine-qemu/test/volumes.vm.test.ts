@@ -1,0 +1,105 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { volumeSupport } from "../src/volumes/virtiofsd.ts";
+import { boxSpec, create, never, sh } from "./support/boxes.ts";
+import { openTestHost } from "./support/host.ts";
+
+const host = await openTestHost();
+const support = await volumeSupport();
+const root = mkdtempSync(join(tmpdir(), "bv-"));
+afterAll(() => {
+  rmSync(root, { recursive: true, force: true });
+  host[Symbol.dispose]();
+});
+
+describe.skipIf(support.kind === "none")("volumes", () => {
+  const odd = join(root, `a,b c"d'e\\f=ü`);
+  const link = join(root, "link");
+  beforeAll(() => {
+    mkdirSync(odd);
+    mkdirSync(join(root, "target"));
+    symlinkSync(join(root, "target"), link);
+    writeFileSync(join(odd, "from-host"), "host\n");
+    writeFileSync(join(root, "target/from-host"), "linked\n");
+    writeFileSync(join(root, "secret"), "secret\n");
+  });
+
+  test("any directory name works, a symlink too; read-only is kept by the host, whatever the guest does", async () => {
+    const engine = host.makeEngine();
+    const volumes = [
+      { hostPath: odd, guestPath: "/rw", readonly: false },
+      { hostPath: link, guestPath: "/ro", readonly: true },
+    ];
+    const spec = boxSpec(host, { volumes });
+    await create(engine, spec);
+
+    expect(await sh(engine, spec.id, "cat /rw/from-host /ro/from-host")).toMatchObject({ stdout: "host\nlinked\n" });
+    expect(
+      (await sh(engine, spec.id, "echo guest > /rw/from-guest; mkdir /rw/dir; chmod 600 /rw/from-guest; sync")).code,
+    ).toBe(0);
+    expect(readFileSync(join(odd, "from-guest"), "utf8")).toBe("guest\n");
+    // What the host changes is seen at the next look.
+    writeFileSync(join(odd, "from-host"), "changed later\n");
+    expect(await sh(engine, spec.id, "cat /rw/from-host")).toMatchObject({ stdout: "changed later\n" });
+
+    expect((await sh(engine, spec.id, "echo x > /ro/from-host")).code).not.toBe(0);
+    // Root in the guest can mount the share writable: the server of it still refuses.
+    const forced = await sh(
+      engine,
+      spec.id,
+      "mkdir /mnt2; mount -t virtiofs vol1 /mnt2 && (echo x > /mnt2/from-host; rm /mnt2/from-host; touch /mnt2/new; chmod 777 /mnt2/from-host)",
+    );
+    expect(forced.stderr).toMatch(/Read-only/i);
+    expect(readFileSync(join(root, "target/from-host"), "utf8")).toBe("linked\n");
+    // No way up out of the share, by name or by link.
+    await sh(engine, spec.id, `ln -s ${root}/secret /rw/escape; ln -s ../secret /rw/escape2`);
+    expect((await sh(engine, spec.id, "cat /rw/escape /rw/escape2 /rw/../secret")).stdout).toBe("");
+
+    await engine.stop(spec.id);
+    expect(host.residue(spec.id).filter((thing) => !thing.startsWith("file"))).toEqual([]);
+    await engine.start(spec, { signal: never() });
+    expect(await sh(engine, spec.id, "cat /rw/from-guest")).toMatchObject({ stdout: "guest\n" });
+
+    await engine.close();
+    const next = host.makeEngine();
+    expect(await next.adopt(spec)).toBe("running");
+    expect(await sh(next, spec.id, "cat /rw/from-guest")).toMatchObject({ stdout: "guest\n" });
+    await next.remove(spec.id);
+    expect(host.residue(spec.id)).toEqual([]);
+    await next.close();
+  });
+
+  test("a host path that is a file, and more volumes than there is room for, fail with the reason, and nothing is left", async () => {
+    const engine = host.makeEngine();
+    const file = boxSpec(host, { volumes: [{ hostPath: join(root, "secret"), guestPath: "/x", readonly: true }] });
+    await expect(create(engine, file)).rejects.toMatchObject({ message: expect.stringContaining("not a directory") });
+    const volume = { hostPath: odd, guestPath: "/x", readonly: true };
+    const many = boxSpec(host, { volumes: Array.from({ length: 21 }, () => volume) });
+    await expect(create(engine, many)).rejects.toMatchObject({
+      code: "NOT_SUPPORTED",
+      message: expect.stringContaining("room for 20"),
+    });
+    expect(await engine.listBoxes()).toEqual([]);
+    expect([...host.residue(file.id), ...host.residue(many.id)]).toEqual([]);
+    await engine.close();
+  });
+
+  test("as many volumes as are promised fit into a VM, beside a network", async () => {
+    const engine = host.makeEngine();
+    const volumes = Array.from({ length: 20 }, (_, index) => ({
+      hostPath: odd,
+      guestPath: `/v${index}`,
+      readonly: true,
+    }));
+    const spec = boxSpec(host, { volumes, network: true });
+    await create(engine, spec);
+    expect((await sh(engine, spec.id, "cat /v0/from-host /v19/from-host; ls /sys/class/net")).stdout).toMatch(
+      /^.*\n.*\neth0\nlo\n$/,
+    );
+    await engine.remove(spec.id);
+    expect(host.residue(spec.id)).toEqual([]);
+    await engine.close();
+  });
+});
