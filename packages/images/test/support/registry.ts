@@ -13,6 +13,8 @@ export interface Registry extends AsyncDisposable {
   blobFile(digest: string): string;
   /** Pushes an image made for the occasion; returns its manifest's digest. */
   push(name: string, image: Parameters<typeof makeImage>[1]): Promise<string>;
+  /** Pushes the image of an OCI layout tar. */
+  pushArchive(name: string, tarFile: string): Promise<void>;
 }
 
 /** bcrypt of "secret": docker-registry takes no weaker hash. */
@@ -46,6 +48,18 @@ export async function startRegistry(options: { readonly private?: boolean } = {}
       blobFile: (digest) => {
         const hex = digest.slice("sha256:".length);
         return join(dir, "data/docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex, "data");
+      },
+      pushArchive: async (name, tarFile) => {
+        const target = `docker://${address}/${name}`;
+        await skopeo(
+          "--insecure-policy",
+          "copy",
+          "-q",
+          "--dest-tls-verify=false",
+          ...login,
+          `oci-archive:${tarFile}`,
+          target,
+        );
       },
       push: async (name, image) => {
         const layout = await mkdtemp(join(dir, "push-"));
