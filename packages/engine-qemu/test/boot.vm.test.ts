@@ -40,7 +40,7 @@ function fakeQemu(script: string): () => number {
 
 test.each([
   ["hangs", 'if [ "$RUN" = 1 ]; then exec "$QEMU" -S "$@"; fi; exec "$QEMU" "$@"'],
-  ["dies while it boots", 'if [ "$RUN" = 1 ]; then set -- "$@" -initrd /dev/null; fi; exec "$QEMU" "$@"'],
+  ["dies while it boots", 'if [ "$RUN" = 1 ]; then set -- "$@" -initrd "$0"; fi; exec "$QEMU" "$@"'],
 ])("a guest that %s is given a second attempt, and the log says why", async (_, script) => {
   const runs = fakeQemu(script);
   const warnings: object[] = [];

@@ -57,8 +57,8 @@ test("a box's disk takes room only for what is in it, and gives it back", async 
   await sh(engine, spec.id, "dd if=/dev/urandom of=/root/big bs=1M count=64; sync");
   const full = usedMb();
   expect(full).toBeGreaterThan(60);
-  // A fresh ext4 is not mounted with discard: fstrim is how it is asked for.
-  expect((await sh(engine, spec.id, "rm /root/big; sync; fstrim /")).code).toBe(0);
+  // The guest tells what it freed once its journal has that written down.
+  await sh(engine, spec.id, "rm /root/big; sync; sleep 1; sync");
   expect(usedMb()).toBeLessThan(full - 50);
 });
 

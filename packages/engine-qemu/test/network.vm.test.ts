@@ -104,7 +104,7 @@ describe.skipIf(noNetworks !== undefined)("a box with a network", () => {
     const down = await sh(
       engine,
       spec.id,
-      `wget -q -O - http://${address}:${port}/ | md5sum; head -c ${sizeBytes} /dev/zero > /root/up`,
+      `wget -q -O - http://${address}:${port}/ | md5sum; head -c ${sizeBytes} /dev/zero | tr '\\000' b > /root/up`,
     );
     const { createHash } = await import("node:crypto");
     expect(down.stdout).toContain(createHash("md5").update(Buffer.alloc(sizeBytes, 97)).digest("hex"));

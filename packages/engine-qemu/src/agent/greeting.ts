@@ -9,8 +9,8 @@ import { connect, type Socket } from "node:net";
  *  |  8 bytes      | u16 = 1  | u16 = 0  |  the same until the VM ends   |
  *  +---------------+----------+----------+-------------------------------+
  */
-export const greetingSize = 28;
-export const protocolVersion = 1;
+const greetingSize = 28;
+const protocolVersion = 1;
 const magic = Buffer.from("BOXRUN\r\n", "latin1");
 
 export interface Greeting {

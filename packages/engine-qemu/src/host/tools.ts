@@ -6,6 +6,7 @@ import { BoxRunError } from "@boxrun/contract";
 const tools = {
   "qemu-system-x86_64": { package: "qemu-system-x86", extra: [] },
   "mkfs.ext4": { package: "e2fsprogs", extra: ["/usr/sbin", "/sbin"] },
+  tune2fs: { package: "e2fsprogs", extra: ["/usr/sbin", "/sbin"] },
   passt: { package: "passt", extra: [] },
   sqfstar: { package: "squashfs-tools", extra: [] },
   bwrap: { package: "bubblewrap", extra: [] },

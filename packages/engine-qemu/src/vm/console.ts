@@ -15,7 +15,7 @@ export async function lastWords(qmp: Qmp, lines = 3): Promise<string> {
 }
 
 /** What comes out of a guest may hold anything: only printable text is shown, and not much of it. */
-export function tidy(text: string, lines: number): string {
+function tidy(text: string, lines: number): string {
   return (
     text
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
