@@ -89,7 +89,7 @@ describe("the first command", () => {
   it("starts a server without TCP where another one has the port", async () => {
     const other = createServer().listen(9090, "127.0.0.1");
     // Whoever has it, ours or another program: it is taken.
-    await Promise.race([once(other, "listening"), once(other, "error")]);
+    await once(other, "listening").catch(() => undefined);
     try {
       const result = await boxrun(["ls"], { env: { BOXRUN_STATE_DIR: stateDir, BOXRUN_PORT: undefined } });
       expect(result).toMatchObject({ code: 0, stderr: expect.stringContaining("listens on its socket alone") });
