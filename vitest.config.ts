@@ -13,6 +13,8 @@ export default defineConfig({
           include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
           exclude: ["**/*.vm.test.ts"],
           testTimeout: 30_000,
+          // Vitest leaves one core to others; most of these tests wait for child processes.
+          maxWorkers: 2,
         },
       },
       {
