@@ -27,7 +27,7 @@ test.skipIf(!isRoot)("a full disk fails the create with its directory named, and
   const spec = boxSpec(host);
   await expect(create(engine, spec)).rejects.toMatchObject({
     code: "RUNTIME_ERROR",
-    message: expect.stringMatching(new RegExp(`${stateDir}.* full`)),
+    message: expect.stringMatching(new RegExp(`full at ${stateDir}/`)),
   });
   expect(await engine.listBoxes()).toEqual([]);
   const files = readdirSync(stateDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
@@ -36,14 +36,14 @@ test.skipIf(!isRoot)("a full disk fails the create with its directory named, and
 });
 
 test.skipIf(!isRoot)("a host disk that fills up is an I/O error for the box's programs; the box lives on", async () => {
-  const stateDir = smallStateDir(64);
+  const stateDir = smallStateDir(24);
   const engine = host.makeEngine({ stateDir });
   const spec = boxSpec(host);
   await create(engine, spec);
   onTestFinished(() => engine.remove(spec.id));
-  const fill = await sh(engine, spec.id, "dd if=/dev/urandom of=/root/big bs=1M count=200 conv=fsync 2>&1; echo ended");
-  expect(fill.stdout).toContain("ended");
-  expect(fill.stdout).toMatch(/error/i);
+  // Less than the guest's kernel is willing to hold back: beyond that it lets a writer wait for a disk that never gets better.
+  const fill = await sh(engine, spec.id, "dd if=/dev/urandom of=/root/big bs=1M count=28 conv=fsync 2>&1; echo ended");
+  expect(fill.stdout).toMatch(/(error|read-only).*\nended/is);
   expect(await sh(engine, spec.id, "echo alive")).toMatchObject({ stdout: "alive\n" });
 });
 

@@ -26,7 +26,7 @@ export async function makeBoxDisk(file: string, sizeGb: number, signal: AbortSig
       { operation, signal },
     );
     // Makes the guest tell what it deletes, however it mounts the disk.
-    await run(requireTool("tune2fs", operation), ["-o", "discard", file], { operation, signal });
+    await run(requireTool("tune2fs", operation), ["-o", "discard", "-e", "remount-ro", file], { operation, signal });
   } catch (error) {
     await rm(file, { force: true });
     throw error;

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import { isErrno } from "../host/errno.ts";
 import { goBuild } from "./go.ts";
 import { buildInitramfs, guestModulePath } from "./initramfs.ts";
-import { cachedKernel, fetchKernel, type GuestArch, type GuestKernel, kernelFile } from "./kernel.ts";
+import { cachedKernel, fetchKernel, type GuestArch, type GuestKernel, kernelFile, kernelRoot } from "./kernel.ts";
 import { type Guest, guestRoot, readGuest, readPointer } from "./locate.ts";
 import { type GuestManifest, type GuestPointer, guestFiles } from "./manifest.ts";
 import { hashSources } from "./sources.ts";
@@ -63,6 +63,7 @@ export async function buildGuest(options: BuildGuestOptions): Promise<Guest> {
     await rm(scratch, { recursive: true, force: true });
   }
   await writePointer(options.cacheDir, { version: 1, key, sourcesKey, kernelDir: kernel.name });
+  await removeOld(options.cacheDir, [key, before?.pointer.key ?? ""], [kernel.name, before?.pointer.kernelDir ?? ""]);
   const guest = readGuest(options.cacheDir, key);
   log(`built the guest: ${guest.dir}`);
   return guest;
@@ -115,4 +116,21 @@ async function writePointer(cacheDir: string, pointer: GuestPointer): Promise<vo
   const scratch = `${file}.${process.pid}`;
   await writeFile(scratch, JSON.stringify(pointer, null, 2));
   await rename(scratch, file);
+}
+
+/**
+ * Removes the guests and kernels that nothing points at any more, but for those of the last build, which a server may be booting from.
+ * A running VM needs none of them.
+ */
+async function removeOld(cacheDir: string, guests: readonly string[], kernels: readonly string[]): Promise<void> {
+  for (const [dir, keep] of [
+    [guestRoot(cacheDir), guests],
+    [kernelRoot(cacheDir), kernels],
+  ] as const) {
+    for (const entry of await readdir(dir, { withFileTypes: true })) {
+      // Hidden ones are builds under way.
+      if (!entry.isDirectory() || entry.name.startsWith(".") || keep.includes(entry.name)) continue;
+      await rm(join(dir, entry.name), { recursive: true, force: true });
+    }
+  }
 }

@@ -32,7 +32,7 @@ export interface GuestKernel {
 
 export const kernelFile = "kernel";
 
-function kernelRoot(cacheDir: string): string {
+export function kernelRoot(cacheDir: string): string {
   return join(cacheDir, "kernel");
 }
 
