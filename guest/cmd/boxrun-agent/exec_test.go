@@ -458,17 +458,8 @@ func TestTerminal(t *testing.T) {
 
 func TestInterruptOnTheTerminal(t *testing.T) {
 	a := startAgent(t, "/")
-	start := sh("echo ready; sleep 1000")
-	start.TTY = &wire.TTY{Cols: 80, Rows: 24}
-	id := a.begin(t, start)
-	o, err := a.Read(id, 0, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := o.Next(); err != nil {
-		t.Fatal(err)
-	}
-	o.Close()
+	// No shell: one that gets the signal just before it starts its next command waits for that.
+	id := a.begin(t, wire.ExecStart{Argv: []string{"sleep", "1000"}, TTY: &wire.TTY{Cols: 80, Rows: 24}})
 	if _, err := a.Bytes("POST", "/execs/"+id+"/stdin", strings.NewReader("\x03")); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"boxrun.dev/guest/internal/inroot"
+	"boxrun.dev/guest/internal/proc"
 	"boxrun.dev/guest/internal/pty"
 	"boxrun.dev/guest/internal/sys"
 	"boxrun.dev/guest/internal/wire"
@@ -104,9 +105,9 @@ func (m *Manager) start(e *Exec, start *wire.ExecStart) *startError {
 	}
 	e.group = m.groups.New(e.id)
 	attr := m.attributes(&files, who, start.TTY != nil)
-	attr.Dir, attr.Env = cwd, env
+	attr.Env = env
 	attr.Sys.CgroupFD, attr.Sys.UseCgroupFD = e.group.FD()
-	e.proc, err = m.procs.Start(program, start.Argv, attr)
+	e.proc, err = m.procs.Start(program, start.Argv, proc.Place{Root: m.root.Path(), Dir: cwd}, attr)
 	if err != nil {
 		files.closeAgent()
 		e.group.Release()
@@ -132,9 +133,6 @@ func (m *Manager) start(e *Exec, start *wire.ExecStart) *startError {
 func (m *Manager) attributes(files *stdio, who account, tty bool) *syscall.ProcAttr {
 	fds := []uintptr{uintptr(files.child[0]), uintptr(files.child[1]), uintptr(files.child[2])}
 	how := &syscall.SysProcAttr{Setsid: true, Setctty: tty, Ctty: 0}
-	if m.root.Path() != "/" {
-		how.Chroot = m.root.Path()
-	}
 	if os.Geteuid() == 0 {
 		how.Credential = &syscall.Credential{Uid: who.uid, Gid: who.gid, Groups: who.groups}
 	}

@@ -5,6 +5,7 @@ package proc
 import (
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 )
@@ -58,9 +59,47 @@ func (t *Table) reap() {
 	}
 }
 
-// Start runs a program; path is as execve(2) will see it, after the chroot in attr. The process must lead a session of its
-// own. The error is the errno of what failed in between fork and exec.
-func (t *Table) Start(path string, argv []string, attr *syscall.ProcAttr) (*Process, error) {
+// Place is where a program begins.
+type Place struct {
+	// Root becomes its root directory; "/" leaves the agent's.
+	Root string
+	// Dir is its working directory, below Root.
+	Dir string
+}
+
+// Start runs a program; path is as execve(2) will see it, below the place's root. The process must lead a session of its
+// own. The error is the errno of what failed on the way to execve.
+//
+// The working directory is entered before the program's user is taken on, as other runtimes do: it may be one that this user
+// could not enter, /root say. syscall.ForkExec can't do that, so a thread goes there first, and the program inherits its place.
+func (t *Table) Start(path string, argv []string, place Place, attr *syscall.ProcAttr) (*Process, error) {
+	type outcome struct {
+		process *Process
+		err     error
+	}
+	started := make(chan outcome, 1)
+	go func() {
+		// Never unlocked: the thread is of no other use, and ends with the goroutine.
+		runtime.LockOSThread()
+		process, err := t.startAt(path, argv, place, attr)
+		started <- outcome{process, err}
+	}()
+	o := <-started
+	return o.process, o.err
+}
+
+func (t *Table) startAt(path string, argv []string, place Place, attr *syscall.ProcAttr) (*Process, error) {
+	if err := syscall.Unshare(syscall.CLONE_FS); err != nil {
+		return nil, err
+	}
+	if place.Root != "/" {
+		if err := syscall.Chroot(place.Root); err != nil {
+			return nil, err
+		}
+	}
+	if err := syscall.Chdir(place.Dir); err != nil {
+		return nil, err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	pid, err := syscall.ForkExec(path, argv, attr)

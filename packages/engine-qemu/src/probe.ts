@@ -112,7 +112,7 @@ async function bootUnderKvm(qemu: string, guest: Guest): Promise<Found> {
     // A VM that dies closes its sockets a moment before its process ends and has said why.
     await Promise.race([ended, sleep(500, undefined, { ref: false })]);
     const why = over.signal.aborted
-      ? `QEMU failed with it: ${words.text() || "it said nothing"}`
+      ? `QEMU failed with it (${words.text().replace(/\s+/g, " ").slice(0, 300) || "it said nothing"})`
       : `a guest did not boot with it in ${probeLimitMs / 1000} s`;
     return { works: false, why };
   } finally {

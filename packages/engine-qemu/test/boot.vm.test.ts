@@ -14,7 +14,7 @@ const qemu = locateTool("qemu-system-x86_64") ?? "";
 afterAll(() => {
   process.env.PATH = path;
   rmSync(bin, { recursive: true, force: true });
-  host[Symbol.dispose]();
+  host[Symbol.asyncDispose]();
 });
 // The verdict about KVM belongs to the real QEMU.
 beforeAll(async () => {

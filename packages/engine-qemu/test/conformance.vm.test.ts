@@ -4,7 +4,7 @@ import { noNetworks, openTestHost } from "./support/host.ts";
 import { openOutsideNetwork } from "./support/outside-network.ts";
 
 const host = await openTestHost();
-afterAll(() => host[Symbol.dispose]());
+afterAll(() => host[Symbol.asyncDispose]());
 
 const network: NetworkHooks = {
   start: async () => {

@@ -8,7 +8,7 @@ import { boxSpec, newId, nextDeath, sh } from "./support/boxes.ts";
 import { openTestHost } from "./support/host.ts";
 
 const host = await openTestHost();
-afterAll(() => host[Symbol.dispose]());
+afterAll(() => host[Symbol.asyncDispose]());
 const server = join(import.meta.dirname, "support/crashing-server.ts");
 
 /** Starts a server that makes a box, and kills it as soon as `until` says so of a line that it prints. */

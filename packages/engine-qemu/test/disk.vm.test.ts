@@ -7,7 +7,7 @@ import { boxSpec, create, never, sh } from "./support/boxes.ts";
 import { openTestHost } from "./support/host.ts";
 
 const host = await openTestHost();
-afterAll(() => host[Symbol.dispose]());
+afterAll(() => host[Symbol.asyncDispose]());
 const isRoot = process.getuid?.() === 0;
 
 /** A state directory on a file system of its own, of so many MB. */

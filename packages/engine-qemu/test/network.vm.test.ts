@@ -7,7 +7,7 @@ import { noNetworks, openTestHost } from "./support/host.ts";
 import { openOutsideNetwork } from "./support/outside-network.ts";
 
 const host = await openTestHost();
-afterAll(() => host[Symbol.dispose]());
+afterAll(() => host[Symbol.asyncDispose]());
 
 /** A server on the host that counts its visitors. */
 async function listenOn(address: string) {

@@ -11,7 +11,7 @@ const support = await volumeSupport();
 const root = mkdtempSync(join(tmpdir(), "bv-"));
 afterAll(() => {
   rmSync(root, { recursive: true, force: true });
-  host[Symbol.dispose]();
+  host[Symbol.asyncDispose]();
 });
 
 describe.skipIf(support.kind === "none")("volumes", () => {

@@ -84,8 +84,17 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
       started.map((process) => process.ref),
     );
     signal.throwIfAborted();
-    throw error instanceof BootFailed || deadline.aborted ? failure : error;
+    throw error instanceof BootFailed || deadline.aborted ? failure : await blameHelper(error, started);
   }
+}
+
+/** A helper that ended as soon as it listened knows better than QEMU why there was nothing to connect to. */
+async function blameHelper(error: unknown, processes: readonly DetachedProcess[]): Promise<unknown> {
+  // They have all been ended by now; those with last words had them of their own accord.
+  const ends = await Promise.all(processes.slice(1).map((process) => Promise.race([process.ended, sleep(100, "")])));
+  const words = ends.filter((end) => end.includes(": ")).join("; ");
+  if (words === "" || !(error instanceof BoxRunError)) return error;
+  return new BoxRunError(error.code, `${error.message}; one of its helpers ${words}`, { cause: error });
 }
 
 async function startHelpers(

@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import type { VolumeSpec } from "@boxrun/core";
@@ -11,8 +11,14 @@ import { boxFiles } from "../vm/command-line.ts";
 /** How this host can share directories with boxes, or why it can't. */
 export type VolumeSupport =
   | { readonly kind: "c"; readonly virtiofsd: string; readonly bwrap: string }
-  | { readonly kind: "rust"; readonly virtiofsd: string }
+  | RustVirtiofsd
   | { readonly kind: "none"; readonly why: string };
+
+interface RustVirtiofsd {
+  readonly kind: "rust";
+  readonly virtiofsd: string;
+  readonly allowMmap: boolean;
+}
 
 let known: Promise<VolumeSupport> | undefined;
 
@@ -35,7 +41,7 @@ async function findSupport(): Promise<VolumeSupport> {
     return { kind: "none", why: error instanceof Error ? error.message : String(error) };
   }
   if (help.includes("--shared-dir")) {
-    if (help.includes("--readonly")) return { kind: "rust", virtiofsd };
+    if (help.includes("--readonly")) return { kind: "rust", virtiofsd, allowMmap: help.includes("--allow-mmap") };
     return { kind: "none", why: `${virtiofsd} is too old to share a directory read-only; version 1.11 or later can` };
   }
   if (process.getuid?.() !== 0) return { kind: "none", why: `${virtiofsd} needs root, and this server runs without` };
@@ -55,20 +61,22 @@ export async function startVolume(
   if (support.kind === "none") {
     throw new BoxRunError("NOT_SUPPORTED", `share ${volume.hostPath} with the box: ${support.why}`);
   }
-  await checkDirectory(volume.hostPath);
+  const directory = await resolveDirectory(volume.hostPath);
   const socket = join(boxDir, boxFiles.volumeSocket(index));
   const [program, args] =
     support.kind === "c"
-      ? [support.bwrap, sandboxed(support.virtiofsd, volume, socket, boxDir)]
-      : [support.virtiofsd, direct(volume, socket)];
+      ? [support.bwrap, sandboxed(support.virtiofsd, directory, volume.readonly, socket, boxDir)]
+      : [support.virtiofsd, direct(support, directory, volume.readonly, socket)];
   const process = await spawnDetached(program, args, boxDir);
   await waitUntilListening(`the volume ${volume.hostPath}`, socket, process, signal);
   return process;
 }
 
-async function checkDirectory(hostPath: string): Promise<void> {
+/** The directory itself, where the path is a symlink: virtiofsd in Rust refuses to enter one. */
+async function resolveDirectory(hostPath: string): Promise<string> {
   try {
-    if ((await stat(hostPath)).isDirectory()) return;
+    const directory = await realpath(hostPath);
+    if ((await stat(directory)).isDirectory()) return directory;
   } catch (error) {
     throw new BoxRunError("RUNTIME_ERROR", `share ${hostPath} with the box: ${String(error)}`, { cause: error });
   }
@@ -79,7 +87,13 @@ async function checkDirectory(hostPath: string): Promise<void> {
  * The C program has no read-only mode, and its option syntax has no room for commas in a path: it sees the directory as /share
  * in a file system of its own, where a read-only one is mounted read-only. Whatever the guest does, the host's kernel refuses to write.
  */
-function sandboxed(virtiofsd: string, volume: VolumeSpec, socket: string, boxDir: string): readonly string[] {
+function sandboxed(
+  virtiofsd: string,
+  directory: string,
+  readonly: boolean,
+  socket: string,
+  boxDir: string,
+): readonly string[] {
   return [
     ...["--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"],
     ...[
@@ -94,7 +108,7 @@ function sandboxed(virtiofsd: string, volume: VolumeSpec, socket: string, boxDir
       "/var/run",
     ],
     ...["--bind", boxDir, boxDir],
-    ...[volume.readonly ? "--ro-bind" : "--bind", volume.hostPath, "/share"],
+    ...[readonly ? "--ro-bind" : "--bind", directory, "/share"],
     ...["--cap-add", "ALL", "--"],
     ...[virtiofsd, `--socket-path=${socket}`, "-f"],
     // Timeout 0: what the host changes is seen by the box's next look.
@@ -102,9 +116,11 @@ function sandboxed(virtiofsd: string, volume: VolumeSpec, socket: string, boxDir
   ];
 }
 
-function direct(volume: VolumeSpec, socket: string): readonly string[] {
+/** Its `auto` would let the box see old sizes for a second after the host has written: nothing is cached but what programs map. */
+function direct(virtiofsd: RustVirtiofsd, directory: string, readonly: boolean, socket: string): readonly string[] {
   return [
-    ...["--socket-path", socket, "--shared-dir", volume.hostPath, "--cache", "auto", "--xattr", "--log-level", "error"],
-    ...(volume.readonly ? ["--readonly"] : []),
+    ...["--socket-path", socket, "--shared-dir", directory, "--xattr", "--log-level", "error", "--cache", "never"],
+    ...(virtiofsd.allowMmap ? ["--allow-mmap"] : []),
+    ...(readonly ? ["--readonly"] : []),
   ];
 }

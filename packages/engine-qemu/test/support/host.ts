@@ -8,7 +8,7 @@ import { z } from "zod";
 import { buildGuest, createQemuEngine, defaultCacheDir, type QemuEngineOptions } from "../../src/index.ts";
 
 /** What the VM tests share: built artefacts, and a state directory of their own. */
-export interface TestHost extends Disposable {
+export interface TestHost extends AsyncDisposable {
   readonly stateDir: string;
   readonly cacheDir: string;
   readonly image: EngineImage;
@@ -41,7 +41,13 @@ export async function openTestHost(): Promise<TestHost> {
     boxDir,
     qemuPid: (boxId) => recordSchema.parse(JSON.parse(readFileSync(join(boxDir(boxId), "vm.json"), "utf8"))).qemu.pid,
     residue: (boxId) => [...processesWith(boxDir(boxId)), ...socketsWith(boxId), ...filesWith(stateDir, boxId)],
-    [Symbol.dispose]: () => rmSync(stateDir, { recursive: true, force: true }),
+    async [Symbol.asyncDispose]() {
+      // Boxes that a failed test has left.
+      const engine = createQemuEngine({ stateDir, cacheDir, logger: silentLogger });
+      for (const boxId of await engine.listBoxes()) await engine.remove(boxId);
+      await engine.close();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
   };
 }
 
