@@ -36,8 +36,3 @@ export function boxAllows(action: BoxAction, status: BoxStatus): Verdict {
 export function execAllows(status: ExecStatus): Verdict {
   return execActions.cancel[status];
 }
-
-/** Boxes in these states hold their CPU and memory. */
-export function holdsResources(status: BoxStatus): boolean {
-  return status === "creating" || status === "running";
-}

@@ -1,5 +1,5 @@
+import { KeyedLock } from "@boxrun/core";
 import { expect, test } from "vitest";
-import { KeyedLock } from "../src/boxes/keyed-lock.ts";
 import { SharedTasks } from "../src/disks/shared-task.ts";
 import { Slots } from "../src/vm/slots.ts";
 

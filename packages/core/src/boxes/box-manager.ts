@@ -3,7 +3,6 @@ import {
   BoxRunError,
   type BoxStatus,
   type CreateBoxRequest,
-  holdsResources,
   resolveImageAlias,
   toBoxRunError,
 } from "@boxrun/contract";
@@ -336,7 +335,6 @@ export class BoxManager {
     if (record === undefined) throw new BoxRunError("BOX_NOT_FOUND", `Box ${id} was removed`);
     const box = boxView(record);
     this.#parts.events.box(box);
-    if (!holdsResources(record.status)) this.#parts.resources.release(id);
     return box;
   }
 }

@@ -150,14 +150,12 @@ export class ExecManager {
       }
       const exec = this.#parts.store.execs.get(id);
       if (exec === undefined) {
-        yield [{ kind: "exit", seq: cursor + 1, data: JSON.stringify(failedEnd("The box was removed").exitData) }];
+        yield [unstoredExit(cursor, "The box was removed")];
         return;
       }
       if (exec.status !== "running") return;
       if (!this.#active.has(id)) {
-        yield [
-          { kind: "exit", seq: cursor + 1, data: JSON.stringify(failedEnd("Its end could not be stored").exitData) },
-        ];
+        yield [unstoredExit(cursor, "Its end could not be stored")];
         return;
       }
       await wakeup.next(options.signal);
@@ -306,6 +304,11 @@ export class ExecManager {
     }
     return { exec, active };
   }
+}
+
+/** Ends a reader's stream where the store has no exit event for it. */
+function unstoredExit(after: number, message: string): OutputEvent {
+  return { kind: "exit", seq: after + 1, data: JSON.stringify(failedEnd(message).exitData) };
 }
 
 function execSpec(exec: ExecRecord, box: BoxRecord): ExecSpec {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
-import type { BoxDeath, BoxSpec, CreateOptions, Logger } from "@boxrun/core";
+import { type BoxDeath, type BoxSpec, type CreateOptions, KeyedLock, type Logger } from "@boxrun/core";
 import { makeBoxDisk } from "../disks/box-disk.ts";
 import type { ImageDisks } from "../disks/image-disks.ts";
 import { isErrno } from "../host/errno.ts";
@@ -12,7 +12,6 @@ import { endProcesses } from "../vm/machine.ts";
 import { processesOf, readVmRecord } from "../vm/record.ts";
 import { Vm } from "../vm/vm.ts";
 import type { BoxBooter } from "./booter.ts";
-import { KeyedLock } from "./keyed-lock.ts";
 import type { BoxLayout } from "./layout.ts";
 
 /**
