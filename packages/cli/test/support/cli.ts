@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-const cliPath = fileURLToPath(new URL("../../bin/boxrun.js", import.meta.url));
+export const cliPath = fileURLToPath(new URL("../../bin/boxrun.js", import.meta.url));
 
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
