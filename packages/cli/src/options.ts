@@ -88,6 +88,7 @@ export interface ProgramOptions {
   readonly user?: string;
   readonly timeout?: number;
   readonly interactive?: boolean;
+  readonly tty?: boolean;
 }
 
 export function addProgramOptions(command: Command): Command {
@@ -99,8 +100,9 @@ export function addProgramOptions(command: Command): Command {
     )
     .option("-w, --workdir <path>", "where the program starts (default: the image's, else /root)", absolutePath)
     .option("-u, --user <user>", "who runs it: a name or uid, with :group or :gid (default: the image's, else root)")
-    .option("-t, --timeout <seconds>", "end the program after so long", seconds)
-    .option("-i, --interactive", "pass standard input on to the program");
+    .option("--timeout <seconds>", "end the program after so long", seconds)
+    .option("-i, --interactive", "pass standard input on to the program")
+    .option("-t, --tty", "run the program in a terminal: this one");
 }
 
 export function execInput(cmd: string[], options: ProgramOptions) {
@@ -111,5 +113,6 @@ export function execInput(cmd: string[], options: ProgramOptions) {
     ...(options.user === undefined ? {} : { user: options.user }),
     ...(options.timeout === undefined ? {} : { timeout_ms: Math.ceil(options.timeout * 1000) }),
     ...(options.interactive ? { stdin: true } : {}),
+    ...(options.tty ? { tty: true } : {}),
   };
 }

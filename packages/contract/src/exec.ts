@@ -12,6 +12,12 @@ const execFields = {
   timeout_ms: positiveInteger.max(maxTimeoutMs).nullish(),
 };
 
+export const terminalSizeSchema = z.strictObject({
+  cols: positiveInteger.max(65_535),
+  rows: positiveInteger.max(65_535),
+});
+export type TerminalSize = z.infer<typeof terminalSizeSchema>;
+
 /** `POST /v1/boxes/{id}/exec`. */
 export const execRequestSchema = z.strictObject({
   ...execFields,
@@ -19,8 +25,8 @@ export const execRequestSchema = z.strictObject({
   workdir: absolutePathSchema.nullish(),
   /** `name`, `uid`, `name:group` or `uid:gid`, looked up in the box. Default: the image's user. */
   user: noNul.min(1).max(256).nullish(),
-  /** Run in a pseudo-terminal of 80 × 24; all output is then stdout. */
-  tty: z.boolean().nullish(),
+  /** Run in a pseudo-terminal of this size (`true`: 80 × 24); all output is then stdout. */
+  tty: z.union([z.boolean(), terminalSizeSchema]).nullish(),
   /** Keep standard input open for `POST …/stdin`. Default: it is empty. */
   stdin: z.boolean().nullish(),
 });
@@ -49,12 +55,6 @@ export const execSchema = z.object({
 export type Exec = z.infer<typeof execSchema>;
 
 export const stdinQuerySchema = z.strictObject({ eof: z.stringbool().default(false) });
-
-export const terminalSizeSchema = z.strictObject({
-  cols: positiveInteger.max(65_535),
-  rows: positiveInteger.max(65_535),
-});
-export type TerminalSize = z.infer<typeof terminalSizeSchema>;
 
 /** Linux signals that a caller may send, by name. */
 export const signalNames = [

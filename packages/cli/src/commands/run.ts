@@ -1,15 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Box, BoxRunError } from "@boxrun/contract";
-import { followExec } from "../follow-exec.ts";
-import {
-  addBoxOptions,
-  addProgramOptions,
-  type BoxOptions,
-  boxInput,
-  execInput,
-  type ProgramOptions,
-} from "../options.ts";
+import { execProgram, requireTerminalFor } from "../exec-program.ts";
+import { addBoxOptions, addProgramOptions, type BoxOptions, boxInput, type ProgramOptions } from "../options.ts";
 import { spin } from "../output/spinner.ts";
 import { type Session, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
@@ -29,17 +22,20 @@ export function define(command: Verb): void {
       "after",
       `
 Makes a box, runs the program in it as \`boxrun exec\` would, and removes the box, also after Ctrl-C. Only a boxrun that
-is killed by force leaves its box, named run-…, behind for \`boxrun rm -f\`.
+is killed by force leaves its box, named run-…, behind for \`boxrun rm -f\`. With -it the program has the whole terminal; leaving
+it with \`~.\` at the beginning of a line, or Ctrl-P Ctrl-Q, leaves it running, and its box too.
 
 Examples:
   $ boxrun run base -- uname -a
   $ boxrun run python -- python -c 'print(6 * 7)'
+  $ boxrun run -it base sh
   $ boxrun run --network -m 2048 node -- npx --yes cowsay hello
   $ tar c . | boxrun run -i base -- sh -c 'tar x && ls'
 `,
     )
     .action((image: string, program: string[], options: Options) =>
       withServer(command, `run ${image}`, async (session) => {
+        requireTerminalFor(options, session);
         // A name of ours is known before the box is, so that it can be removed at any moment.
         const name = options.name ?? `run-${randomBytes(6).toString("hex")}`;
         if (options.name !== undefined) await requireFree(session.client, options.name);
@@ -56,13 +52,16 @@ interface Run {
 }
 
 async function run(session: Session, { image, name, program, options }: Run): Promise<number> {
-  const { client } = session;
+  const { client, reporter } = session;
   const box = await createBox(session, image, name, options);
+  let isDetached = false;
   try {
-    const exec = await client.execs.start(box.id, execInput(program, options));
-    return await followExec(session, exec, { what: `run ${image}`, interactive: options.interactive ?? false });
+    const end = await execProgram(session, { box: box.name ?? box.id, what: `run ${image}`, program, options });
+    isDetached = end.kind === "detached";
+    if (isDetached) reporter.note(`Its box stays: \`boxrun rm -f ${name}\` removes it`, { box_id: box.id });
+    return end.kind === "exited" ? end.code : 0;
   } finally {
-    await removeIfThere(client, box.id);
+    if (!isDetached) await removeIfThere(client, box.id);
   }
 }
 
