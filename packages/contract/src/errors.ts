@@ -16,6 +16,7 @@ export const errorTable = {
   VALIDATION_ERROR: { status: 422, hint: "Correct the named field and send the request again." },
   BOX_NOT_FOUND: { status: 404, hint: "List the boxes with `boxrun ls`." },
   EXEC_NOT_FOUND: { status: 404, hint: "List the box's execs; those of a removed box are gone." },
+  SESSION_NOT_FOUND: { status: 404, hint: "List the box's sessions; one whose shell has exited is gone." },
   IMAGE_NOT_FOUND: { status: 404, hint: "List the images with `boxrun images`, or pull it with `boxrun images pull`." },
   SNAPSHOT_NOT_FOUND: { status: 404, hint: "List the box's snapshots." },
   FILE_NOT_FOUND: { status: 404, hint: "Check the path; it is resolved inside the box." },

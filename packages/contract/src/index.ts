@@ -8,5 +8,6 @@ export * from "./images.ts";
 export * from "./info.ts";
 export * from "./openapi.ts";
 export * from "./operations.ts";
+export * from "./sessions.ts";
 export * from "./states.ts";
 export * from "./urls.ts";

@@ -22,6 +22,7 @@ import { downloadRequestSchema, fileEntrySchema, uploadResponseSchema } from "./
 import { imageSchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
 import { engineInfoSchema, gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
 import { commonErrors, type Operation, operationIds, operations } from "./operations.ts";
+import { sessionSchema, terminalClientMessageSchema, terminalServerMessageSchema } from "./sessions.ts";
 
 /** What clients call the schemas of request bodies: as a caller writes them, defaults optional. */
 const requestNames = new Map<z.ZodType, string>([
@@ -30,6 +31,7 @@ const requestNames = new Map<z.ZodType, string>([
   [execRequestSchema, "ExecRequest"],
   [terminalSizeSchema, "TerminalSize"],
   [signalRequestSchema, "SignalRequest"],
+  [terminalClientMessageSchema, "TerminalClientMessage"],
   [downloadRequestSchema, "DownloadRequest"],
   [pullImageRequestSchema, "PullImageRequest"],
   [runRequestSchema, "RunRequest"],
@@ -50,6 +52,8 @@ const responseNames = new Map<z.ZodType, string>([
   [exitEventSchema, "ExitEvent"],
   [exitDataSchema, "ExitData"],
   [boxRemovedSchema, "BoxRemoved"],
+  [sessionSchema, "Session"],
+  [terminalServerMessageSchema, "TerminalServerMessage"],
   [uploadResponseSchema, "UploadResponse"],
   [fileEntrySchema, "FileEntry"],
   [imageSchema, "Image"],
@@ -77,7 +81,7 @@ export function openApiDocument(version: string): Json {
         summary: operation.summary,
         ...parameters(operation),
         ...requestBody(operation, requests),
-        responses: { ...success(operation, responses), ...failures(operation) },
+        responses: { ...success(operation, responses, requests), ...failures(operation) },
       },
     };
   }
@@ -184,6 +188,7 @@ function parameters({ path, query }: Operation): Json {
 const pathParameters: Readonly<Record<string, string>> = {
   id: "A box's id or name.",
   exec_id: "An exec's id.",
+  name: "A session's name.",
   reference: "An image's reference.",
 };
 
@@ -209,7 +214,7 @@ function requestBody({ body }: Operation, writer: SchemaWriter): Json {
   return { requestBody: { required: true, content: { "multipart/form-data": { schema } } } };
 }
 
-function success({ response }: Operation, writer: SchemaWriter): Json {
+function success({ response }: Operation, writer: SchemaWriter, requests: SchemaWriter): Json {
   switch (response.kind) {
     case "json":
       return {
@@ -237,6 +242,14 @@ function success({ response }: Operation, writer: SchemaWriter): Json {
               ),
             },
           },
+        },
+      };
+    case "websocket":
+      return {
+        101: {
+          description:
+            "A WebSocket: binary frames are the terminal's bytes, text frames JSON. `x-messages` has the schemas of these.",
+          "x-messages": { client: requests.schema(response.client), server: writer.schema(response.server) },
         },
       };
   }

@@ -21,6 +21,12 @@ import {
 } from "./files.ts";
 import { imageSchema, importImageQuerySchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
 import { gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
+import {
+  attachQuerySchema,
+  sessionSchema,
+  terminalClientMessageSchema,
+  terminalServerMessageSchema,
+} from "./sessions.ts";
 
 /**
  * Every operation of the API, once. The server's routes and its validation, the OpenAPI document and through it the clients all
@@ -31,7 +37,7 @@ import { gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./i
 export interface Operation {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: `/${string}`;
-  readonly tag: "boxes" | "execs" | "files" | "images" | "server";
+  readonly tag: "boxes" | "execs" | "terminals" | "files" | "images" | "server";
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly body?: OperationBody;
@@ -52,13 +58,16 @@ export type OperationResponse =
   | { readonly kind: "json"; readonly status: 200 | 201; readonly schema: z.ZodType }
   | { readonly kind: "bytes"; readonly mediaTypes: readonly string[]; readonly description: string }
   /** Server-sent events: the schema of each event's `data`, by its `event`. */
-  | { readonly kind: "events"; readonly events: Readonly<Record<string, z.ZodType>> };
+  | { readonly kind: "events"; readonly events: Readonly<Record<string, z.ZodType>> }
+  /** A WebSocket: binary frames are bytes, text frames JSON as these schemas say. */
+  | { readonly kind: "websocket"; readonly client: z.ZodType; readonly server: z.ZodType };
 
 /** Every operation can end like this. */
 export const commonErrors = ["UNAUTHORIZED", "FORBIDDEN", "INTERNAL_ERROR"] as const satisfies ErrorCode[];
 
 const boxMissing = ["BOX_NOT_FOUND"] as const;
 const boxNeeded = ["BOX_NOT_FOUND", "BOX_NOT_RUNNING", "RUNTIME_ERROR"] as const;
+const sessionMissing = ["BOX_NOT_FOUND", "SESSION_NOT_FOUND"] as const;
 const execMissing = ["BOX_NOT_FOUND", "EXEC_NOT_FOUND"] as const;
 const execNeeded = [...execMissing, "EXEC_ALREADY_FINISHED", "RUNTIME_ERROR"] as const;
 const bringUp = ["RESOURCE_EXCEEDED", "IMAGE_PULL_FAILED", "TIMEOUT", "CANCELED", "RUNTIME_ERROR"] as const;
@@ -192,6 +201,35 @@ const execOperations = {
     body: jsonBody(signalRequestSchema),
     response: json(okSchema),
     errors: execNeeded,
+  },
+} as const satisfies Record<string, Operation>;
+
+const terminalOperations = {
+  attach: {
+    method: "GET",
+    path: "/v1/boxes/{id}/attach",
+    tag: "terminals",
+    summary:
+      "Attach a terminal to a shell in the box, over a WebSocket; with `session`, to one that goes on when the client leaves",
+    query: attachQuerySchema,
+    response: { kind: "websocket", client: terminalClientMessageSchema, server: terminalServerMessageSchema },
+    errors: [...boxNeeded, "NOT_SUPPORTED"],
+  },
+  listSessions: {
+    method: "GET",
+    path: "/v1/boxes/{id}/sessions",
+    tag: "terminals",
+    summary: "List a box's sessions, newest first",
+    response: json(z.array(sessionSchema)),
+    errors: boxMissing,
+  },
+  removeSession: {
+    method: "DELETE",
+    path: "/v1/boxes/{id}/sessions/{name}",
+    tag: "terminals",
+    summary: "End a session: its shell and everything that was started in it; answers when they are gone",
+    response: json(okSchema),
+    errors: [...sessionMissing, "RUNTIME_ERROR"],
   },
 } as const satisfies Record<string, Operation>;
 
@@ -349,6 +387,7 @@ const serverOperations = {
 export const operations = {
   ...boxOperations,
   ...execOperations,
+  ...terminalOperations,
   ...fileOperations,
   ...imageOperations,
   ...serverOperations,

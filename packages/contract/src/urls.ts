@@ -1,8 +1,10 @@
+import type { AttachInput } from "./sessions.ts";
+
 /** Every URL of the API, built in one place. Ids and names are encoded; they never need quoting by the caller. */
 const box = (id: string) => `/v1/boxes/${encodeURIComponent(id)}`;
 const exec = (boxId: string, execId: string) => `${box(boxId)}/exec/${encodeURIComponent(execId)}`;
 
-function query(parameters: Record<string, string | number | boolean | undefined>): string {
+function query(parameters: Readonly<Record<string, string | number | boolean | undefined>>): string {
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(parameters)) {
     if (value !== undefined) search.set(key, String(value));
@@ -24,6 +26,10 @@ export const urls = {
     `${exec(boxId, execId)}:${action}`,
   stdin: (boxId: string, execId: string, eof: boolean) =>
     `${exec(boxId, execId)}/stdin${query({ eof: eof || undefined })}`,
+  attach: (id: string, input: AttachInput = {}) =>
+    `${box(id)}/attach${query({ ...input, share: input.share || undefined })}`,
+  sessions: (id: string) => `${box(id)}/sessions`,
+  session: (id: string, name: string) => `${box(id)}/sessions/${encodeURIComponent(name)}`,
   upload: (id: string, archive?: "tar") => `${box(id)}/files/upload${query({ archive })}`,
   download: (id: string, archive?: "tar") => `${box(id)}/files/download${query({ archive })}`,
   files: (id: string, path: string) => `${box(id)}/files${query({ path })}`,

@@ -16,6 +16,9 @@ import { Files } from "./files.ts";
 import { type CallOptions, Http } from "./http.ts";
 import { Images } from "./images.ts";
 import { serverEvents } from "./server-events.ts";
+import { Sessions } from "./sessions.ts";
+import { type AttachOptions, attach } from "./terminal/attach.ts";
+import type { Terminal } from "./terminal/terminal.ts";
 import type { Fetch } from "./transport.ts";
 
 /** Where the server is: one of the two. */
@@ -47,6 +50,7 @@ export class BoxRunClient implements AsyncDisposable {
   readonly execs: Execs;
   readonly files: Files;
   readonly images: Images;
+  readonly sessions: Sessions;
   readonly #http: Http;
 
   constructor(options: ClientOptions) {
@@ -58,6 +62,7 @@ export class BoxRunClient implements AsyncDisposable {
     this.execs = new Execs(this.#http);
     this.files = new Files(this.#http);
     this.images = new Images(this.#http);
+    this.sessions = new Sessions(this.#http);
   }
 
   /** Creates a box, runs one command in it and removes it; output is collected, so mind its size. Aborting removes the box too. */
@@ -69,6 +74,14 @@ export class BoxRunClient implements AsyncDisposable {
   async gc(options: CallOptions & { readonly olderThanSeconds?: number | undefined } = {}): Promise<number> {
     const json = options.olderThanSeconds === undefined ? {} : { older_than: options.olderThanSeconds };
     return (await this.#http.call("POST", urls.gc(), gcResponseSchema, { ...options, json })).removed;
+  }
+
+  /**
+   * A terminal on a shell in a box, or on one of its sessions. BOX_NOT_FOUND, BOX_NOT_RUNNING, VALIDATION_ERROR, NOT_SUPPORTED. What the server
+   * refuses after the connection is open (a shell that is not there, say) rejects the terminal's `exit`. Aborting `signal` detaches.
+   */
+  attach(box: string, options: AttachOptions): Promise<Terminal> {
+    return attach(this.#http, box, options);
   }
 
   info(options: CallOptions = {}): Promise<Info> {

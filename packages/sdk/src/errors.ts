@@ -1,4 +1,5 @@
 import { BoxRunError, errorBodySchema, isErrorCode } from "@boxrun/contract";
+import type { z } from "zod";
 
 /**
  * Failures that no server has answered: the client's own table beside the contract's. What the server refuses is a BoxRunError with
@@ -53,18 +54,21 @@ export function systemCodeOf(error: unknown): string | undefined {
   return undefined;
 }
 
-/** The error that an answer with a status of 400 or more stands for. A code that only a newer server knows goes to `details.code`. */
+/** The error that an answer with a status of 400 or more stands for. */
 export function serverError(status: number, text: string, what: string): BoxRunError | ClientError {
   const body = errorBodySchema.safeParse(parseJson(text));
-  if (!body.success) {
-    const start = text.trim().slice(0, 200);
-    return new ClientError("INVALID_ANSWER", `${what} was answered with status ${status}${start && `: ${start}`}`);
-  }
-  const { code, message, details } = body.data;
+  if (body.success) return knownError(body.data, status);
+  const start = text.trim().slice(0, 200);
+  return new ClientError("INVALID_ANSWER", `${what} was answered with status ${status}${start && `: ${start}`}`);
+}
+
+/** An error of the server's. A code that only a newer server knows goes to `details.code`. */
+export function knownError({ code, message, details }: z.output<typeof errorBodySchema>, status?: number): BoxRunError {
+  const known = status === undefined ? {} : { status };
   if (isErrorCode(code))
-    return new BoxRunError(code, message, { status, ...(details === undefined ? {} : { details }) });
-  return new BoxRunError(status >= 500 ? "INTERNAL_ERROR" : "RUNTIME_ERROR", message, {
-    status,
+    return new BoxRunError(code, message, { ...known, ...(details === undefined ? {} : { details }) });
+  return new BoxRunError((status ?? 0) >= 500 ? "INTERNAL_ERROR" : "RUNTIME_ERROR", message, {
+    ...known,
     details: { ...details, code },
   });
 }

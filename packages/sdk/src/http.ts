@@ -37,6 +37,16 @@ export class Http implements AsyncDisposable {
     return this.#options.socketPath === undefined ? this.#options.baseUrl : `unix://${this.#options.socketPath}`;
   }
 
+  /** Where a connection of another kind than a request has to go. */
+  target(path: string): {
+    readonly url: string;
+    readonly socketPath: string | undefined;
+    readonly token: string | undefined;
+  } {
+    const { baseUrl, socketPath, token } = this.#options;
+    return { url: `${baseUrl}${path}`, socketPath, token };
+  }
+
   /** A JSON answer. */
   async call<Schema extends z.ZodType>(
     method: Method,

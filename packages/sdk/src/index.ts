@@ -16,6 +16,7 @@ export type {
   RunInput,
   RunResponse,
   ServerEvent,
+  Session,
   SignalName,
   TerminalSize,
   Volume,
@@ -29,4 +30,6 @@ export type { Download } from "./files.ts";
 export type { CallOptions } from "./http.ts";
 export type { PullEvent } from "./images.ts";
 export { logBytes } from "./output.ts";
+export type { AttachOptions } from "./terminal/attach.ts";
+export type { Terminal } from "./terminal/terminal.ts";
 export type { Fetch } from "./transport.ts";

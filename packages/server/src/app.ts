@@ -18,6 +18,7 @@ import { execHandlers } from "./routes/execs.ts";
 import { fileHandlers } from "./routes/files.ts";
 import { imageHandlers } from "./routes/images.ts";
 import { serverHandlers } from "./routes/server.ts";
+import { terminalHandlers } from "./routes/terminals.ts";
 
 /** Longer than any id, name or image reference; what is longer is at no address. */
 const maxPathParameter = 2048;
@@ -73,6 +74,7 @@ export async function buildApp(context: Context & { readonly guard: Guard }): Pr
     ...fileHandlers(context),
     ...imageHandlers(context),
     ...serverHandlers(context),
+    ...terminalHandlers(context),
   };
   registerOperations(app, handlers, {
     onCall: (request, operationId, path) => {
