@@ -13,7 +13,7 @@ interface ProgramRun {
   readonly options: ProgramOptions;
 }
 
-/** USAGE for a terminal that was asked for and can't be had. Called before anything is done that would have to be undone. */
+/** USAGE for a terminal that was asked for and can't be had. Asked before anything is done that would have to be undone. */
 export function requireTerminalFor(options: ProgramOptions, session: Session): void {
   if (!options.tty) return;
   if (session.reporter.json) throw new CliError("USAGE", "-t and --json: a terminal's output can't be told as JSON");
@@ -35,13 +35,13 @@ export async function execProgram(session: Session, { box, what, program, option
     const exec = await client.execs.start(box, input);
     return { kind: "exited", code: await followExec(session, exec, { what, interactive }) };
   }
-  const [{ HostTerminal }, { followInTerminal }, { terminalVariables }] = await Promise.all([
+  const [{ HostTerminal, terminalSize }, { followInTerminal }, { terminalVariables }] = await Promise.all([
     import("./terminal/host-terminal.ts"),
     import("./terminal/follow-exec.ts"),
     import("./terminal/environment.ts"),
   ]);
-  using host = new HostTerminal({ raw: interactive });
   const env = { ...terminalVariables(), ...input.env };
-  const exec = await client.execs.start(box, { ...input, env, tty: host.size });
+  const exec = await client.execs.start(box, { ...input, env, tty: terminalSize() });
+  using host = new HostTerminal({ raw: interactive });
   return await followInTerminal(session, exec, { box, what, interactive, host });
 }

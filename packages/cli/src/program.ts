@@ -17,6 +17,9 @@ const verbs: readonly VerbEntry[] = [
   { name: "rm", summary: "remove boxes with their disks", load: () => import("./commands/rm.ts") },
   { name: "exec", summary: "run a program in a box", load: () => import("./commands/exec.ts") },
   { name: "run", summary: "run a program in a box of its own", load: () => import("./commands/run.ts") },
+  { name: "shell", summary: "make a box and open a shell in it", load: () => import("./commands/shell.ts") },
+  { name: "attach", summary: "open a shell in a box, or come back to one", load: () => import("./commands/attach.ts") },
+  { name: "sessions", summary: "list and end shells that run on", load: () => import("./commands/sessions.ts") },
   { name: "cp", summary: "copy files to, from and between boxes", load: () => import("./commands/cp.ts") },
   {
     name: "images",
@@ -39,12 +42,13 @@ Environment:
   BOXRUN_TOKEN       its token
   NO_COLOR           no colours
 
-Exit codes: exec and run pass on the program's; 125 is a failure of BoxRun, 2 a wrong argument, 130 Ctrl-C.
+Exit codes: exec, run, shell and attach pass on the program's; 125 is a failure of BoxRun, 2 a wrong argument, 130 Ctrl-C.
 
 Examples:
   $ boxrun run base -- echo hello
   $ boxrun create base --name dev && boxrun exec dev -- uname -a
   $ boxrun cp ./src dev:/root/src
+  $ boxrun attach dev
 `;
 
 export async function runProgram(argv: readonly string[]): Promise<void> {

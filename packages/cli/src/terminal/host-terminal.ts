@@ -39,15 +39,10 @@ export class HostTerminal implements Disposable {
     });
   }
 
-  get size(): TerminalSize {
-    const [cols, rows] = screen()?.getWindowSize() ?? [0, 0];
-    return cols > 0 && rows > 0 ? { cols, rows } : unknownSize;
-  }
-
   /** Calls `onResize` with every new size, and once more after the process was stopped: the screen is then to be drawn again. */
   watchSize(onResize: (size: TerminalSize) => void): void {
     const stream = screen();
-    const changed = () => onResize(this.size);
+    const changed = () => onResize(terminalSize());
     stream?.on("resize", changed);
     this.#clean.defer(() => stream?.off("resize", changed));
     this.#listen("SIGCONT", changed);
@@ -94,6 +89,11 @@ export class HostTerminal implements Disposable {
     process.on(event, listener);
     this.#clean.defer(() => process.off(event, listener));
   }
+}
+
+export function terminalSize(): TerminalSize {
+  const [cols, rows] = screen()?.getWindowSize() ?? [0, 0];
+  return cols > 0 && rows > 0 ? { cols, rows } : unknownSize;
 }
 
 /** A stream that knows the terminal's size. */
