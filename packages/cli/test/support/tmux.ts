@@ -100,6 +100,13 @@ export class Tmux implements AsyncDisposable {
     }
   }
 
+  /** What tmux knows of the terminal, by its names: `alternate_on`, `cursor_flag`, `mouse_any_flag`, … */
+  async state(...names: readonly string[]): Promise<Record<string, string>> {
+    const format = names.map((name) => `#{${name}}`).join(" ");
+    const values = (await this.#tmux(["display-message", "-p", format])).trimEnd().split(" ");
+    return Object.fromEntries(names.map((name, index) => [name, values[index] ?? ""]));
+  }
+
   /** Of the program that was started. */
   async pid(): Promise<number> {
     return Number((await this.#tmux(["display-message", "-p", "#{pane_pid}"])).trim());
