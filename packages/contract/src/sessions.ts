@@ -70,7 +70,8 @@ export const maxTerminalFrameBytes = 1024 * 1024;
 export const sessionSchema = z.object({
   name: z.string(),
   box_id: boxIdSchema,
-  shell: z.string(),
+  /** `null`: the default, /bin/bash or /bin/sh. */
+  shell: z.string().nullable(),
   cols: z.int(),
   rows: z.int(),
   /** How many are attached. */

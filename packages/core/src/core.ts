@@ -12,6 +12,7 @@ import type { Logger } from "./ports/logger.ts";
 import type { Store } from "./ports/store.ts";
 import { runOnce } from "./run.ts";
 import { ServerEvents } from "./server-events.ts";
+import { SessionManager } from "./sessions/session-manager.ts";
 
 export interface CoreOptions {
   readonly store: Store;
@@ -30,6 +31,7 @@ export interface CoreOptions {
 export class BoxRunCore {
   readonly boxes: BoxManager;
   readonly execs: ExecManager;
+  readonly sessions: SessionManager;
   readonly files: FileManager;
   readonly images: ImageManager;
   readonly #options: CoreOptions;
@@ -42,7 +44,9 @@ export class BoxRunCore {
     this.#resources = new Resources(options.limits);
     this.images = new ImageManager({ ...options, content: options.images });
     this.execs = new ExecManager(shared);
-    this.boxes = new BoxManager({ ...shared, images: this.images, execs: this.execs, resources: this.#resources });
+    this.sessions = new SessionManager(options);
+    const { images, execs, sessions } = this;
+    this.boxes = new BoxManager({ ...shared, images, execs, sessions, resources: this.#resources });
     this.files = new FileManager(options);
     options.engine.onDeath((death) => this.boxes.died(death));
   }
@@ -50,7 +54,7 @@ export class BoxRunCore {
   /** Takes over what the last server left. Call it once, before anything else. */
   async recover(): Promise<void> {
     await this.boxes.recover();
-    await this.execs.recover();
+    await Promise.all([this.execs.recover(), this.sessions.recover()]);
   }
 
   run(request: RunRequest, options: { readonly signal: AbortSignal }): Promise<RunResponse> {
@@ -86,6 +90,8 @@ export class BoxRunCore {
   /** Lets go of everything; boxes and their execs run on unless `stopBoxes`. The store is not closed: it is the caller's. */
   async close(options: { readonly stopBoxes: boolean }): Promise<void> {
     if (options.stopBoxes) await this.boxes.stopAll();
+    await this.sessions.release();
     await this.execs.release();
+    await this.sessions.settled();
   }
 }

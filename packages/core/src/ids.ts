@@ -5,3 +5,4 @@ const suffix = () => randomBytes(9).toString("base64url");
 
 export const newBoxId = () => `box_${suffix()}`;
 export const newExecId = () => `exec_${suffix()}`;
+export const newSessionId = () => `session_${suffix()}`;

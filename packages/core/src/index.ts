@@ -6,3 +6,4 @@ export * from "./ports/engine.ts";
 export * from "./ports/images.ts";
 export * from "./ports/logger.ts";
 export * from "./ports/store.ts";
+export type { AttachedTerminal, TerminalEnd } from "./sessions/client.ts";

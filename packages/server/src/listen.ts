@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, BlockList, isIPv6, type Socket } from "node:net";
 import { hostname } from "node:os";
 import type { Duplex } from "node:stream";
@@ -8,6 +8,7 @@ import { BoxRunError } from "@boxrun/contract";
 import type { Door, Guard } from "./auth/guard.ts";
 import type { Settings } from "./settings.ts";
 import { bindSocket } from "./unix-socket.ts";
+import { asksForWebSocket } from "./upgrade.ts";
 
 export interface TcpAddress {
   readonly host: string;
@@ -28,13 +29,16 @@ interface ListenOptions {
   readonly settings: Pick<Settings, "socketPath" | "tcp" | "token">;
   readonly guard: Guard;
   readonly handler: RequestListener;
+  /** For what asks to become a WebSocket. */
+  readonly upgradeHandler: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
 /** Opens the Unix socket and, unless the settings say otherwise, a TCP port. If one fails, neither is left open. */
-export async function listen({ settings, guard, handler }: ListenOptions): Promise<Listening> {
+export async function listen({ settings, guard, handler, upgradeHandler }: ListenOptions): Promise<Listening> {
   const servers: Server[] = [];
   const open = (door: (socket: Socket) => Door) => {
     const server = httpServer(handler, (socket) => guard.entered(socket, door(socket)));
+    server.on("upgrade", upgradeHandler);
     servers.push(server);
     return server;
   };
@@ -67,7 +71,15 @@ export async function listen({ settings, guard, handler }: ListenOptions): Promi
 
 function httpServer(handler: RequestListener, onConnection: (socket: Socket) => void): Server {
   // Uploads and streams last as long as they last; only headers have to come in time.
-  const server = createServer({ keepAliveTimeout: 72_000, requestTimeout: 0, headersTimeout: 60_000 }, handler);
+  const server = createServer(
+    {
+      keepAliveTimeout: 72_000,
+      requestTimeout: 0,
+      headersTimeout: 60_000,
+      shouldUpgradeCallback: asksForWebSocket,
+    },
+    handler,
+  );
   server.on("connection", onConnection);
   server.on("clientError", answerMalformed);
   return server;

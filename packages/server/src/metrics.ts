@@ -9,6 +9,7 @@ export interface Metrics {
   request(labels: { readonly method: string; readonly operation: string; readonly status: number | "hung_up" }): void;
   /** Boxes are counted when somebody asks. */
   countBoxes(list: () => readonly Box[]): void;
+  countSessions(count: () => number): void;
   readonly contentType: string;
   /** Prometheus text format. */
   text(): Promise<string>;
@@ -68,6 +69,16 @@ export function createMetrics(): Metrics {
         collect() {
           const boxes = list();
           for (const status of boxStatuses) this.set({ status }, boxes.filter((box) => box.status === status).length);
+        },
+      });
+    },
+    countSessions: (count) => {
+      new Gauge({
+        name: "boxrun_sessions",
+        help: "Shells that clients attach to",
+        registers,
+        collect() {
+          this.set(count());
         },
       });
     },

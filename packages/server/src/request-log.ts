@@ -16,6 +16,8 @@ declare module "fastify" {
     operationId?: OperationId;
     subject?: Subject;
     errorCode?: string;
+    /** Its connection became a WebSocket. */
+    upgraded?: true;
   }
   interface FastifyContextConfig {
     operationIds?: readonly OperationId[];
@@ -29,9 +31,9 @@ const quiet: ReadonlySet<OperationId | undefined> = new Set(["getHealth", "getMe
 export function logRequest(request: FastifyRequest, reply: FastifyReply, logger: Logger, metrics: Metrics): void {
   const begunAtMs = performance.now();
   reply.raw.once("close", () => {
-    const { operationId, errorCode } = request;
+    const { operationId, errorCode, upgraded } = request;
     // Nothing was answered to a caller that hung up before.
-    const status = reply.raw.headersSent ? reply.raw.statusCode : undefined;
+    const status = upgraded ? 101 : reply.raw.headersSent ? reply.raw.statusCode : undefined;
     const fields = {
       req_id: request.id,
       method: request.method,
@@ -41,7 +43,7 @@ export function logRequest(request: FastifyRequest, reply: FastifyReply, logger:
       operation: operationId,
       ...request.subject,
       error_code: errorCode,
-      hung_up: reply.raw.writableFinished ? undefined : true,
+      hung_up: upgraded || reply.raw.writableFinished ? undefined : true,
     };
     if (quiet.has(operationId)) logger.debug(fields, "request");
     else logger.info(fields, "request");

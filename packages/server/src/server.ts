@@ -1,3 +1,5 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import type { BoxRunCore } from "@boxrun/core";
 import type { Logger } from "pino";
@@ -7,6 +9,7 @@ import { Lifetime } from "./lifetime.ts";
 import { type Listening, listen, type TcpAddress } from "./listen.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Settings } from "./settings.ts";
+import { routeUpgrade } from "./upgrade.ts";
 
 export interface HttpServerOptions {
   readonly core: BoxRunCore;
@@ -39,9 +42,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const lifetime = new Lifetime();
   const guard = new Guard(settings.token);
   metrics.countBoxes(() => core.boxes.list());
+  metrics.countSessions(() => core.sessions.count);
   const app = await buildApp({ heartbeatMs: 15_000, ...options, lifetime, guard });
   const handler = (...args: Parameters<typeof app.routing>) => app.routing(...args);
-  const listening = await listen({ settings, guard, handler });
+  const upgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+    routeUpgrade(handler, request, socket, head);
+  const listening = await listen({ settings, guard, handler, upgradeHandler });
   return {
     socketPath: listening.socketPath,
     tcp: listening.tcp,

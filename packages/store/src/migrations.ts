@@ -86,6 +86,20 @@ export const migrations: readonly string[] = [
     created_at_ms  INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE sessions (
+    id             TEXT PRIMARY KEY NOT NULL,
+    box_id         TEXT NOT NULL REFERENCES boxes (id) ON DELETE CASCADE,
+    name           TEXT,
+    shell          TEXT,
+    cols           INTEGER NOT NULL,
+    rows           INTEGER NOT NULL,
+    created_at_ms  INTEGER NOT NULL,
+    output_offset  INTEGER NOT NULL,
+    modes          TEXT NOT NULL,
+    UNIQUE (box_id, name)
+  ) STRICT;
+  `,
 ];
 
 /**

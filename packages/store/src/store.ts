@@ -5,6 +5,7 @@ import { Database } from "./database.ts";
 import { execStore } from "./execs.ts";
 import { imageRecordStore } from "./images.ts";
 import { SqliteOutputStore } from "./output.ts";
+import { sessionStore } from "./sessions.ts";
 
 export interface StoreOptions {
   /** The database file; made, with mode 0600, if it isn't there. Its directory must exist. */
@@ -27,6 +28,7 @@ export function openStore(options: StoreOptions): Store {
     boxes: boxStore(db, () => collector.wake()),
     execs: execStore(db),
     output,
+    sessions: sessionStore(db),
     images: imageRecordStore(db),
     async close(): Promise<void> {
       if (closed) return;

@@ -16,6 +16,7 @@ import type { BoxDeath, BoxSpec, Engine } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxPatch, BoxRecord, Store } from "../ports/store.ts";
 import type { ServerEvents } from "../server-events.ts";
+import type { SessionManager } from "../sessions/session-manager.ts";
 import { boxSpec, boxView, initialWorkdir } from "../views.ts";
 import { findBox, requireAllowed } from "./box-lookup.ts";
 import type { Resources } from "./resources.ts";
@@ -26,6 +27,7 @@ interface Parts {
   readonly engine: Engine;
   readonly images: ImageManager;
   readonly execs: ExecManager;
+  readonly sessions: SessionManager;
   readonly resources: Resources;
   readonly events: ServerEvents;
   readonly clock: Clock;
@@ -89,7 +91,7 @@ export class BoxManager {
     return this.#lock.run(found.id, async () => {
       const box = findBox(this.#parts.store, found.id);
       requireAllowed(box, "stop");
-      await this.#parts.execs.endAll(box.id, "The box was stopped", () =>
+      await this.#endAll(box.id, "The box was stopped", () =>
         this.#engine("stop", () => this.#parts.engine.stop(box.id)),
       );
       this.#parts.resources.release(box.id);
@@ -142,7 +144,7 @@ export class BoxManager {
     if (box?.status !== "running") return;
     this.#parts.logger.warn({ box_id: box.id, reason: death.reason }, "box died");
     const message = `The box died: ${death.reason}`;
-    void this.#parts.execs.endAll(box.id, message, () => Promise.resolve());
+    void this.#endAll(box.id, message, () => Promise.resolve());
     this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", message));
   }
 
@@ -165,12 +167,18 @@ export class BoxManager {
 
   async #remove(box: BoxRecord): Promise<void> {
     const { execs, engine, resources, store, events } = this.#parts;
-    await execs.endAll(box.id, "The box was removed", () => this.#engine("remove", () => engine.remove(box.id)));
+    await this.#endAll(box.id, "The box was removed", () => this.#engine("remove", () => engine.remove(box.id)));
     const execIds = store.execs.listByBox(box.id).map((exec) => exec.id);
     store.boxes.delete(box.id);
     resources.release(box.id);
     execs.wakeReaders(execIds);
     events.boxRemoved(box.id);
+  }
+
+  /** Ends what runs in a box by what `endBox` does to it. */
+  #endAll(boxId: string, message: string, endBox: () => Promise<void>): Promise<void> {
+    const { execs, sessions } = this.#parts;
+    return execs.endAll(boxId, message, () => sessions.endAll(boxId, message, endBox));
   }
 
   #insert(request: CreateBoxRequest): BoxRecord {

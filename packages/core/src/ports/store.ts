@@ -10,6 +10,7 @@ export interface Store {
   readonly boxes: BoxStore;
   readonly execs: ExecStore;
   readonly output: OutputStore;
+  readonly sessions: SessionStore;
   readonly images: ImageRecordStore;
   /** Writes what is queued and closes the file. */
   close(): Promise<void>;
@@ -64,7 +65,7 @@ export interface BoxStore {
   list(status?: BoxStatus): readonly BoxRecord[];
   /** The box as it is afterwards; `undefined` if it is gone. */
   update(id: string, patch: BoxPatch): BoxRecord | undefined;
-  /** With its execs and their output. Idempotent. */
+  /** With its execs, their output and its sessions. Idempotent. */
   delete(id: string): void;
 }
 
@@ -132,6 +133,34 @@ export interface OutputStore {
   /** Events behind `after`, in order, at most about `maxBytes` of them but at least one if there is one. */
   read(execId: string, after: number, maxBytes: number): readonly OutputEvent[];
   progress(execId: string): OutputProgress;
+}
+
+/** A shell that clients attach to. Its output is not stored: it lies in memory, and with the engine. */
+export interface SessionRecord {
+  /** Also its exec's. */
+  readonly id: string;
+  readonly boxId: string;
+  /** `null`: of one client alone, and over when that leaves. */
+  readonly name: string | null;
+  readonly shell: string | null;
+  readonly cols: number;
+  readonly rows: number;
+  readonly createdAtMs: number;
+  /** Output from here on can still be had of the engine. */
+  readonly outputOffset: number;
+  /** What the output before that has set on the terminal, by the numbers of DECSET. */
+  readonly modes: readonly (readonly [mode: number, isSet: boolean])[];
+}
+
+export interface SessionStore {
+  /** NAME_ALREADY_EXISTS if the box has a session of that name; BOX_NOT_FOUND. */
+  insert(session: SessionRecord): void;
+  /** Everything but `id`, `boxId` and `name` may change. One that is gone: no-op. */
+  update(session: SessionRecord): void;
+  /** Oldest first. */
+  list(): readonly SessionRecord[];
+  /** Idempotent. */
+  delete(id: string): void;
 }
 
 export interface ImageRecord {

@@ -69,6 +69,15 @@ export class CoreHarness implements AsyncDisposable {
     await core.recover();
   }
 
+  /** Gone without a word, as a server that is killed; `restart` follows. */
+  async crash(): Promise<void> {
+    const { engine, store } = this.#parts;
+    this.#running = undefined;
+    // In this order: what the old core still does reaches neither the box nor the file.
+    await store.close();
+    await engine.close();
+  }
+
   async close(): Promise<void> {
     if (this.#running === undefined) return;
     const { core, store } = this.#running;

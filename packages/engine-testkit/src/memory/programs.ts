@@ -59,6 +59,18 @@ export const builtinPrograms: Readonly<Record<string, Program>> = {
     await stdout(argv[1] === "-u" ? `${uid}\n` : argv[1] === "-g" ? `${gid}\n` : `uid=${uid} gid=${gid}\n`);
     return 0;
   },
+  /** `-e`, `-x`: whether a file is there. */
+  async test(context) {
+    const path = context.argv[2];
+    return path !== undefined && context.files.find(absolute(context, path)) !== undefined ? 0 : 1;
+  },
+  /** `stty size` */
+  async stty({ terminal, stdout }) {
+    const size = terminal();
+    if (size === null) return 1;
+    await stdout(`${size.rows} ${size.cols}\n`);
+    return 0;
+  },
   async seq({ argv, stdout }) {
     const [first, last] = argv.length > 2 ? [Number(argv[1]), Number(argv[2])] : [1, Number(argv[1])];
     for (let number = first; number <= last; number += 1) await stdout(`${number}\n`);

@@ -1,12 +1,16 @@
 import { newFile } from "./file-system.ts";
 import { absolute, type Program, type ProgramContext, type Write } from "./program.ts";
+import { converse } from "./terminal.ts";
 
 /**
  * `sh -c SCRIPT`, as much as tests of the core need: commands joined by `;`, newline, `&&` and `||`; single and double quotes; `$NAME`
- * and `$?`; `>`, `>>`, `>&2`; and `exit`, `cd`, `exec`. Anything else is refused with code 2, never run half.
+ * and `$?`; `>`, `>>`, `>&2`; and `exit`, `cd`, `exec`, `NAME=VALUE`, `export`. With a terminal and without a script it reads lines. Anything else is refused with code 2, never run half.
  */
 export const sh: Program = async (context) => {
   const [, flag, script] = context.argv;
+  if (flag === undefined && context.terminal() !== null) {
+    return await converse(context, (line) => sh({ ...context, argv: ["sh", "-c", line] }));
+  }
   if (flag !== "-c" || script === undefined) return await refuse(context, "only `sh -c SCRIPT` is known here");
   const tokens = tokenize(script);
   if (tokens === undefined || commands(tokens).some(needsRealShell)) {
@@ -90,25 +94,32 @@ function commands(tokens: readonly Token[]): Command[] {
 }
 
 /** Reserved words, and assignments. */
-const notCommands = /^(?:if|then|else|elif|fi|for|while|until|do|done|case|esac|in|!|\w+=.*)$/;
+const notCommands = /^(?:if|then|else|elif|fi|for|while|until|do|done|case|esac|in|!)$/;
+const assignment = /^(\w+)=(.*)$/s;
 
 function needsRealShell({ words }: Command): boolean {
   const [first] = words[0]?.parts ?? [];
-  return first !== undefined && "text" in first && notCommands.test(first.text);
+  if (first === undefined || !("text" in first)) return false;
+  return notCommands.test(first.text) || (words.length > 1 && assignment.test(first.text));
 }
 
 async function run(context: ProgramContext, tokens: readonly Token[]): Promise<number> {
   let code = 0;
-  let cwd = context.cwd;
+  let { cwd, env } = context;
   for (const { when, words, redirect } of commands(tokens)) {
     if ((when === "success" && code !== 0) || (when === "failure" && code === 0)) continue;
     const expand = (word: { readonly parts: readonly Part[] }) =>
       word.parts
-        .map((part) =>
-          "text" in part ? part.text : part.variable === "?" ? String(code) : (context.env[part.variable] ?? ""),
-        )
+        .map((part) => ("text" in part ? part.text : part.variable === "?" ? String(code) : (env[part.variable] ?? "")))
         .join("");
     const argv = words.map(expand);
+    const [, name, value] = (argv.length === 1 ? argv[0]?.match(assignment) : null) ?? [];
+    if (name !== undefined && value !== undefined) env = { ...env, [name]: value };
+    // Everything is exported here.
+    if (name !== undefined || argv[0] === "export") {
+      code = 0;
+      continue;
+    }
     const here = { ...context, cwd };
     if (argv[0] === "exit") return Number(argv[1] ?? code);
     if (argv[0] === "cd") {
@@ -119,7 +130,7 @@ async function run(context: ProgramContext, tokens: readonly Token[]): Promise<n
     const path = redirect?.path === undefined ? undefined : absolute(here, expand(redirect.path));
     const stdout = redirect === undefined ? context.stdout : output(context, redirect.to, path);
     const isExec = argv[0] === "exec";
-    code = await context.run(isExec ? argv.slice(1) : argv, { cwd, stdout });
+    code = await context.run(isExec ? argv.slice(1) : argv, { cwd, env, stdout });
     if (isExec) return code;
   }
   return code;

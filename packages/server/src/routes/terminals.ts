@@ -1,22 +1,33 @@
-import { BoxRunError } from "@boxrun/contract";
+import { toApiError } from "../errors.ts";
 import type { Handlers } from "../register.ts";
+import { serveTerminal } from "../terminal-socket.ts";
+import { acceptWebSocket } from "../upgrade.ts";
 import type { Context } from "./context.ts";
 
 type TerminalHandlers = Pick<Handlers, "attach" | "listSessions" | "removeSession">;
 
-export function terminalHandlers({ core }: Context): TerminalHandlers {
+export function terminalHandlers({ core, lifetime, logger, heartbeatMs }: Context): TerminalHandlers {
   return {
-    attach: async ({ path }) => {
-      core.boxes.get(path.id);
-      throw new BoxRunError("NOT_SUPPORTED", "This server can't attach terminals yet");
+    attach: async ({ path, query, request, reply }) => {
+      // Said while it can be answered as to every other request.
+      await core.sessions.check(path.id);
+      const socket = await acceptWebSocket(request, reply);
+      await serveTerminal(socket, () => core.sessions.attach(path.id, query), {
+        lifetime,
+        heartbeatMs: 2 * heartbeatMs,
+        toApiError: (error) => {
+          const apiError = toApiError(error, request.id);
+          request.errorCode = apiError.code;
+          if (apiError.status >= 500) logger.error({ req_id: request.id, err: error }, "terminal failed");
+          return apiError;
+        },
+      });
+      return reply;
     },
-    listSessions: async ({ path }) => {
-      core.boxes.get(path.id);
-      return [];
-    },
+    listSessions: ({ path }) => core.sessions.list(path.id),
     removeSession: async ({ path }) => {
-      core.boxes.get(path.id);
-      throw new BoxRunError("SESSION_NOT_FOUND", `Box ${path.id} has no session ${JSON.stringify(path.name)}`);
+      await core.sessions.remove(path.id, path.name);
+      return { ok: true };
     },
   };
 }
