@@ -35,7 +35,13 @@ async function list({ client, reporter, signal }: Session, box: string): Promise
   await reporter.result(sessions, (all) =>
     table(
       head,
-      all.map((one) => [one.name, one.shell ?? "default", String(one.clients), `${one.cols}x${one.rows}`, age(one.created_at)]),
+      all.map((one) => [
+        one.name,
+        one.shell ?? "default",
+        String(one.clients),
+        `${one.cols}x${one.rows}`,
+        age(one.created_at),
+      ]),
     ),
   );
 }
