@@ -117,11 +117,12 @@ describe("a program in the terminal (exec -it)", () => {
     await shell.shows("editor 80x24");
     await killCli("SIGSTOP");
     await shell.shows(/Stopped/);
-    await shell.type("stty sane; fg\n");
+    await shell.type("stty sane; fg; echo back $?\n");
     await shell.shows(/\[80x24\]/);
     await shell.press("C-z");
     await shell.shows("<1a>");
     await shell.type("q");
+    await shell.shows("back 0");
     await expectSane(shell);
   });
 
@@ -191,6 +192,71 @@ describe("run -it", () => {
     await shell.press("C-p", "C-q");
     expect(await shell.shows("code 0")).toContain("Its box stays: `boxrun rm -f two` removes it");
     await cli.server.core.boxes.remove("two", { force: true });
+  });
+});
+
+describe("attach", () => {
+  it("comes back to a session with its screen, and tells whom it takes over from", async () => {
+    await using shell = await openShell();
+    await shell.type("br attach dev --session work; echo code $?\n");
+    await shell.shows(/^\$ $|^\$$/m);
+    await shell.type("echo first\n");
+    await shell.shows(/^first$/m);
+    await shell.type("\n~.");
+    expect(await shell.shows("code 0")).toContain("`boxrun attach dev --session work` comes back to it");
+    await shell.type("clear; br attach dev --session work; echo code $?\n");
+    await shell.shows(/^first$/m);
+    await using other = await openShell();
+    await other.type("br attach dev --session work; echo code $?\n");
+    await other.shows(/^first$/m);
+    expect(await shell.shows("code 0")).toContain("Detached: Another client took over session work");
+    await expectSane(shell);
+    await other.type("exit 4\n");
+    await other.shows("code 4");
+    await expectSane(other);
+  });
+
+  it("says that a shell without a session has ended with it", async () => {
+    await using shell = await openShell();
+    await shell.type("br attach dev; echo code $?\n");
+    await shell.shows(/code \$\?\n\$/);
+    await shell.press("C-p", "C-q");
+    expect(await shell.shows("code 0")).toContain("Detached: the shell has ended; with --session NAME it would run on");
+  });
+
+  it("fails before it touches the terminal where the box is not there", async () => {
+    await using shell = await openShell();
+    await shell.type("br attach nope; echo code $?\n");
+    expect(await shell.shows("code 125")).toContain('Error: attach nope: There is no box "nope"');
+    await expectSane(shell);
+  });
+});
+
+describe("shell", () => {
+  it("says how to come back to the box, which --rm removes instead", async () => {
+    await using shell = await openShell();
+    await shell.type("br shell -n mine; echo code $?\n");
+    await shell.shows(/code \$\?\n\$/);
+    await shell.type("exit 3\n");
+    expect(await shell.shows("code 3")).toContain("Box mine stays: `boxrun attach mine` opens a shell in it");
+    await shell.type("clear; br rm -f mine; br shell --rm -n other; echo code $?\n");
+    await shell.shows(/^\$\n*$/m);
+    await shell.type("exit\n");
+    await shell.shows("code 0");
+    expect(cli.server.core.boxes.list().map((box) => box.name)).toEqual(["dev"]);
+  });
+});
+
+describe("sessions", () => {
+  it("are listed and ended by name", async () => {
+    await using shell = await openShell();
+    await shell.type("br attach dev --session listed; echo code $?\n");
+    await shell.shows(/code \$\?\n\$/);
+    expect((await cli.run("sessions", "dev")).stdout).toMatch(/^NAME .*\nlisted +default +1 +80x24 +/);
+    expect(JSON.parse((await cli.run("sessions", "dev", "--json")).stdout)).toMatchObject([{ name: "listed" }]);
+    expect(await cli.run("sessions", "dev", "--rm", "listed")).toMatchObject({ code: 0, stdout: "listed\n" });
+    await shell.shows(/^code \d+/m);
+    expect(await cli.run("sessions", "dev", "--rm", "listed")).toMatchObject({ code: 125 });
   });
 });
 
