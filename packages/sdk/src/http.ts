@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { type EncodedBody, readAll } from "./body.ts";
+import { chunksOf, type EncodedBody } from "./body.ts";
 import { ClientError, parseJson, reasonOf, serverError } from "./errors.ts";
 import type { Fetch, FetchInit, FetchResponse, Transport } from "./transport.ts";
 
@@ -82,7 +82,7 @@ export class Http implements AsyncDisposable {
   async *chunks(response: FetchResponse, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
     if (response.body === null) return;
     try {
-      yield* readAll(response.body);
+      yield* chunksOf(response.body);
     } catch (error) {
       signal?.throwIfAborted();
       throw this.#broken(error);
