@@ -1,6 +1,5 @@
 import type { BoxRunClient } from "@boxrun/sdk";
 import type { Command } from "commander";
-import { z } from "zod";
 import { connect } from "./connect.ts";
 import { CliError, CommandFailure, ReportedFailure } from "./failure.ts";
 import { Interrupted, listenForInterrupts } from "./interrupts.ts";
@@ -16,10 +15,14 @@ export interface Session {
   readonly signal: AbortSignal;
 }
 
-const globalOptionsSchema = z.object({ json: z.boolean().default(false), host: z.string().optional() });
+/** Those that every verb has. */
+interface GlobalOptions {
+  readonly json?: boolean;
+  readonly host?: string;
+}
 
 export function reporterOf(command: Command): Reporter {
-  return new Reporter(globalOptionsSchema.parse(command.optsWithGlobals()).json);
+  return new Reporter(command.optsWithGlobals<GlobalOptions>().json ?? false);
 }
 
 /** Runs `work` with a client of the server; `what` names the operation in the message of whatever fails. */
@@ -28,7 +31,7 @@ export async function withServer(
   what: string,
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const { host } = globalOptionsSchema.parse(command.optsWithGlobals());
+  const { host } = command.optsWithGlobals<GlobalOptions>();
   const reporter = reporterOf(command);
   using interrupts = listenForInterrupts();
   const { signal } = interrupts;

@@ -7,7 +7,8 @@ import {
   volumeRequestSchema,
   volumeSchema,
 } from "./box.ts";
-import { type ErrorCode, errorBodySchema, errorCodes, errorTable } from "./errors.ts";
+import { errorBodySchema } from "./error-body.ts";
+import { type ErrorCode, errorCodes, errorTable } from "./errors.ts";
 import { boxRemovedSchema, exitDataSchema, exitEventSchema, logEventSchema } from "./events.ts";
 import {
   execRequestSchema,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { boxListQuerySchema, boxSchema, createBoxRequestSchema, okSchema, removeBoxQuerySchema } from "./box.ts";
-import { type ErrorCode, errorBodySchema } from "./errors.ts";
+import { errorBodySchema } from "./error-body.ts";
+import type { ErrorCode } from "./errors.ts";
 import { boxRemovedSchema, eventsQuerySchema, exitEventSchema, logEventSchema } from "./events.ts";
 import {
   execRequestSchema,

@@ -39,3 +39,6 @@ export const urls = {
   metrics: () => "/metrics",
   openapi: () => "/openapi.json",
 } as const;
+
+/** Every answer carries the server's `revision`: a client of the same one need not check the answer's shape. */
+export const revisionHeader = "boxrun-contract";

@@ -1,14 +1,8 @@
-import {
-  BoxRunError,
-  type ExitData,
-  exitDataSchema,
-  exitEventSchema,
-  type LogEvent,
-  logEventSchema,
-  urls,
-} from "@boxrun/contract";
+import type { ExitData, LogEvent } from "@boxrun/contract";
+import { BoxRunError, urls } from "@boxrun/contract/plain";
 import { ClientError } from "./errors.ts";
 import type { CallOptions, Http } from "./http.ts";
+import type { Contract } from "./shape.ts";
 import { readSse, type SseEvent } from "./sse.ts";
 
 /** One event of an exec: a piece of output, or its end. `seq` counts from 1, without gaps. */
@@ -48,7 +42,7 @@ export async function* execEvents(
         return response;
       };
       for await (const sse of readSse(http, { open, signal })) {
-        const event = parseEvent(http, sse);
+        const event = await parseEvent(http, sse);
         if (event === undefined || event.seq <= seen) continue;
         seen = event.seq;
         failures = 0;
@@ -75,11 +69,18 @@ function isPassing(error: unknown): boolean {
   return error instanceof BoxRunError && [502, 503, 504].includes(error.status);
 }
 
-function parseEvent(http: Http, { event, data }: SseEvent): ExecEvent | undefined {
-  if (event === "log") return { event, ...http.parse(logEventSchema, data, "A log event") };
+const shapes = {
+  log: (contract: Contract) => contract.logEventSchema,
+  exit: (contract: Contract) => contract.exitEventSchema,
+  exitData: (contract: Contract) => contract.exitDataSchema,
+};
+
+async function parseEvent(http: Http, { event, data, response }: SseEvent): Promise<ExecEvent | undefined> {
+  if (event === "log") return { event, ...(await http.parse(response, shapes.log, data, "A log event")) };
   if (event !== "exit") return undefined;
-  const exit = http.parse(exitEventSchema, data, "The exit event");
-  return { event, seq: exit.seq, ...http.parse(exitDataSchema, exit.data, "The exit event's data") };
+  const exit = await http.parse(response, shapes.exit, data, "The exit event");
+  const ended = await http.parse(response, shapes.exitData, exit.data, "The exit event's data");
+  return { event, seq: exit.seq, ...ended };
 }
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -1,6 +1,14 @@
-import { boxRemovedSchema, boxSchema, execSchema, type ServerEvent, urls } from "@boxrun/contract";
+import type { ServerEvent } from "@boxrun/contract";
+import { urls } from "@boxrun/contract/plain";
 import type { CallOptions, Http } from "./http.ts";
+import type { Contract } from "./shape.ts";
 import { readSse } from "./sse.ts";
+
+const shapes = {
+  box: (contract: Contract) => contract.boxSchema,
+  box_removed: (contract: Contract) => contract.boxRemovedSchema,
+  exec: (contract: Contract) => contract.execSchema,
+};
 
 /**
  * Every change of state from now on, until the server ends the stream (it is stopping) or the signal aborts. CONNECTION_FAILED if it
@@ -9,9 +17,10 @@ import { readSse } from "./sse.ts";
 export async function* serverEvents(http: Http, { signal }: CallOptions): AsyncGenerator<ServerEvent> {
   const open = (connectionSignal: AbortSignal) =>
     http.open("GET", urls.events(), { headers: { accept: "text/event-stream" }, signal: connectionSignal });
-  for await (const { event, data } of readSse(http, { open, signal })) {
-    if (event === "box") yield { event, data: http.parse(boxSchema, data, "A box event") };
-    else if (event === "box_removed") yield { event, data: http.parse(boxRemovedSchema, data, "A box_removed event") };
-    else if (event === "exec") yield { event, data: http.parse(execSchema, data, "An exec event") };
+  for await (const { event, data, response } of readSse(http, { open, signal })) {
+    if (event === "box") yield { event, data: await http.parse(response, shapes.box, data, "A box event") };
+    else if (event === "box_removed") {
+      yield { event, data: await http.parse(response, shapes.box_removed, data, "A box_removed event") };
+    } else if (event === "exec") yield { event, data: await http.parse(response, shapes.exec, data, "An exec event") };
   }
 }

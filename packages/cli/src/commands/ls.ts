@@ -1,4 +1,5 @@
-import { type Box, type BoxStatus, boxStatuses } from "@boxrun/contract";
+import type { Box, BoxStatus } from "@boxrun/contract";
+import { boxStatuses } from "@boxrun/contract/plain";
 import { Option } from "commander";
 import { type Cell, table } from "../output/table.ts";
 import { age, statusStyle } from "../output/text.ts";
