@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { boxSchema } from "./box.ts";
+import { type boxSchema, timestampSchema } from "./box.ts";
 import type { execSchema } from "./exec.ts";
 
 /**
@@ -11,7 +11,8 @@ import type { execSchema } from "./exec.ts";
  * | `exit` | `{"stream":null,"data":"{\"exit_code\":0}","seq":n}`                | 1, last  |
  *
  * `id:` of each is its `seq`. Bytes that are not UTF-8 come as base64 with `"encoding":"base64"`. Where output was cut off at the
- * server's limit, one event carries `"truncated":true`.
+ * server's limit, one event carries `"truncated":true`. `"time"` is when the output came out of the box; an older
+ * server's events lack it.
  */
 export const logEventSchema = z.object({
   stream: z.enum(["stdout", "stderr"]),
@@ -19,6 +20,7 @@ export const logEventSchema = z.object({
   seq: z.int(),
   encoding: z.literal("base64").optional(),
   truncated: z.literal(true).optional(),
+  time: timestampSchema.optional(),
 });
 export type LogEvent = z.infer<typeof logEventSchema>;
 

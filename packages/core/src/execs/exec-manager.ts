@@ -236,6 +236,7 @@ export class ExecManager {
         ...patience,
         exec: engineExec,
         store,
+        clock: this.#parts.clock,
         outputLimitBytes,
         onStored: (bytes) => {
           metrics.outputBytes(bytes);

@@ -71,6 +71,7 @@ function sseEvent(event: OutputEvent): SseEvent {
     seq,
     ...(event.base64 ? { encoding: "base64" } : {}),
     ...(event.truncated ? { truncated: true } : {}),
+    ...(event.atMs === null ? {} : { time: new Date(event.atMs).toISOString() }),
   };
   return { event: "log", id: seq, data };
 }
