@@ -47,13 +47,14 @@ export async function withServer(
   }
 }
 
-/** Does the same to several things at once. One's failure stops no other; all are told, behind the results. */
+/** Does the same to several things at once. One's failure stops no other; all are told, behind the results, which `printResults` may print in a way of its own. */
 export async function forEachNamed<Result>(
   session: Session,
   verb: string,
   names: readonly string[],
   work: (name: string) => Promise<Result>,
   text: (result: Result, name: string) => string,
+  printResults?: (results: readonly Result[]) => Promise<void>,
 ): Promise<void> {
   const ends = await Promise.allSettled(names.map(work));
   session.signal.throwIfAborted();
@@ -64,10 +65,9 @@ export async function forEachNamed<Result>(
     if (end.status === "fulfilled") results.push({ name, result: end.value });
     else failures.push(new CommandFailure(`${verb} ${name}`, end.reason));
   }
-  await session.reporter.result(
-    results.map(({ result }) => result),
-    () => results.map(({ name, result }) => text(result, name)).join(""),
-  );
+  const values = results.map(({ result }) => result);
+  if (printResults !== undefined) await printResults(values);
+  else await session.reporter.result(values, () => results.map(({ name, result }) => text(result, name)).join(""));
   for (const failure of failures) session.reporter.failure(failure);
   if (failures.length > 0) throw new ReportedFailure(`${failures.length} of ${names.length} failed`);
 }

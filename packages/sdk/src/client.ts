@@ -5,7 +5,7 @@ import { Execs } from "./execs.ts";
 import { Files } from "./files.ts";
 import { type CallOptions, Http } from "./http.ts";
 import { Images } from "./images.ts";
-import { serverEvents } from "./server-events.ts";
+import { type ServerEventsOptions, serverEvents } from "./server-events.ts";
 import type { Fetch } from "./transport.ts";
 
 /** Where the server is: one of the two. */
@@ -71,7 +71,7 @@ export class BoxRunClient implements AsyncDisposable {
     return this.#http.call("GET", urls.health(), (contract) => contract.healthSchema, options);
   }
 
-  events(options: CallOptions = {}): AsyncGenerator<ServerEvent> {
+  events(options: ServerEventsOptions = {}): AsyncGenerator<ServerEvent> {
     return serverEvents(this.#http, options);
   }
 

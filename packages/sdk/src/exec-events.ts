@@ -13,6 +13,8 @@ export type ExecEvent =
 export interface ExecEventsOptions extends CallOptions {
   /** Events up to and with this `seq` are left out. */
   readonly after?: number | undefined;
+  /** `false`: what there is by now and no more; an exec that runs on then has no exit event here. */
+  readonly follow?: boolean | undefined;
 }
 
 /** Pauses before the attempts to reconnect after a loss, in ms: 24 s in all, enough for a server to restart. */
@@ -26,15 +28,16 @@ const retryDelaysMs = [50, 100, 200, 400, 800, 1600, 3200, 4000, 4000, 5000, 500
 export async function* execEvents(
   http: Http,
   target: { readonly boxId: string; readonly execId: string },
-  { after = 0, signal }: ExecEventsOptions,
+  { after = 0, follow = true, signal }: ExecEventsOptions,
 ): AsyncGenerator<ExecEvent> {
+  const url = urls.execEvents(target.boxId, target.execId, follow ? {} : { follow });
   let seen = after;
   let failures = 0;
   let wasConnected = false;
   for (;;) {
     try {
       const open = async (connectionSignal: AbortSignal) => {
-        const response = await http.open("GET", urls.execEvents(target.boxId, target.execId), {
+        const response = await http.open("GET", url, {
           signal: connectionSignal,
           headers: { accept: "text/event-stream", ...(seen > 0 ? { "last-event-id": String(seen) } : {}) },
         });
@@ -42,6 +45,7 @@ export async function* execEvents(
         return response;
       };
       for await (const sse of readSse(http, { open, signal })) {
+        if (sse.event === "end") return;
         const event = await parseEvent(http, sse);
         if (event === undefined || event.seq <= seen) continue;
         seen = event.seq;
