@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Box, BoxRunError, type CreateBoxInput } from "@boxrun/contract";
+import type { Box, CreateBoxInput } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import { spin } from "./output/spinner.ts";
 import type { Session } from "./session.ts";
 

@@ -1,7 +1,16 @@
-import { table } from "../output/table.ts";
+import type { Session as BoxSession } from "@boxrun/contract";
+import { type Column, table } from "../output/table.ts";
 import { age } from "../output/text.ts";
 import { forEachNamed, type Session, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
+
+const columns: readonly Column<BoxSession>[] = [
+  { head: "NAME", cell: ({ name }) => name },
+  { head: "SHELL", cell: ({ shell }) => shell ?? "default" },
+  { head: "ATTACHED", cell: ({ clients }) => String(clients) },
+  { head: "SIZE", cell: ({ cols, rows }) => `${cols}x${rows}` },
+  { head: "STARTED", cell: ({ created_at }) => age(created_at) },
+];
 
 interface Options {
   readonly rm?: string[];
@@ -31,19 +40,7 @@ Examples:
 
 async function list({ client, reporter, signal }: Session, box: string): Promise<void> {
   const sessions = await client.sessions.list(box, { signal });
-  const head = ["NAME", "SHELL", "ATTACHED", "SIZE", "STARTED"];
-  await reporter.result(sessions, (all) =>
-    table(
-      head,
-      all.map((one) => [
-        one.name,
-        one.shell ?? "default",
-        String(one.clients),
-        `${one.cols}x${one.rows}`,
-        age(one.created_at),
-      ]),
-    ),
-  );
+  await reporter.result(sessions, (all) => table(columns, all));
 }
 
 async function end(session: Session, box: string, names: readonly string[]): Promise<void> {

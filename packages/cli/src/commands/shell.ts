@@ -1,4 +1,5 @@
-import { type Box, BoxRunError, type Environment } from "@boxrun/contract";
+import type { Box, Environment } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import { requireTerminal } from "../exec-program.ts";
 import { absolutePath, addBoxOptions, type BoxOptions, boxInput, environmentEntry } from "../options.ts";
 import { type Session, withServer } from "../session.ts";

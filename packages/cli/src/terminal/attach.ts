@@ -1,4 +1,4 @@
-import { BoxRunError } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import { ClientError, type Terminal } from "@boxrun/sdk";
 import type { Session } from "../session.ts";
 import { terminalName } from "./environment.ts";
