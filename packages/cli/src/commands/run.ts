@@ -11,6 +11,7 @@ import {
   type ProgramOptions,
 } from "../options.ts";
 import { spin } from "../output/spinner.ts";
+import { provideImage } from "../pull-image.ts";
 import { type Session, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
@@ -43,6 +44,7 @@ Examples:
         // A name of ours is known before the box is, so that it can be removed at any moment.
         const name = options.name ?? `run-${randomBytes(6).toString("hex")}`;
         if (options.name !== undefined) await requireFree(session.client, options.name);
+        await provideImage(session, image);
         process.exitCode = await run(session, { image, name, program, options });
       }),
     );
