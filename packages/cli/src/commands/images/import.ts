@@ -1,9 +1,9 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import type { BodySource } from "@boxrun/sdk";
+import { hostFailure } from "../../copy/host-file.ts";
+import { hostTreeBytes } from "../../copy/host-tree.ts";
+import { CopyMeter } from "../../copy/meter.ts";
 import { packEntries } from "../../copy/pack.ts";
-import { CliError } from "../../failure.ts";
-import { spin } from "../../output/spinner.ts";
 import { withServer } from "../../session.ts";
 import type { Verb } from "../../verb.ts";
 import { imageTable } from "./ls.ts";
@@ -29,17 +29,20 @@ Examples:
     )
     .action((archive: string, { name }: Options) =>
       withServer(command, `import ${archive}`, async ({ client, reporter, signal }) => {
-        const content = await open(archive);
-        using _ = spin(`Importing ${archive}…`, reporter);
-        await reporter.result(await client.images.import(content, { reference: name, signal }), imageTable);
+        using meter = new CopyMeter("Importing", reporter);
+        const content = meter.count(await open(archive, meter));
+        const images = await client.images.import(content, { reference: name, signal });
+        meter.finish("imported");
+        await reporter.result(images, imageTable);
       }),
     );
 }
 
-async function open(archive: string): Promise<BodySource> {
+async function open(archive: string, meter: CopyMeter): Promise<AsyncIterable<Uint8Array>> {
   if (archive === "-") return process.stdin;
   const found = await stat(archive).catch((error: unknown) => {
-    throw new CliError("HOST_FILE", error instanceof Error ? error.message : String(error));
+    throw hostFailure(error);
   });
+  meter.expect(() => (found.isDirectory() ? hostTreeBytes(archive) : Promise.resolve(found.size)));
   return found.isDirectory() ? packEntries(archive) : createReadStream(archive);
 }
