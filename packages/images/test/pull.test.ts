@@ -75,7 +75,7 @@ test("progress names each layer when it is there, with its bytes", async () => {
   const { content } = await makeStore();
   const events: PullProgress[] = [];
   await content.pull(`${registry.address}/progress:1`, { ...patient, onProgress: (event) => events.push(event) });
-  const started = events.filter((event) => event.message === "pulling a layer");
+  const started = events.filter((event) => event.message === "pulling" && event.layer !== undefined);
   expect(new Set(started.map((event) => event.layer)).size).toBe(2);
   const done = events.filter((event) => event.message === "pulled");
   expect(done.map((event) => event.layer)).toEqual(expect.arrayContaining(started.map((event) => event.layer)));

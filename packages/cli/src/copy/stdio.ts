@@ -19,7 +19,12 @@ export async function copyInput({ client, meter, signal }: Copy, to: BoxPath): P
     throw new CliError("USAGE", `${to.path} is a file, and the tar on standard input needs a directory`, instead);
   }
   const tar = requireTar(process.stdin, instead);
-  await client.files.uploadArchive(to.box, to.path, meter.count(tar), { signal });
+  try {
+    await client.files.uploadArchive(to.box, to.path, meter.count(tar), { signal });
+  } finally {
+    // Whoever writes it may have more to say, and we would wait for that.
+    process.stdin.destroy();
+  }
 }
 
 /**

@@ -18,7 +18,7 @@ export class PullState {
       this.#layers.set(progress.layer, progress);
       return;
     }
-    this.#message = printable(progress.message);
+    this.#message = oneLine(progress.message);
     if (progress.done_bytes !== undefined) this.#doneBytes = progress.done_bytes;
     if (progress.total_bytes !== undefined) this.#totalBytes = progress.total_bytes;
   }
@@ -47,13 +47,17 @@ export class PullState {
   }
 }
 
+function oneLine(text: string): string {
+  return printable(text).replace(/[\n\t]/g, " ");
+}
+
 function isDone({ done_bytes, total_bytes }: PullProgress): boolean {
   return done_bytes !== undefined && done_bytes === total_bytes;
 }
 
 function layerLine(progress: PullProgress, canvas: Canvas): string {
   const { message, layer = "", done_bytes, total_bytes } = progress;
-  const name = printable(layer)
+  const name = oneLine(layer)
     .replace(/^sha256:/, "")
     .slice(0, digestCharacters)
     .padEnd(digestCharacters);
@@ -62,9 +66,7 @@ function layerLine(progress: PullProgress, canvas: Canvas): string {
   const barRoom = Math.min(barColumns, room - `  ${name}    999 kB of 999 kB`.length);
   if (done_bytes === undefined || total_bytes === undefined || isDone(progress) || barRoom < 6) {
     const size = done_bytes === undefined || isDone(progress) ? total : `${bytes(done_bytes)} of ${total}`;
-    return `  ${name}  ${printable(message).padEnd(Math.max(0, barRoom))}  ${size.padStart(7)}`
-      .trimEnd()
-      .slice(0, room);
+    return `  ${name}  ${oneLine(message).padEnd(Math.max(0, barRoom))}  ${size.padStart(7)}`.trimEnd().slice(0, room);
   }
   return `  ${name}  ${bar(done_bytes / total_bytes, barRoom, canvas)}  ${bytes(done_bytes).padStart(7)} of ${total}`;
 }

@@ -14,15 +14,22 @@ export function drawLive(lines: readonly string[]): void {
 
 export function hideLive(): void {
   if (shown.length === 0) return;
-  process.stderr.write(`${toTop()}\u001b[J`);
+  const below = rowsShown() - 1;
+  // Row by row: tmux keeps what one sequence clears on the whole screen, and that may be all there is.
+  const up = below > 0 ? `\u001b[${below}A` : "";
+  process.stderr.write(`${toTop()}\u001b[2K${"\u001b[B\u001b[2K".repeat(below)}${up}\r`);
   shown = [];
 }
 
-/** A terminal that was made narrower since has wrapped what was shown. */
 function toTop(): string {
+  const above = rowsShown() - 1;
+  return above > 0 ? `\r\u001b[${above}A` : "\r";
+}
+
+/** A terminal that was made narrower since has wrapped what was shown. */
+function rowsShown(): number {
   const columns = terminalColumns();
-  const rows = shown.reduce((sum, line) => sum + Math.max(1, Math.ceil(visibleLength(line) / columns)), 0);
-  return rows > 1 ? `\r\u001b[${rows - 1}A` : "\r";
+  return shown.reduce((sum, line) => sum + Math.max(1, Math.ceil(visibleLength(line) / columns)), 0);
 }
 
 export function terminalColumns(): number {

@@ -8,7 +8,7 @@ const pollMs = 200;
 /** A pull that is done sooner doesn't ask the registry for sizes: that costs a request or two. */
 const patienceMs = 600;
 
-export interface LayerSize {
+interface LayerSize {
   readonly digest: string;
   /** Bytes. */
   readonly size: number;
@@ -157,7 +157,7 @@ export class PullWatch implements Disposable {
         ...(size === undefined ? {} : { done_bytes: size, total_bytes: size }),
       });
     } else {
-      const message = this.#begun.has(layer) ? "pulling a layer" : "waiting";
+      const message = this.#begun.has(layer) ? "pulling" : "waiting";
       this.#tell({ message, layer, ...(doneBytes === undefined ? {} : { done_bytes: doneBytes }), ...optional(size) });
     }
   }
