@@ -30,10 +30,11 @@ export class PullState {
   /** A line for each layer, as far as they fit, and one for the whole. */
   draw(label: string, bytesPerSecond: number | undefined, canvas: Canvas): string[] {
     const amount: Amount = { doneBytes: this.#doneBytes, totalBytes: this.#totalBytes, bytesPerSecond };
+    // Before the first byte, and when all are here, there is more to say than how many.
     const total =
-      this.#layers.size === 0
-        ? `${label}  ${this.#message}`.slice(0, canvas.columns - 1)
-        : amountLine(label, amount, canvas);
+      this.#message === "pulling"
+        ? amountLine(label, amount, canvas)
+        : `${label}  ${this.#message}`.slice(0, canvas.columns - 1);
     const layers = [...this.#layers.values()].map((layer) => layerLine(layer, canvas));
     const room = Math.max(0, canvas.rows - 3);
     if (layers.length > room) {

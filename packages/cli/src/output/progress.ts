@@ -16,8 +16,8 @@ export interface Progress extends Disposable {
 const silent: Progress = { finish: () => undefined, [Symbol.dispose]: () => undefined };
 
 /**
- * Calls `draw` for what to show, ten times a second, on a terminal's standard error only. Of our own for the reason that the spinner is,
- * and because none of the registry's follows a window that changes its size.
+ * Calls `draw` for what to show, ten times a second, on a terminal's standard error only. Of our own for the reason that the spinner is:
+ * those of the registry listen for signals themselves, to give the cursor back.
  */
 export function showProgress(
   draw: (canvas: Canvas) => readonly string[],

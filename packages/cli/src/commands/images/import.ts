@@ -31,7 +31,10 @@ Examples:
       withServer(command, `import ${archive}`, async ({ client, reporter, signal }) => {
         using meter = new CopyMeter("Importing", reporter);
         const content = meter.count(await open(archive, meter));
-        const images = await client.images.import(content, { reference: name, signal });
+        const images = await client.images.import(content, { reference: name, signal }).finally(() => {
+          // Whoever writes it may have more to say, and we would wait for that.
+          if (archive === "-") process.stdin.destroy();
+        });
         meter.finish("imported");
         await reporter.result(images, imageTable);
       }),
