@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from "node:path";
-import type { Environment, Volume } from "@boxrun/contract";
+import type { Environment, PullPolicy, Volume } from "@boxrun/contract";
+import { pullPolicies } from "@boxrun/contract/plain";
 import { type Command, InvalidArgumentError, Option } from "commander";
 
 /** Parsers of option values; what they refuse is a usage error (exit code 2). */
@@ -54,7 +55,7 @@ export function absolutePath(text: string): string {
   return text;
 }
 
-/** The options that say what a box is like: of `create` and `run`. */
+/** The options that say what a box is like: of `create`, `run` and `shell`. */
 export interface BoxOptions {
   readonly name?: string;
   readonly cpu?: number;
@@ -62,6 +63,7 @@ export interface BoxOptions {
   readonly disk?: number;
   readonly network?: boolean;
   readonly volume?: Volume[];
+  readonly pull?: PullPolicy;
 }
 
 export function addBoxOptions(command: Command): Command {
@@ -71,7 +73,8 @@ export function addBoxOptions(command: Command): Command {
     .option("-m, --memory <mb>", "memory in MB (default: 1024)", positiveInteger)
     .addOption(new Option("-d, --disk <gb>", "disk size in GB (default: 8)").argParser(positiveInteger))
     .option("--network", "let the box reach the network (default: it has none)")
-    .option("-v, --volume <host:guest[:ro]>", "share a directory of this host (repeatable)", volume);
+    .option("-v, --volume <host:guest[:ro]>", "share a directory of this host (repeatable)", volume)
+    .addOption(new Option("--pull <when>", "pull the image first (default: missing)").choices(pullPolicies));
 }
 
 /** As the contract spells it; what is not given is left to the server's defaults. */

@@ -2,6 +2,7 @@ import type { Box, Environment } from "@boxrun/contract";
 import { BoxRunError } from "@boxrun/contract/plain";
 import { requireTerminal } from "../exec-program.ts";
 import { absolutePath, addBoxOptions, type BoxOptions, boxInput, environmentEntry } from "../options.ts";
+import { provideImage } from "../pull-image.ts";
 import { type Session, withServer } from "../session.ts";
 import { createTemporaryBox, inventedName, removeIfThere, requireFree } from "../temporary-box.ts";
 import type { Verb } from "../verb.ts";
@@ -46,6 +47,7 @@ async function openShell(session: Session, image: string, options: Options): Pro
   const { client } = session;
   const name = options.name ?? inventedName("shell");
   if (options.name !== undefined) await requireFree(client, options.name);
+  await provideImage(session, image, options.pull);
   const [box, { attachTerminal }] = await Promise.all([
     createTemporaryBox(session, {
       image,

@@ -1,6 +1,6 @@
 import type { Box } from "@boxrun/contract";
 import { boxListing } from "../listings/boxes.ts";
-import { hideSpinner } from "../output/spinner.ts";
+import { hideLive } from "../output/live-area.ts";
 import { print } from "../output/streams.ts";
 import { table } from "../output/table.ts";
 import { printable, styled } from "../output/text.ts";
@@ -26,7 +26,7 @@ export async function watchBoxes(session: Session, watch: Watch): Promise<void> 
 async function watchOnScreen(session: Session, watch: Watch): Promise<void> {
   const boxes = new BoxSet();
   let trouble: string | undefined;
-  hideSpinner();
+  hideLive();
   using screen = new LiveScreen(({ columns }) => {
     const shown = table(boxListing.columns, boxes.newestFirst().filter(watch.matches), columns);
     return trouble === undefined ? shown : `${styled("yellow", trouble)}\n${shown}`;
