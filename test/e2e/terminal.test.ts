@@ -131,11 +131,11 @@ it("sessions can be ended from outside", async () => {
 it("tar travels through exec -i, into a box and out of it", async () => {
   await using shell = await openShell();
   await shell.type(`head -c 3000000 /dev/urandom > ${dir}/blob; cd ${dir}\n`);
-  await shell.type("tar c blob | br exec -i dev -- tar x -C /srv; echo tar ${PIPESTATUS[*]}\n");
-  await shell.shows("tar 0 0");
+  await shell.type("tar c blob | br exec -i dev -- tar x -C /srv; echo tar $?\n");
+  await shell.shows("tar 0");
   await shell.type("clear; (br exec dev md5sum /srv/blob; md5sum blob) | cut -c1-32 | uniq | wc -l\n");
   await shell.shows(/^1$/m);
   // A program that ends before it has read everything.
-  await shell.type("clear; cat blob | br exec -i dev -- head -c 3 | wc -c; echo early ${PIPESTATUS[1]}\n");
-  await shell.shows("early 0");
+  await shell.type("clear; cat blob | br exec -i dev -- head -c 3 > three; echo early $? $(wc -c < three)\n");
+  await shell.shows("early 0 3");
 });

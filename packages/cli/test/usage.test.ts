@@ -64,7 +64,7 @@ describe("wrong arguments exit with 2", () => {
     [["create", "base", "--cpu", "zero"], /^Error: .*'--cpu <count>'.*'zero'.*whole number/],
     [["create", "base", "--colour"], /^Error: unknown option '--colour'/],
     [["exec", "dev"], /^Error: missing required argument 'program'/],
-    [["exec", "-t", "soon", "dev", "ls"], /^Error: .*seconds/],
+    [["exec", "--timeout", "soon", "dev", "ls"], /^Error: .*seconds/],
     [["ls", "-s", "asleep"], /^Error: .*Allowed choices are creating, running, stopped, error, all/],
     [["--host", "nonsense", "ls"], /^Error: --host is "nonsense"/],
   ])("%j", async (args, message) => {
