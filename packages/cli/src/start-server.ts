@@ -65,7 +65,7 @@ export function noteStart(started: Started | undefined, reporter: Reporter): voi
   if (started !== undefined) reporter.note(startText(started), { pid: started.pid, log: started.log });
 }
 
-export function startText({ pid, log, withoutTcp }: Started): string {
+function startText({ pid, log, withoutTcp }: Started): string {
   const tcp = withoutTcp ? "; its TCP port is taken, so it listens on its socket alone" : "";
   return `Started the BoxRun server (pid ${pid}, log ${log}${tcp})`;
 }

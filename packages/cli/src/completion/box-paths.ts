@@ -1,7 +1,15 @@
 import { posix } from "node:path";
+import type { BoxRunClient } from "@boxrun/sdk";
 import { parseLocation } from "../copy/location.ts";
 import { type Candidate, nothing, type Offer } from "./candidate.ts";
-import type { Ask } from "./values.ts";
+import type { Line } from "./line.ts";
+
+/** What a question to the server takes. */
+export interface Ask {
+  readonly client: BoxRunClient;
+  readonly line: Line;
+  readonly signal: AbortSignal;
+}
 
 /** For `cp`: boxes that run and files of this host; behind `BOX:` what is in that box. */
 export async function offerLocations(

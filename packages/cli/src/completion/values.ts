@@ -1,11 +1,10 @@
 import { constants } from "node:os";
 import { type Box, type BoxAction, boxActions, boxAllows, imageAliases } from "@boxrun/contract";
-import type { BoxRunClient } from "@boxrun/sdk";
 import { openClient } from "../connect.ts";
 import { localContext, readContexts } from "../contexts/file.ts";
 import { age } from "../output/text.ts";
 import { addressOf, resolveTarget } from "../target.ts";
-import { offerLocations, offerPathsInBox } from "./box-paths.ts";
+import { type Ask, offerLocations, offerPathsInBox } from "./box-paths.ts";
 import { type Candidate, nothing, type Offer } from "./candidate.ts";
 import type { Completer } from "./completer.ts";
 import type { Line } from "./line.ts";
@@ -67,13 +66,6 @@ async function askServer(completer: Completer, line: Line, env: NodeJS.ProcessEn
     default:
       throw new Error(`nobody completes ${completer} at ${addressOf(target)}`);
   }
-}
-
-/** What a question to the server takes. */
-export interface Ask {
-  readonly client: BoxRunClient;
-  readonly line: Line;
-  readonly signal: AbortSignal;
 }
 
 function isAction(text: string | undefined): text is BoxAction {

@@ -13,13 +13,12 @@ const contextSchema = z.strictObject({
   /** A secret: it is sent to that server and shown to nobody. */
   token: z.string().optional(),
 });
-export type Context = z.infer<typeof contextSchema>;
 
 const contextsSchema = z.strictObject({
   current: z.string().default(localContext),
   contexts: z.record(z.string(), contextSchema),
 });
-export type Contexts = z.infer<typeof contextsSchema>;
+type Contexts = z.infer<typeof contextsSchema>;
 
 /** Settings of the command, as the XDG base directories have it. */
 export function configDirOf(env: NodeJS.ProcessEnv): string {
