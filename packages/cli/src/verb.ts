@@ -82,7 +82,7 @@ export class Verb extends Command {
 
 /** `path` of `-w, --workdir <path>`. */
 function valueName({ flags }: Option): string {
-  return /[<[](.+)[>\]]$/.exec(flags)?.[1] ?? "";
+  return /[<[](.+?)(\.\.\.)?[>\]]$/.exec(flags)?.[1] ?? "";
 }
 
 /** Puts `--` before the second operand unless there is one, so that nothing behind it is taken for an option of ours. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type CompletingShell, ShellWithCompletion } from "./support/completing-shell.ts";
 import { CliWithServer } from "./support/server.ts";
 
@@ -20,9 +20,11 @@ describe.each<[CompletingShell]>([["bash"], ["zsh"], ["fish"]])("Tab in %s", (na
     await cli?.[Symbol.asyncDispose]();
   });
 
+  afterEach(() => shell.clear());
+
   it.each([
-    ["a verb", "boxrun insp", /^> boxrun inspect $/m],
-    ["a verb below a verb", "boxrun images imp", /^> boxrun images import $/m],
+    ["a verb", "boxrun insp", /^> boxrun inspect$/m],
+    ["a verb below a verb", "boxrun images imp", /^> boxrun images import$/m],
     ["an option", "boxrun create --mem", /^> boxrun create --memory/m],
     ["an option's value", "boxrun ls --status stop", /^> boxrun ls --status stopped/m],
     ["an option's value behind =", "boxrun ls --status=stop", /^> boxrun ls --status=stopped/m],
@@ -41,7 +43,6 @@ describe.each<[CompletingShell]>([["bash"], ["zsh"], ["fish"]])("Tab in %s", (na
     ["a path with a space behind a quote", "boxrun cp 'dev:/data/two", /^> boxrun cp 'dev:\/data\/two words'?/m],
   ])("completes %s", async (_, typed, expected) => {
     await shell.complete(typed, expected);
-    await shell.clear();
   });
 
   it("goes on from what it has completed", async () => {
@@ -49,18 +50,15 @@ describe.each<[CompletingShell]>([["bash"], ["zsh"], ["fish"]])("Tab in %s", (na
     await shell.clear();
     await shell.complete("boxrun cp dev:/da", /^> boxrun cp dev:\/data\/$/m);
     await shell.complete("no", /^> boxrun cp dev:\/data\/notes/m);
-    await shell.clear();
   });
 
   it("lists boxes and files where both fit", async () => {
-    const screen = await shell.complete("boxrun cp de", /dev:[^]*dew\.txt|dew\.txt[^]*dev:/, 2);
+    const screen = await shell.complete("boxrun cp de", /dev:.*dew\.txt|dew\.txt.*dev:/s, 2);
     expect(screen).not.toContain("idle");
-    await shell.clear();
   });
 
   it("inserts a hostile name as one word", async () => {
     await shell.complete("boxrun cp dev:/data/a", /^> boxrun cp dev:\/data\/a\\;touch\\ ran\\;b/m);
-    await shell.clear();
   });
 
   it("offers nothing and says nothing where there is no server", async () => {

@@ -2,6 +2,11 @@ import type { BoxAction } from "@boxrun/contract";
 
 /** What Tab offers in a place. */
 export type Completer =
+  /** One of these. */
+  readonly string[] | LookUp;
+
+/** What is looked up, or left to the shell. */
+export type LookUp =
   | "box"
   /** Boxes whose state allows it. */
   | `box:${BoxAction}`
@@ -39,12 +44,16 @@ const byOption: Readonly<Record<string, Completer>> = {
   "--session": "session",
   "--context": "context",
   "--name": "nothing",
+  // Names of sessions, of the verb that ends them.
+  "--rm": "session",
+  "--engine": ["auto", "boxlite", "qemu"],
+  "--log-level": ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
 };
 
 /** By what the argument or the value is called in the help: `<box>`. */
 const byName: Readonly<Record<string, Completer>> = {
   box: "box",
-  image: "image",
+  image: "image-source",
   reference: "image",
   exec: "exec",
   session: "session",
@@ -61,7 +70,7 @@ const byName: Readonly<Record<string, Completer>> = {
   dir: "directory",
   "host:guest[:ro]": "volume",
   "name=value": "variable",
-  program: "nothing",
+  program: "box-path",
   command: "nothing",
   name: "nothing",
   address: "nothing",
@@ -79,6 +88,8 @@ const byName: Readonly<Record<string, Completer>> = {
   rows: "nothing",
   keys: "nothing",
   template: "nothing",
+  format: ["json", "yaml", "table"],
+  "key=value": "nothing",
   filter: "nothing",
 };
 

@@ -35,7 +35,7 @@ export async function readLine(program: Verb, words: readonly string[]): Promise
     const split = word.startsWith("--") ? word.indexOf("=") : -1;
     if (split === -1) return at({ kind: "option" });
     const option = verb.options.find(({ long }) => long === word.slice(0, split));
-    return option === undefined || option.isBoolean()
+    return option === undefined || !(option.required || option.optional)
       ? at({ kind: "nothing" })
       : at({ kind: "value", of: option }, word.slice(split + 1));
   }

@@ -13,6 +13,7 @@ export async function offer(line: Line, env: NodeJS.ProcessEnv): Promise<Offer> 
     case "value": {
       const completer = verb.completerOf(place.of);
       if (completer === undefined || completer === "nothing") return nothing;
+      if (typeof completer !== "string") return { candidates: completer.map((word) => ({ word })) };
       if (completer === "choices") return { candidates: (place.of.argChoices ?? []).map((word) => ({ word })) };
       const { offerValue } = await import("./values.ts");
       return await offerValue(completer, line, env);

@@ -6,13 +6,13 @@ import { age } from "../output/text.ts";
 import { addressOf, resolveTarget } from "../target.ts";
 import { type Ask, offerLocations, offerPathsInBox } from "./box-paths.ts";
 import { type Candidate, nothing, type Offer } from "./candidate.ts";
-import type { Completer } from "./completer.ts";
+import type { LookUp } from "./completer.ts";
 import type { Line } from "./line.ts";
 
 /** Whoever presses Tab waits for it: a server that is slower than this has nothing to offer. */
 const deadlineMs = 1_000;
 
-export async function offerValue(completer: Completer, line: Line, env: NodeJS.ProcessEnv): Promise<Offer> {
+export async function offerValue(completer: LookUp, line: Line, env: NodeJS.ProcessEnv): Promise<Offer> {
   switch (completer) {
     case "file":
       return { candidates: [], hostPaths: "files" };
@@ -45,7 +45,7 @@ function contexts(env: NodeJS.ProcessEnv): Candidate[] {
 }
 
 /** Starts no server: Tab changes nothing. */
-async function askServer(completer: Completer, line: Line, env: NodeJS.ProcessEnv): Promise<Offer> {
+async function askServer(completer: LookUp, line: Line, env: NodeJS.ProcessEnv): Promise<Offer> {
   const target = resolveTarget({ host: line.options.get("host"), context: line.options.get("context") }, env);
   await using client = await openClient(target);
   const ask: Ask = { client, line, signal: AbortSignal.timeout(deadlineMs) };

@@ -64,8 +64,7 @@ export class ShellWithCompletion implements AsyncDisposable {
 
   /** Gives the line up; a prompt on an otherwise empty screen follows. */
   async clear(): Promise<void> {
-    await this.tmux.press("C-c");
-    await this.tmux.press("C-l");
+    await this.tmux.press("C-e", "C-u", "C-l");
     await this.tmux.shows((screen) => screen.trim() === ">");
   }
 
