@@ -177,14 +177,14 @@ describe("a server elsewhere", () => {
   }
 
   it("is called over TLS with its token once its certificate is trusted, and says what to do before", async () => {
-    await using cli = await CliWithServer.start({ token });
+    await using cli = await CliWithServer.start({ token, tcp: { host: "0.0.0.0", port: 0 } });
     await cli.createBox("far");
     await using proxy = await withTls(cli.server.http.tcp?.port ?? 0);
     await add("far", proxy.url, "--token-stdin", "--use");
     const distrusted = await run(["ls"]);
     expect(distrusted.code).toBe(125);
     expect(distrusted.stderr).toMatch(
-      /^Error: ls: Cannot reach the BoxRun server at https:.*self-signed certificate\nHint: .*NODE_EXTRA_CA_CERTS=/,
+      /^Error: ls: Cannot reach the BoxRun server at https:.*self-signed certificate.*\nHint: .*NODE_EXTRA_CA_CERTS=/,
     );
     const trusted = await run(["ls", "--json"], { env: { NODE_EXTRA_CA_CERTS: join(home, "cert.pem") } });
     expect(trusted).toMatchObject({ code: 0, stderr: "" });
@@ -192,10 +192,9 @@ describe("a server elsewhere", () => {
   });
 
   it("that refuses the token says so, and what to do", async () => {
-    await using cli = await CliWithServer.start({ token });
-    const { tcp } = cli.server.http;
-    // Another host's name, so that it is not taken for the server's own user: that one needs no token.
-    const host = `http://127.0.0.1:${tcp?.port}`;
+    // Over loopback alone the server's own user would need none.
+    await using cli = await CliWithServer.start({ token, tcp: { host: "0.0.0.0", port: 0 } });
+    const host = `http://127.0.0.1:${cli.server.http.tcp?.port}`;
     const refused = await run(["ls"], { env: { BOXRUN_HOST: host, BOXRUN_TOKEN: "wrong" } });
     expect(refused.code).toBe(125);
     expect(refused.stderr).toMatch(
@@ -205,7 +204,7 @@ describe("a server elsewhere", () => {
 
   it.each([
     ["https://127.0.0.1:PORT", /that port does not speak TLS/i],
-    ["http://no-such-host.invalid:1", /host's name/],
+    ["http://no-such-host.invalid:9090", /host's name/],
     ["http://127.0.0.1:1", /boxrun doctor/],
   ])("at %s can't be reached, with what to do about it", async (host, hint) => {
     await using cli = await CliWithServer.start();
