@@ -1,4 +1,4 @@
-import { BoxRunError } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import { ClientError } from "@boxrun/sdk";
 import { connectionAdvice } from "./connection-advice.ts";
 import { printable } from "./output/text.ts";

@@ -1,4 +1,5 @@
-import { BoxRunError, type Exec } from "@boxrun/contract";
+import type { Exec } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import { type BoxRunClient, type ExecEvent, logBytes } from "@boxrun/sdk";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandFailure } from "./failure.ts";

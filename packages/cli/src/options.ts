@@ -12,6 +12,11 @@ export function positiveInteger(text: string): number {
   return value;
 }
 
+/** Whole, 0 or more. */
+export function wholeNumber(text: string): number {
+  return text === "0" ? 0 : positiveInteger(text);
+}
+
 /** Seconds, fractions allowed. */
 export function seconds(text: string): number {
   const value = Number(text);

@@ -16,6 +16,10 @@ const verbs: readonly VerbEntry[] = [
   { name: "stop", summary: "shut boxes down; their disks are kept", load: () => import("./commands/stop.ts") },
   { name: "rm", summary: "remove boxes with their disks", load: () => import("./commands/rm.ts") },
   { name: "exec", summary: "run a program in a box", load: () => import("./commands/exec.ts") },
+  { name: "ps", summary: "list the programs that run in a box", load: () => import("./commands/ps.ts") },
+  { name: "logs", summary: "print what a program has written", load: () => import("./commands/logs.ts") },
+  { name: "kill", summary: "end programs in a box, or send them a signal", load: () => import("./commands/kill.ts") },
+  { name: "wait", summary: "wait until programs have ended", load: () => import("./commands/wait.ts") },
   { name: "run", summary: "run a program in a box of its own", load: () => import("./commands/run.ts") },
   { name: "cp", summary: "copy files to, from and between boxes", load: () => import("./commands/cp.ts") },
   {

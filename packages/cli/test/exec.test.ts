@@ -102,7 +102,7 @@ describe("exec", () => {
         .split("\n")
         .map((line) => JSON.parse(line)),
     ).toEqual([
-      { event: "log", stream: "stdout", data: "hi\n", seq: 1 },
+      { event: "log", stream: "stdout", data: "hi\n", seq: 1, time: expect.any(String) },
       { event: "exit", exit_code: 3, seq: 2 },
     ]);
   });

@@ -121,11 +121,14 @@ describe("for people", () => {
   it("columns are as wide as their widest cell, without a tail", () => {
     expect(
       table(
-        ["A", "LONG"],
+        [
+          { head: "A", cell: ([one]) => one },
+          { head: "LONG", cell: ([, two]) => two },
+        ],
         [
           ["xyz", "1"],
-          ["", { text: "two\nlines", style: undefined }],
-        ],
+          ["", "two\nlines"],
+        ] satisfies [string, string][],
       ),
     ).toBe("A    LONG\nxyz  1\n     two lines\n");
   });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { absolutePathSchema, createBoxRequestSchema, positiveInteger, timestampSchema } from "./box.ts";
 import { boxIdSchema, execIdSchema } from "./ids.ts";
+import { execStatuses, signalNames } from "./names.ts";
 
 const noNul = z.string().regex(/^[^\0]*$/, "must not contain NUL");
 
@@ -27,7 +28,6 @@ export const execRequestSchema = z.strictObject({
 export type ExecInput = z.input<typeof execRequestSchema>;
 export type ExecRequest = z.output<typeof execRequestSchema>;
 
-export const execStatuses = ["running", "succeeded", "failed", "timeout", "canceled"] as const;
 export const execStatusSchema = z.enum(execStatuses);
 export type ExecStatus = z.infer<typeof execStatusSchema>;
 
@@ -56,26 +56,7 @@ export const terminalSizeSchema = z.strictObject({
 });
 export type TerminalSize = z.infer<typeof terminalSizeSchema>;
 
-/** Linux signals that a caller may send, by name. */
-export const signalNames = [
-  "SIGHUP",
-  "SIGINT",
-  "SIGQUIT",
-  "SIGKILL",
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGPIPE",
-  "SIGALRM",
-  "SIGTERM",
-  "SIGCONT",
-  "SIGSTOP",
-  "SIGTSTP",
-  "SIGTTIN",
-  "SIGTTOU",
-  "SIGWINCH",
-] as const;
 export const signalRequestSchema = z.strictObject({ signal: z.enum(signalNames) });
-export type SignalName = (typeof signalNames)[number];
 
 /** `POST /v1/run`: a create and its one command. */
 export const runRequestSchema = createBoxRequestSchema.extend(execFields);

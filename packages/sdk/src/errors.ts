@@ -1,4 +1,5 @@
-import { BoxRunError, errorBodySchema, isErrorCode } from "@boxrun/contract";
+import type { ErrorBody } from "@boxrun/contract";
+import { BoxRunError, isErrorCode } from "@boxrun/contract/plain";
 
 /**
  * Failures that no server has answered: the client's own table beside the contract's. What the server refuses is a BoxRunError with
@@ -54,13 +55,17 @@ export function systemCodeOf(error: unknown): string | undefined {
 }
 
 /** The error that an answer with a status of 400 or more stands for. A code that only a newer server knows goes to `details.code`. */
-export function serverError(status: number, text: string, what: string): BoxRunError | ClientError {
-  const body = errorBodySchema.safeParse(parseJson(text));
-  if (!body.success) {
+export function serverError(
+  status: number,
+  body: ErrorBody | undefined,
+  what: string,
+  text: string,
+): BoxRunError | ClientError {
+  if (body === undefined) {
     const start = text.trim().slice(0, 200);
     return new ClientError("INVALID_ANSWER", `${what} was answered with status ${status}${start && `: ${start}`}`);
   }
-  const { code, message, details } = body.data;
+  const { code, message, details } = body;
   if (isErrorCode(code))
     return new BoxRunError(code, message, { status, ...(details === undefined ? {} : { details }) });
   return new BoxRunError(status >= 500 ? "INTERNAL_ERROR" : "RUNTIME_ERROR", message, {

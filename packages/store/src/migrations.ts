@@ -86,6 +86,8 @@ export const migrations: readonly string[] = [
     created_at_ms  INTEGER NOT NULL
   ) STRICT;
   `,
+  // When a piece of output came out of the box; NULL for exits, and for what was stored before.
+  "ALTER TABLE events ADD COLUMN at_ms INTEGER;",
 ];
 
 /**

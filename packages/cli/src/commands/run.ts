@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Box, BoxRunError } from "@boxrun/contract";
+import type { Box } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import { followExec } from "../follow-exec.ts";
 import {
   addBoxOptions,

@@ -1,5 +1,5 @@
 import { basename, join, posix, resolve } from "node:path";
-import { BoxRunError } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import { CliError } from "../failure.ts";
 import { write } from "../output/streams.ts";
 import type { Session } from "../session.ts";

@@ -94,7 +94,8 @@ export class Tmux implements AsyncDisposable {
     for (;;) {
       const format = "#{pane_dead} #{pane_dead_status} #{pane_dead_signal}";
       const [dead, code, signal] = (await this.#tmux(["display-message", "-p", format])).trim().split(" ");
-      if (dead === "1") return code ? Number(code) : 128 + Number(signal);
+      // A pane is dead a moment before tmux knows how it died.
+      if (dead === "1" && (code || signal)) return code ? Number(code) : 128 + Number(signal);
       if (Date.now() > deadline) throw new Error(`the program did not end; its screen:\n${await this.screen()}`);
       await sleep(lookMs);
     }

@@ -128,13 +128,14 @@ export class ExecManager {
   }
 
   /**
-   * Batches of events behind `after`, in order, every event once; ends behind the exit event. Reads from the store only, woken by what
+   * Batches of events behind `after`, in order, every event once; ends behind the exit event, or with
+   * `follow: false` behind what there is. Reads from the store only, woken by what
    * is stored: so a slow reader holds up nobody, and a late one misses nothing.
    */
   async *events(
     idOrName: string,
     execId: string,
-    options: { readonly after: number; readonly signal: AbortSignal },
+    options: { readonly after: number; readonly follow?: boolean; readonly signal: AbortSignal },
   ): AsyncGenerator<readonly OutputEvent[]> {
     const { id } = this.#find(idOrName, execId);
     using wakeup = this.#wakeups.subscribe(id);
@@ -154,6 +155,7 @@ export class ExecManager {
         return;
       }
       if (exec.status !== "running") return;
+      if (options.follow === false) return;
       if (!this.#active.has(id)) {
         yield [unstoredExit(cursor, "Its end could not be stored")];
         return;
@@ -236,6 +238,7 @@ export class ExecManager {
         ...patience,
         exec: engineExec,
         store,
+        clock: this.#parts.clock,
         outputLimitBytes,
         onStored: (bytes) => {
           metrics.outputBytes(bytes);

@@ -3,10 +3,11 @@ import { stat } from "node:fs/promises";
 import type { BodySource } from "@boxrun/sdk";
 import { packEntries } from "../../copy/pack.ts";
 import { CliError } from "../../failure.ts";
+import { imageListing } from "../../listings/images.ts";
+import { listTable } from "../../output/format.ts";
 import { spin } from "../../output/spinner.ts";
 import { withServer } from "../../session.ts";
 import type { Verb } from "../../verb.ts";
-import { imageTable } from "./ls.ts";
 
 interface Options {
   readonly name?: string;
@@ -31,7 +32,8 @@ Examples:
       withServer(command, `import ${archive}`, async ({ client, reporter, signal }) => {
         const content = await open(archive);
         using _ = spin(`Importing ${archive}…`, reporter);
-        await reporter.result(await client.images.import(content, { reference: name, signal }), imageTable);
+        const images = await client.images.import(content, { reference: name, signal });
+        await reporter.result(images, (rows) => listTable(imageListing, rows));
       }),
     );
 }

@@ -1,4 +1,4 @@
-import { resolveImageAlias } from "@boxrun/contract";
+import { resolveImageAlias } from "@boxrun/contract/plain";
 import type { PullEvent } from "@boxrun/sdk";
 import { spin } from "../../output/spinner.ts";
 import { bytes, printable } from "../../output/text.ts";

@@ -1,0 +1,2 @@
+/** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
+export const revision = "156bfda263cdb0d2";
