@@ -101,6 +101,20 @@ describe("what Tab offers", () => {
     expect(stdout).toMatch(/^dev\trunning, base, \d+s ago\n$/);
   });
 
+  it("is an exec of the box that stands before, one that runs where it is to be ended", async () => {
+    const [done, running] = await Promise.all(
+      [["true"], ["sleep", "60"]].map(async (program) => {
+        const { stdout } = await cli.run("exec", "-d", "dev", "--", ...program);
+        return stdout.trim();
+      }),
+    );
+    await cli.run("wait", "dev", done ?? "");
+    expect((await offered("wait", "dev", "")).toSorted()).toEqual([done, running].toSorted());
+    expect(await offered("kill", "dev", "")).toEqual([running]);
+    expect(await offered("wait", "dev", done ?? "", "")).toEqual([running]);
+    expect(await offered("kill", "dev", "-s", "HU")).toEqual(["HUP"]);
+  });
+
   it("comes from the server that the line names", async () => {
     await using other = await CliWithServer.start();
     await other.createBox("elsewhere");

@@ -1,4 +1,4 @@
-import type { BoxAction } from "@boxrun/contract";
+import type { BoxAction } from "@boxrun/contract/plain";
 
 /** What Tab offers in a place. */
 export type Completer =

@@ -1,5 +1,6 @@
 import { constants } from "node:os";
-import { type Box, type BoxAction, boxActions, boxAllows, imageAliases } from "@boxrun/contract";
+import type { Box } from "@boxrun/contract";
+import { type BoxAction, boxActions, boxAllows, imageAliases } from "@boxrun/contract/plain";
 import { openClient } from "../connect.ts";
 import { localContext, readContexts } from "../contexts/file.ts";
 import { age } from "../output/text.ts";

@@ -1,24 +1,22 @@
 import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { z } from "zod";
 import { CliError } from "../failure.ts";
 
 /** This user's own server on this host: always there, in no file. */
 export const localContext = "local";
 
-const contextSchema = z.strictObject({
+interface Context {
   /** As `--host` takes it. */
-  host: z.string(),
+  readonly host: string;
   /** A secret: it is sent to that server and shown to nobody. */
-  token: z.string().optional(),
-});
+  readonly token?: string;
+}
 
-const contextsSchema = z.strictObject({
-  current: z.string().default(localContext),
-  contexts: z.record(z.string(), contextSchema),
-});
-type Contexts = z.infer<typeof contextsSchema>;
+interface Contexts {
+  readonly current: string;
+  readonly contexts: Readonly<Record<string, Context>>;
+}
 
 /** Settings of the command, as the XDG base directories have it. */
 export function configDirOf(env: NodeJS.ProcessEnv): string {
@@ -46,10 +44,29 @@ export function readContexts(env: NodeJS.ProcessEnv): Contexts {
     // Not the parser's own words: they quote the text, and a token may be in it.
     throw brokenFile(path, "it is no JSON");
   }
-  const parsed = contextsSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw brokenFile(path, `${issue?.path.join(".") || "all of it"}: ${issue?.message ?? "not as expected"}`);
+  return parse(json, (what) => {
+    throw brokenFile(path, what);
+  });
+}
+
+/** By hand: every command reads this file, and the schema library takes longer to load than most commands do. */
+function parse(json: unknown, refuse: (what: string) => never): Contexts {
+  if (!isObject(json) || !isObject(json.contexts)) return refuse('it must be {"current": …, "contexts": {…}}');
+  const { current = localContext, contexts, ...others } = json;
+  if (typeof current !== "string") return refuse("current: must be a name");
+  if (Object.keys(others).length > 0) return refuse(`${Object.keys(others).join(", ")}: not known`);
+  const entries = Object.entries(contexts).map(([name, value]): [string, Context] => {
+    const { host, token, ...more } = isObject(value) ? value : {};
+    if (typeof host !== "string") return refuse(`contexts.${name}.host: must be an address`);
+    if (token !== undefined && typeof token !== "string") return refuse(`contexts.${name}.token: must be a text`);
+    if (Object.keys(more).length > 0) return refuse(`contexts.${name}.${Object.keys(more).join(", ")}: not known`);
+    return [name, { host, ...(token === undefined ? {} : { token }) }];
+  });
+  return { current, contexts: Object.fromEntries(entries) };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** All or nothing, and for this user's eyes alone. */

@@ -31,8 +31,13 @@ async function list(command: Verb): Promise<void> {
   const reporter = reporterOf(command);
   await reporter.result(rows, () =>
     table(
-      ["", "NAME", "HOST", "TOKEN"],
-      rows.map((row) => [row.current ? "*" : "", row.name, row.host, row.token ? "kept" : "-"]),
+      [
+        { head: "", cell: (row) => (row.current ? "*" : "") },
+        { head: "NAME", cell: ({ name }) => name },
+        { head: "HOST", cell: ({ host }) => host },
+        { head: "TOKEN", cell: ({ token }) => (token ? "kept" : "-") },
+      ],
+      rows,
     ),
   );
   const target = effectiveTarget(env);
