@@ -4,7 +4,8 @@ import { appendFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { boxrun, CliProcess } from "./support/cli.ts";
+import { boxrun, CliProcess, cliPath } from "./support/cli.ts";
+import { Tmux } from "./support/tmux.ts";
 
 let stateDir: string;
 let env: Record<string, string>;
@@ -154,6 +155,18 @@ describe("uninstall and upgrade from a checkout", () => {
     const { code, stderr } = await boxrun(["uninstall", "--purge"], { env: cached() });
     expect(code).toBe(2);
     expect(stderr).toMatch(/no terminal to ask on\nHint: --yes/);
+  });
+
+  it("uninstall asks on a terminal, and Ctrl-C gives it up", async () => {
+    await server("start");
+    await using tmux = await Tmux.start([process.execPath, cliPath, "uninstall", "--purge"], {
+      cols: 150,
+      env: cached(),
+    });
+    await tmux.shows(/Removes all boxes, running ones too.*Go on\? \[y\/N\]/s);
+    await tmux.press("C-c");
+    expect(await tmux.ended()).toBe(130);
+    expect((await server("status")).code).toBe(0);
   });
 
   it("uninstall leaves the state, and says what that is", async () => {

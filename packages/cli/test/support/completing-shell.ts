@@ -17,7 +17,7 @@ const setUps: Readonly<
   },
   zsh: {
     file: ".zshrc",
-    text: "PS1='> '\nunsetopt beep zle_bracketed_paste\nautoload -Uz compinit\ncompinit -u -D\nsource <(boxrun completion zsh)\n",
+    text: "PS1='> '\nunsetopt beep\nautoload -Uz compinit\ncompinit -u -D\nsource <(boxrun completion zsh)\n",
     command: () => ["zsh", "-i"],
   },
   fish: {
