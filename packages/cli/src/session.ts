@@ -5,7 +5,7 @@ import { CliError, CommandFailure, ReportedFailure } from "./failure.ts";
 import { Interrupted, listenForInterrupts } from "./interrupts.ts";
 import { BrokenPipe } from "./output/streams.ts";
 import { Reporter } from "./reporter.ts";
-import { resolveTarget } from "./target.ts";
+import { resolveTarget, type Target } from "./target.ts";
 
 /** What a command works with. */
 export interface Session {
@@ -19,10 +19,16 @@ export interface Session {
 interface GlobalOptions {
   readonly json?: boolean;
   readonly host?: string;
+  readonly context?: string;
 }
 
 export function reporterOf(command: Command): Reporter {
   return new Reporter(command.optsWithGlobals<GlobalOptions>().json ?? false);
+}
+
+/** Which server the command's line, the environment and the contexts name. */
+export function targetOf(command: Command, env: NodeJS.ProcessEnv = process.env): Target {
+  return resolveTarget(command.optsWithGlobals<GlobalOptions>(), env);
 }
 
 /** Runs `work` with a client of the server; `what` names the operation in the message of whatever fails. */
@@ -31,12 +37,11 @@ export async function withServer(
   what: string,
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const { host } = command.optsWithGlobals<GlobalOptions>();
   const reporter = reporterOf(command);
   using interrupts = listenForInterrupts();
   const { signal } = interrupts;
   const env = process.env;
-  await using client = await connect(resolveTarget(host, env), { reporter, signal, env });
+  await using client = await connect(targetOf(command, env), { reporter, signal, env });
   try {
     await work({ client, reporter, signal });
   } catch (error) {

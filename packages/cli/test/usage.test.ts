@@ -21,6 +21,15 @@ const verbs = [
   "info",
   "doctor",
   "serve",
+  "server",
+  "context",
+  "completion",
+  "upgrade",
+  "uninstall",
+];
+const verbsBelow = [
+  ...["start", "stop", "status", "logs"].map((verb) => ["server", verb]),
+  ...["ls", "add", "use", "show", "rm"].map((verb) => ["context", verb]),
 ];
 const imageVerbs = ["ls", "pull", "import", "rm", "build-debian"];
 
@@ -34,7 +43,7 @@ describe("help", () => {
     for (const verb of verbs) expect(stdout).toMatch(new RegExp(`^  ${verb} +\\w`, "m"));
   });
 
-  it.each([...verbs.map((verb) => [verb]), ...imageVerbs.map((verb) => ["images", verb])])(
+  it.each([...verbs.map((verb) => [verb]), ...imageVerbs.map((verb) => ["images", verb]), ...verbsBelow])(
     "of %s %s has its options and examples",
     async (...words) => {
       const args = words.filter((word): word is string => typeof word === "string");

@@ -13,6 +13,7 @@ export function define(command: Verb): void {
     command
       .programFollows()
       .argument("<box>", "name or id")
+      .completes("box:exec")
       .argument("<program...>", "the program and its arguments; no shell in between"),
   )
     .option("-d, --detach", "print the exec's id and leave the program running")

@@ -12,6 +12,7 @@ export function define(command: Verb): void {
   command
     .argument("<box>", "name or id")
     .argument("<exec...>", "ids, as `boxrun ps` shows them")
+    .completes("running-exec")
     .option("-s, --signal <signal>", "send this signal instead: TERM, SIGTERM or 15", signalName)
     .addHelpText(
       "after",
