@@ -4,7 +4,6 @@ import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { silentLogger } from "@boxrun/core";
 import { createImageContent } from "@boxrun/images";
 import { startBrake, startRegistry } from "@boxrun/images/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -97,13 +96,14 @@ describe("a pull in a terminal", () => {
     await using registry = await startRegistry();
     await using brake = await startBrake(registry.address);
     const dir = await mkdtemp(join(tmpdir(), "br-pull-"));
-    const content = createImageContent({
-      dir,
-      cacheDir: join(dir, "cache"),
-      logger: silentLogger,
-      pullIdleTimeoutMs: 60_000,
+    const cacheDir = join(dir, "cache");
+    await using cli: CliWithServer = await CliWithServer.start({
+      pull: (reference, options) =>
+        createImageContent({ dir, cacheDir, logger: cli.server.logger, pullIdleTimeoutMs: 60_000 }).pull(
+          reference,
+          options,
+        ),
     });
-    await using cli = await CliWithServer.start({ pull: (reference, options) => content.pull(reference, options) });
     const [big, bigger] = [1_000_000, 1_500_000].map((bytes) => ({ content: randomBytes(bytes).toString("hex") }));
     const digest = await registry.push("tool:1", { layers: [big ?? {}, bigger ?? {}] });
     const manifest = JSON.parse(await readFile(registry.blobFile(digest), "utf8"));
