@@ -96,6 +96,28 @@ describe("a session", () => {
     await second.until("50 120\n");
   });
 
+  it("does not ask the next client's terminal what the first one has answered", async () => {
+    await using harness = await CoreHarness.open();
+    const { id } = await harness.create();
+    const first = await TestTerminal.attach(harness.core, id, { session: "work" });
+    await first.until("$ ");
+    const queries = [
+      "\\033[6n",
+      "\\033[c",
+      "\\033[>0c",
+      "\\033]11;?\\007",
+      "\\033[?2026$p",
+      "\\033P+q544e\\033\\\\",
+      "\\033[18t",
+    ];
+    await first.type(`printf 'a${queries.join("b")}\\033[1mcé'\r`);
+    await first.until("\x1b[1mcé$ ");
+    first.terminal.leave();
+    const second = await TestTerminal.attach(harness.core, id, { session: "work" });
+    const text = await second.until("\x1b[1mcé$ ");
+    expect(text.endsWith("abbbbbb\x1b[1mcé$ ")).toBe(true);
+  });
+
   it("is started once for ten who come at the same time", async () => {
     await using harness = await CoreHarness.open();
     const { id } = await harness.create();

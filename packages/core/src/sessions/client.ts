@@ -1,5 +1,5 @@
 import type { BoxRunError, TerminalSize } from "@boxrun/contract";
-import { replayPrologue } from "./replay.ts";
+import { replay } from "./replay.ts";
 import type { OutputRing } from "./ring.ts";
 
 /** How a terminal came to its end. */
@@ -42,12 +42,12 @@ export class SessionClient implements AttachedTerminal {
   #over: "drain" | "now" | undefined;
   #wake: (() => void) | undefined;
 
-  /** `replay`: the terminal is new to a session that was there before. */
-  constructor(host: ClientHost, size: TerminalSize, replay: boolean) {
+  /** `isNew`: the session was started for this client, which so misses nothing. */
+  constructor(host: ClientHost, size: TerminalSize, isNew: boolean) {
     this.#host = host;
     this.#size = size;
     this.#position = host.ring.start;
-    this.output = this.#read(replay);
+    this.output = this.#read(isNew);
     this.end = this.#settle.promise;
   }
 
@@ -87,14 +87,11 @@ export class SessionClient implements AttachedTerminal {
     this.#host.onLeave(this);
   }
 
-  async *#read(replay: boolean): AsyncGenerator<Uint8Array, void, void> {
+  async *#read(isNew: boolean): AsyncGenerator<Uint8Array, void, void> {
     const { ring, onRead } = this.#host;
-    if (replay) yield replayPrologue(ring, false);
+    if (!isNew) yield* this.#replay(false);
     while (this.#over !== "now") {
-      if (!ring.has(this.#position)) {
-        yield replayPrologue(ring, true);
-        this.#position = ring.start;
-      }
+      if (!ring.has(this.#position)) yield* this.#replay(true);
       const data = ring.read(this.#position, pieceBytes);
       if (data.length > 0) {
         yield data;
@@ -107,5 +104,15 @@ export class SessionClient implements AttachedTerminal {
         });
       }
     }
+  }
+
+  /** Hands out the ring as it is now, and goes on behind it. */
+  async *#replay(lost: boolean): AsyncGenerator<Uint8Array, void, void> {
+    const { ring, onRead } = this.#host;
+    const all = replay(ring, lost);
+    const { end } = ring;
+    for (let at = 0; at < all.length && this.#over !== "now"; at += pieceBytes) yield all.subarray(at, at + pieceBytes);
+    this.#position = end;
+    onRead();
   }
 }

@@ -76,7 +76,7 @@ export class Session {
         onLeave: (leaving) => this.#leave(leaving),
       },
       options.size,
-      !options.isNew,
+      options.isNew,
     );
     if (this.#end === undefined) this.#clients.add(client);
     else client.finish(this.#end, "drain");
