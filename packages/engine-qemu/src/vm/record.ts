@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { hostBootId } from "@boxrun/core";
 import { z } from "zod";
-import { hostBootId } from "../host/boot-id.ts";
 import { type ProcessRef, processRefSchema } from "../host/processes.ts";
 import { boxFiles } from "./command-line.ts";
 
