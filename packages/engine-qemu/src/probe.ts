@@ -5,12 +5,10 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connectGreeted, socketAddress } from "@boxrun/guest-agent";
+import { hostBootId, keepTail, run } from "@boxrun/host";
 import { z } from "zod";
-import { connectGreeted } from "./agent/greeting.ts";
 import type { Guest } from "./guest-build/locate.ts";
-import { hostBootId } from "./host/boot-id.ts";
-import { run } from "./host/run.ts";
-import { keepTail } from "./host/tail.ts";
 import { type Accelerator, boxFiles, qemuArgs } from "./vm/command-line.ts";
 
 /** How long a guest may take to boot under KVM before KVM counts as unusable. A good one takes a tenth of that. */
@@ -105,8 +103,8 @@ async function bootUnderKvm(qemu: string, guest: Guest): Promise<Found> {
   const began = Date.now();
   const signal = AbortSignal.any([over.signal, AbortSignal.timeout(probeLimitMs)]);
   try {
-    const { socket } = await greetingOf(join(dir, boxFiles.agentSocket), signal);
-    socket.destroy();
+    const { stream } = await greetingOf(join(dir, boxFiles.agentSocket), signal);
+    stream.destroy();
     return { works: true, why: `a guest booted with KVM in ${((Date.now() - began) / 1000).toFixed(1)} s` };
   } catch {
     // A VM that dies closes its sockets a moment before its process ends and has said why.
@@ -133,7 +131,7 @@ async function greetingOf(path: string, signal: AbortSignal): ReturnType<typeof 
   for (;;) {
     signal.throwIfAborted();
     try {
-      return await connectGreeted(path, signal);
+      return await connectGreeted(socketAddress(path), signal);
     } catch (error) {
       const pending =
         error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED");
