@@ -15,12 +15,12 @@ import type {
   OutputOffsets,
   TransferOptions,
 } from "@boxrun/core";
-import { resumeExec, startExec } from "./agent/exec.ts";
+import { resumeExec, startExec } from "@boxrun/guest-agent";
+import { locateTool, requireTool } from "@boxrun/host";
 import { BoxBooter } from "./boxes/booter.ts";
 import { Boxes } from "./boxes/boxes.ts";
 import { BoxLayout } from "./boxes/layout.ts";
 import { ImageDisks } from "./disks/image-disks.ts";
-import { locateTool, requireTool } from "./host/tools.ts";
 import { Host } from "./host.ts";
 import type { Vm } from "./vm/vm.ts";
 import { volumeSupport } from "./volumes/virtiofsd.ts";

@@ -4,10 +4,9 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type HostVerdict, keptVerdict } from "@boxrun/core";
-import { connectGreeted } from "./agent/greeting.ts";
+import { connectGreeted, socketAddress } from "@boxrun/guest-agent";
+import { type HostVerdict, keepTail, keptVerdict } from "@boxrun/host";
 import type { Guest } from "./guest-build/locate.ts";
-import { keepTail } from "./host/tail.ts";
 import { type Accelerator, boxFiles, qemuArgs } from "./vm/command-line.ts";
 
 /** How long a guest may take to boot under KVM before KVM counts as unusable. A good one takes a tenth of that. */
@@ -77,8 +76,8 @@ async function bootUnderKvm(qemu: string, guest: Guest): Promise<HostVerdict> {
   const began = Date.now();
   const signal = AbortSignal.any([over.signal, AbortSignal.timeout(probeLimitMs)]);
   try {
-    const { socket } = await greetingOf(join(dir, boxFiles.agentSocket), signal);
-    socket.destroy();
+    const { stream } = await greetingOf(join(dir, boxFiles.agentSocket), signal);
+    stream.destroy();
     return { works: true, why: `a guest booted with KVM in ${((Date.now() - began) / 1000).toFixed(1)} s` };
   } catch {
     // A VM that dies closes its sockets a moment before its process ends and has said why.
@@ -105,7 +104,7 @@ async function greetingOf(path: string, signal: AbortSignal): ReturnType<typeof 
   for (;;) {
     signal.throwIfAborted();
     try {
-      return await connectGreeted(path, signal);
+      return await connectGreeted(socketAddress(path), signal);
     } catch (error) {
       const pending =
         error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED");

@@ -211,7 +211,7 @@ describe("an engine that is asked for", () => {
       "no virtualisation",
       () => new Candidate("boxlite", {}),
       { virtualisation: hostVirtualisation("linux", "x64", "/nonexistent/kvm") },
-      /^Cannot start the server with the engine boxlite: this host has no \/nonexistent\/kvm\. Mend that .*BOXRUN_ENGINE=auto/,
+      /^Cannot start the server with the engine boxlite: this host has no \/nonexistent\/kvm\. Mend that, .*BOXRUN_ENGINE=auto/,
     ],
     ["no package", () => "its package is not installed", {}, /boxlite: its package is not installed\. Mend/],
     [

@@ -2,9 +2,8 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
+import { requireTool, run } from "@boxrun/host";
 import { z } from "zod";
-import { run } from "../host/run.ts";
-import { requireTool } from "../host/tools.ts";
 import { type KernelModule, loadOrder, type ModuleGroup, readModules, wantedModules } from "./modules.ts";
 import { extractVmlinux } from "./vmlinux.ts";
 

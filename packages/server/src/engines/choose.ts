@@ -1,5 +1,6 @@
 import { BoxRunError, type EngineChoice, type RequestedEngine } from "@boxrun/contract";
-import type { Engine, HostVerdict } from "@boxrun/core";
+import type { Engine } from "@boxrun/core";
+import type { HostVerdict } from "@boxrun/host";
 import type { Virtualisation } from "./virtualisation.ts";
 
 export type EngineName = Exclude<RequestedEngine, "auto">;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type BoxSpec, type Engine, type HostVerdict, type ImageContent, keptVerdict } from "@boxrun/core";
+import type { BoxSpec, Engine, ImageContent } from "@boxrun/core";
+import { type HostVerdict, keptVerdict } from "@boxrun/host";
 
 interface Options {
   readonly images: ImageContent;

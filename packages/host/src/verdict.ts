@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { hostBootId } from "./boot-id.ts";
 
 /** Whether something works on this host, found out by trying it. */
 export interface HostVerdict {
@@ -25,11 +25,6 @@ export async function keptVerdict(
   const found = await find();
   await write(file, found);
   return found;
-}
-
-/** Changes whenever the host boots: what was learnt about processes and hardware before means nothing afterwards. Linux alone. */
-export function hostBootId(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
 
 async function read(file: string): Promise<HostVerdict | undefined> {
