@@ -1,4 +1,5 @@
 import type { Check } from "../doctor/check.ts";
+import { checkBoxLite, checkChoice, checkEngine, foreseeEngine, thisHost } from "../doctor/engine.ts";
 import { cacheDirOf, checkBuilt, checkSocket, checkStateDir } from "../doctor/files.ts";
 import { checkDiskSpace, checkKvm, checkMachine, checkNode, checkTools } from "../doctor/host.ts";
 import { checkServer } from "../doctor/server.ts";
@@ -38,19 +39,32 @@ async function examine(host: string | undefined, json: boolean): Promise<Check[]
   const target = resolveTarget(host, env);
   using _ = spin("Looking around…", { json });
   const server = await checkServer(target, env.BOXRUN_TOKEN || undefined);
+  const requested = env.BOXRUN_ENGINE || undefined;
   // Of a server elsewhere, this host says nothing.
-  if (target.kind === "url" || target.stateDir === undefined) return [checkNode(), ...server];
+  if (target.kind === "url" || target.stateDir === undefined) {
+    const { engine } = server;
+    const found = engine === undefined ? [] : [checkEngine(engine, undefined), ...checkChoice(engine, undefined)];
+    return [checkNode(), ...server.checks, ...found];
+  }
   const stateDir = stateDirOf(env);
+  const cacheDir = cacheDirOf(env);
+  const kvm = checkKvm();
+  const engineHost = thisHost(cacheDir, kvm);
+  const withQemu = (server.engine?.name ?? requested) !== "boxlite";
   return [
     checkNode(),
     checkMachine(),
-    checkKvm(),
-    ...checkTools(),
-    ...checkBuilt(cacheDirOf(env)),
+    kvm,
+    checkBoxLite(engineHost),
+    ...checkTools(withQemu),
+    ...checkBuilt(cacheDir),
     checkStateDir(stateDir),
     await checkDiskSpace(stateDir),
     checkSocket(target.socketPath),
-    ...server,
+    ...server.checks,
+    ...(server.engine === undefined
+      ? [foreseeEngine(requested ?? "auto", engineHost)]
+      : [checkEngine(server.engine, engineHost), ...checkChoice(server.engine, requested)]),
   ];
 }
 
@@ -70,5 +84,7 @@ function summary(checks: readonly Check[]): string {
   const failures = checks.filter(({ status }) => status === "fail").length;
   const warnings = checks.filter(({ status }) => status === "warn").length;
   if (failures > 0) return `\n${failures} of ${checks.length} checks failed.\n`;
-  return warnings > 0 ? `\nBoxes run here; ${warnings} things could be better.\n` : "\nAll is well.\n";
+  return warnings > 0
+    ? `\nBoxes run here; ${warnings === 1 ? "one thing" : `${warnings} things`} could be better.\n`
+    : "\nAll is well.\n";
 }
