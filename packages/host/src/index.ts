@@ -1,4 +1,3 @@
-export { hostBootId } from "./boot-id.ts";
 export { isErrno } from "./errno.ts";
 export {
   boxDirVariable,

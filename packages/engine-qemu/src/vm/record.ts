@@ -1,6 +1,7 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { hostBootId, type ProcessRef, processRefSchema } from "@boxrun/host";
+import { hostBootId } from "@boxrun/core";
+import { type ProcessRef, processRefSchema } from "@boxrun/host";
 import { z } from "zod";
 import { boxFiles } from "./command-line.ts";
 
