@@ -95,7 +95,8 @@ func mountAt(root *inroot.Root, m mount) error {
 		return fmt.Errorf("make %s in the box: %w", m.target, err)
 	}
 	defer syscall.Close(fd)
-	if err := syscall.Mount(m.source, sys.FDPath(fd), m.kind, m.flags, m.data); err != nil {
+	err = syscall.Mount(m.source, sys.FDPath(fd), m.kind, m.flags, m.data)
+	if err != nil && err != syscall.EBUSY { // the very same is mounted there
 		return fmt.Errorf("mount %s (%s) on %s in the box: %w", m.source, m.kind, m.target, err)
 	}
 	return nil

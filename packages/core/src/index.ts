@@ -1,4 +1,6 @@
 export { BoxRunCore, type CoreOptions } from "./core.ts";
+export type { OtherEngines } from "./engines.ts";
+export { type HostVerdict, hostBootId, keptVerdict } from "./host-verdict.ts";
 export { KeyedLock } from "./keyed-lock.ts";
 export { type CoreMetrics, noMetrics } from "./metrics.ts";
 export * from "./ports/clock.ts";

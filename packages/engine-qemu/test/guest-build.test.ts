@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { hashSources } from "@boxrun/guest-agent";
 import { afterAll, expect, test } from "vitest";
 import { characterDeviceMode, directoryMode, fileMode, writeCpio } from "../src/guest-build/cpio.ts";
 import { loadOrder, readModules, wantedModules } from "../src/guest-build/modules.ts";
-import { hashSources } from "../src/guest-build/sources.ts";
 import { extractVmlinux } from "../src/guest-build/vmlinux.ts";
 
 const allWanted = Object.values(wantedModules).flat();

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isAlive, processRefSchema } from "../../../packages/engine-qemu/src/host/processes.ts";
+import { isAlive, processRefSchema } from "@boxrun/host";
 import type { RunningVm } from "./boot.ts";
 
 /** One kept VM per checkout, because it holds that checkout's node_modules. */

@@ -2,8 +2,8 @@ import { link, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import type { EngineImage } from "@boxrun/core";
+import { isErrno } from "@boxrun/host";
 import { flattenImage } from "../flatten/flatten.ts";
-import { isErrno } from "../host/errno.ts";
 import { SharedTasks } from "./shared-task.ts";
 
 /**

@@ -2,8 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
-import { run } from "../host/run.ts";
-import { requireTool } from "../host/tools.ts";
+import { requireTool, run } from "@boxrun/host";
 
 /** Debian's kernel for virtual machines: PVH entry, ext4 built in, virtio as modules. It depends on the current concrete one. */
 const kernelMetaPackage = { amd64: "linux-image-cloud-amd64" } as const;

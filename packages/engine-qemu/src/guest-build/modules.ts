@@ -2,8 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { BoxRunError } from "@boxrun/contract";
-import { run } from "../host/run.ts";
-import { requireTool } from "../host/tools.ts";
+import { requireTool, run } from "@boxrun/host";
 
 /** The kernel modules that the guest needs, by when. What a kernel has built in is left out; dependencies are added. */
 export const wantedModules = {

@@ -1,5 +1,4 @@
-import { run } from "../host/run.ts";
-import { requireTool } from "../host/tools.ts";
+import { requireTool, run } from "@boxrun/host";
 
 export interface GoBuild {
   /** Directory of the Go module. */

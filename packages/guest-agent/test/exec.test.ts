@@ -6,8 +6,9 @@ import { Readable } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
 import type { EngineExec } from "@boxrun/core";
 import { afterAll, expect, onTestFinished, test } from "vitest";
-import { type AgentExec, resumeExec, startExec } from "../src/agent/exec.ts";
-import { AgentLine } from "../src/agent/line.ts";
+import { socketAddress } from "../src/address.ts";
+import { type AgentExec, resumeExec, startExec } from "../src/exec.ts";
+import { AgentLine } from "../src/line.ts";
 import { exitFrame, type FakeAgent, frame, json, startFakeAgent } from "./support/fake-agent.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "bx-"));
@@ -36,7 +37,7 @@ async function stage(
     } else if (path === "/execs/e1") json(stream, { id: "e1", state: "running" });
     else others(stream, path);
   });
-  const line = new AgentLine(agent.path);
+  const line = new AgentLine(socketAddress(agent.path));
   await line.open(AbortSignal.timeout(5000));
   const gone = new AbortController();
   onTestFinished(async () => {
@@ -145,7 +146,7 @@ test("an exec that the agent doesn't know is not resumed", async () => {
     json(stream, { code: "NOT_FOUND", message: "no such exec" }, 404),
   );
   await using _ = agent;
-  const line = new AgentLine(agent.path);
+  const line = new AgentLine(socketAddress(agent.path));
   const host = { boxId: "box_1", line, gone: new AbortController().signal };
   expect(await resumeExec(host, "e1", { stdout: 0, stderr: 0 })).toBeUndefined();
   line.end(new BoxRunError("RUNTIME_ERROR", "the test is over"));

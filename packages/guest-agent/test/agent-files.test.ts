@@ -6,8 +6,9 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { BoxRunError } from "@boxrun/contract";
 import { afterAll, expect, onTestFinished, test } from "vitest";
-import { AgentFiles } from "../src/agent/files.ts";
-import { AgentLine } from "../src/agent/line.ts";
+import { socketAddress } from "../src/address.ts";
+import { AgentFiles } from "../src/files.ts";
+import { AgentLine } from "../src/line.ts";
 import { json, startFakeAgent } from "./support/fake-agent.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "bf-"));
@@ -20,7 +21,7 @@ async function filesOf(answer: (stream: ServerHttp2Stream, path: string) => void
     if (path === "/hello") json(stream, { agent: "0", protocol: 1, boot_id: "0".repeat(32), setup: true });
     else answer(stream, path);
   });
-  const line = new AgentLine(agent.path);
+  const line = new AgentLine(socketAddress(agent.path));
   onTestFinished(async () => {
     line.end(new BoxRunError("RUNTIME_ERROR", "the test is over"));
     await agent[Symbol.asyncDispose]();

@@ -1,4 +1,5 @@
-import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { AgentAddress } from "./address.ts";
 
 /**
  * What the agent sends first on every connection, before any HTTP/2 byte (docs/guest-protocol.md):
@@ -27,27 +28,27 @@ export function decodeGreeting(bytes: Uint8Array): Greeting | undefined {
   return { version: buffer.readUInt16BE(8), bootId: buffer.toString("hex", 12) };
 }
 
-export interface GreetedSocket {
-  readonly socket: Socket;
+export interface Greeted {
+  readonly stream: Duplex;
   readonly greeting: Greeting;
 }
 
-/** Connects to the VM's port and waits for the greeting. Rejects with the reason, and hangs up, on anything else. */
-export function connectGreeted(socketPath: string, signal: AbortSignal): Promise<GreetedSocket> {
+/** Connects to the agent and waits for its greeting. Rejects with the reason, and hangs up, on anything else. */
+export function connectGreeted(address: AgentAddress, signal: AbortSignal): Promise<Greeted> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
-    const socket = connect({ path: socketPath });
+    const stream = address.connect();
     const fail = (error: unknown) => {
       cleanUp();
-      socket.on("error", () => undefined);
-      socket.destroy();
+      stream.on("error", () => undefined);
+      stream.destroy();
       reject(error);
     };
     const onAbort = () => fail(signal.reason);
     const onEnd = () => fail(new Error("the VM hung up before it greeted"));
     const onReadable = () => {
       // Exactly the greeting: what follows it is HTTP/2's.
-      const bytes: Buffer | null = socket.read(greetingSize);
+      const bytes: Buffer | null = stream.read(greetingSize);
       if (bytes === null) return;
       const greeting = decodeGreeting(bytes);
       if (greeting === undefined) return fail(new Error("something else than the agent's greeting came"));
@@ -55,13 +56,13 @@ export function connectGreeted(socketPath: string, signal: AbortSignal): Promise
         return fail(new Error(`the agent speaks version ${greeting.version}, this server ${protocolVersion}`));
       }
       cleanUp();
-      resolve({ socket, greeting });
+      resolve({ stream, greeting });
     };
     const cleanUp = () => {
       signal.removeEventListener("abort", onAbort);
-      socket.off("error", fail).off("end", onEnd).off("readable", onReadable);
+      stream.off("error", fail).off("end", onEnd).off("readable", onReadable);
     };
     signal.addEventListener("abort", onAbort, { once: true });
-    socket.on("error", fail).on("end", onEnd).on("readable", onReadable);
+    stream.on("error", fail).on("end", onEnd).on("readable", onReadable);
   });
 }

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import { afterAll, expect, test } from "vitest";
-import { AgentLine } from "../src/agent/line.ts";
-import { helloSchema } from "../src/agent/messages.ts";
-import { requestJson } from "../src/agent/requests.ts";
+import { socketAddress } from "../src/address.ts";
+import { AgentLine } from "../src/line.ts";
+import { helloSchema } from "../src/messages.ts";
+import { requestJson } from "../src/requests.ts";
 import { fakeBootId, greetingBytes, json, startFakeAgent } from "./support/fake-agent.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "bl-"));
@@ -23,7 +24,7 @@ test("bytes of an older connection before the greeting make it hang up and conne
     (stream) => json(stream, hello),
     (connection) => (connection < 3 ? garbage : greetingBytes()),
   );
-  const line = new AgentLine(agent.path, fakeBootId);
+  const line = new AgentLine(socketAddress(agent.path), fakeBootId);
   expect(await requestJson(line, "GET", "/hello", helloSchema)).toMatchObject({ setup: true });
   expect(agent.connections()).toBe(3);
   line.end(over);
@@ -35,14 +36,14 @@ test("an agent of another protocol version is refused, and the reason names both
     (stream) => json(stream, hello),
     () => greetingBytes(fakeBootId, 2),
   );
-  const line = new AgentLine(agent.path);
+  const line = new AgentLine(socketAddress(agent.path));
   await expect(line.open(AbortSignal.timeout(2000))).rejects.toThrow("version 2, this server 1");
   line.end(over);
 });
 
 test("another VM at the same socket is refused", async () => {
   await using agent = await startFakeAgent(socketPath(), (stream) => json(stream, hello));
-  const line = new AgentLine(agent.path, "f".repeat(32));
+  const line = new AgentLine(socketAddress(agent.path), "f".repeat(32));
   await expect(line.open(AbortSignal.timeout(2000))).rejects.toThrow("another VM answers");
   line.end(over);
 });
@@ -53,7 +54,7 @@ test("a silent agent is given up when the caller says so", async () => {
     (stream) => json(stream, hello),
     () => Buffer.alloc(0),
   );
-  const line = new AgentLine(agent.path);
+  const line = new AgentLine(socketAddress(agent.path));
   const controller = new AbortController();
   const opening = line.open(controller.signal);
   controller.abort(new Error("enough"));
@@ -63,7 +64,7 @@ test("a silent agent is given up when the caller says so", async () => {
 
 test("the end of the line rejects what is under way and what comes later, with its reason", async () => {
   await using agent = await startFakeAgent(socketPath(), () => undefined);
-  const line = new AgentLine(agent.path);
+  const line = new AgentLine(socketAddress(agent.path));
   await line.open(AbortSignal.timeout(2000));
   const asked = requestJson(line, "GET", "/hello", helloSchema).catch((error: unknown) => error);
   await line.session();
@@ -83,7 +84,7 @@ test.each([
       stream.respond({ ":status": 200 });
       answer(stream);
     });
-    const line = new AgentLine(agent.path);
+    const line = new AgentLine(socketAddress(agent.path));
     await expect(requestJson(line, "GET", "/hello", helloSchema)).rejects.toMatchObject({ name: "WireViolation" });
     line.end(over);
   },
@@ -95,7 +96,7 @@ test("an agent that never answers is given up at the deadline, and the line stay
     asked++;
     if (asked > 1) json(stream, hello);
   });
-  const line = new AgentLine(agent.path);
+  const line = new AgentLine(socketAddress(agent.path));
   await expect(requestJson(line, "GET", "/hello", helloSchema, { limitMs: 100 })).rejects.toThrow(
     "not answered GET /hello",
   );

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { decodeFrames, encodeAck, type Frame, WireViolation } from "../src/agent/frames.ts";
-import { decodeGreeting } from "../src/agent/greeting.ts";
+import { decodeFrames, encodeAck, type Frame, WireViolation } from "../src/frames.ts";
+import { decodeGreeting } from "../src/greeting.ts";
 
 const fixtures = join(import.meta.dirname, "../../../fixtures/guest-wire");
 const load = <T>(name: string, schema: z.ZodType<T>): T =>

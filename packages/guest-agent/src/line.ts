@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, connect } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
+import type { AgentAddress } from "./address.ts";
 import { connectGreeted } from "./greeting.ts";
 
 /** The HTTP/2 windows: how much of each answer, and of all together, the agent may send before we have read it, in bytes. */
@@ -12,19 +13,19 @@ const maxFrameSize = 256 * 1024;
 const reconnectLimitMs = 30_000;
 
 /**
- * The connection to one VM's agent, for as long as the VM lives: mended when it drops. QEMU takes one client at a time, so
+ * The connection to one VM's agent, for as long as the VM lives: mended when it drops. An agent takes one client at a time, so
  * there is one HTTP/2 session, and all requests share it.
  */
 export class AgentLine {
-  readonly #socketPath: string;
+  readonly #address: AgentAddress;
   readonly #ended = new AbortController();
   #session: ClientHttp2Session | undefined;
   #connecting: Promise<ClientHttp2Session> | undefined;
   #bootId: string | undefined;
 
   /** `bootId`: of a VM that is known already; another one's agent is refused. */
-  constructor(socketPath: string, bootId?: string) {
-    this.#socketPath = socketPath;
+  constructor(address: AgentAddress, bootId?: string) {
+    this.#address = address;
     this.#bootId = bootId;
   }
 
@@ -76,20 +77,20 @@ export class AgentLine {
     }
     throw new BoxRunError(
       "RUNTIME_ERROR",
-      `talk to the agent at ${this.#socketPath}: it has not answered for ${reconnectLimitMs / 1000} s: ${String(cause)}`,
+      `talk to the agent at ${this.#address.name}: it has not answered for ${reconnectLimitMs / 1000} s: ${String(cause)}`,
       { cause },
     );
   }
 
   async #connect(signal: AbortSignal): Promise<ClientHttp2Session> {
-    const { socket, greeting } = await connectGreeted(this.#socketPath, signal);
+    const { stream, greeting } = await connectGreeted(this.#address, signal);
     if (this.#bootId !== undefined && this.#bootId !== greeting.bootId) {
-      socket.destroy();
+      stream.destroy();
       throw new Error(`another VM answers: boot id ${greeting.bootId} instead of ${this.#bootId}`);
     }
     this.#bootId = greeting.bootId;
     const session = connect("http://agent", {
-      createConnection: () => socket,
+      createConnection: () => stream,
       settings: { enablePush: false, initialWindowSize: streamWindow, maxFrameSize, maxHeaderListSize: 16_384 },
       maxSessionMemory: 64,
     });

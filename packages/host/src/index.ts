@@ -1,0 +1,15 @@
+export { isErrno } from "./errno.ts";
+export {
+  boxDirVariable,
+  findBoxProcesses,
+  isAlive,
+  killAll,
+  type ProcessRef,
+  processRef,
+  processRefSchema,
+  signalProcess,
+  waitUntilGone,
+} from "./processes.ts";
+export { type RunOptions, run } from "./run.ts";
+export { keepTail } from "./tail.ts";
+export { locateTool, requireTool, type ToolName } from "./tools.ts";
