@@ -1,12 +1,15 @@
 import { spawn } from "node:child_process";
-import { basename } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
-import { baseCacheDir, locateBase } from "../../../packages/images/src/base/cache.ts";
+import { locateAgent } from "@boxrun/guest-agent";
+import { basePointerFile, locateBase } from "../../../packages/images/src/base/cache.ts";
 import type { RunningVm } from "./boot.ts";
 import { quote, ssh } from "./ssh.ts";
 
 export interface Run {
   readonly checkout: string;
+  readonly cacheDir: string;
   /** Program and arguments, run in the checkout's root. */
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -18,16 +21,31 @@ export interface Run {
 /** Variables that a command inside gets from here. */
 const passedOn = ["CI", "FORCE_COLOR", "NO_COLOR", "TERM"];
 
-/** Gives the VM the base image that set-up built, where the checkout's programs look for it. */
-export async function feedCache(vm: RunningVm, cacheDir: string, signal: AbortSignal): Promise<void> {
-  const images = baseCacheDir(cacheDir);
-  const base = basename(await locateBase(cacheDir));
-  const directory = "/root/.cache/boxrun/images";
-  await send(vm, ["-C", images, "current.json", base], `mkdir -p ${directory} && tar -x -C ${directory}`, signal);
+/** Gives the VM what set-up built for the checkout, base image and agent, where its programs look for it; only when the VM does not have it yet. */
+async function feedCache(vm: RunningVm, cacheDir: string, signal: AbortSignal): Promise<void> {
+  const base = await locateBase(cacheDir);
+  const agent = locateAgent(cacheDir);
+  const fed = join(vm.dir, "fed");
+  const now = `${base}\n${agent}\n`;
+  if ((await readFile(fed, "utf8").catch(() => "")) === now) return;
+  const paths = [basePointerFile(cacheDir), base, join(dirname(dirname(agent)), "current.json"), agent];
+  const given = paths.map((path) => relative(cacheDir, path));
+  const directory = "/root/.cache/boxrun";
+  await send(vm, ["-C", cacheDir, ...given], `mkdir -p ${directory} && tar -x -C ${directory}`, signal);
+  await writeFile(fed, now);
+}
+
+/** A file of the VM's; `undefined` if it is not there. */
+export async function readFileInside(vm: RunningVm, path: string, signal: AbortSignal): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  const stdout = (chunk: Buffer) => void chunks.push(chunk);
+  const code = await ssh(vm.dir, `cat ${quote(path)}`, { stdout, signal });
+  return code === 0 ? Buffer.concat(chunks).toString("utf8") : undefined;
 }
 
 /** Sends the checkout as it is now and runs the command on that copy, its output going to ours. Its exit code; 255 if the connection fails. */
 export async function runInside(vm: RunningVm, run: Run): Promise<number> {
+  await feedCache(vm, run.cacheDir, run.signal);
   const sources = `/scratch/sources-${process.pid}-${Date.now()}.tar`;
   const exclude = ["--exclude=./node_modules", "--exclude=./.git"];
   await send(vm, ["-C", run.checkout, ...exclude, "."], `cat >${sources}`, run.signal);
