@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
-          exclude: ["**/*.vm.test.ts"],
+          exclude: ["**/*.{vm,boxlite}.test.ts"],
           testTimeout: 30_000,
           // Vitest leaves one core to others; most of these tests wait for child processes.
           maxWorkers: 2,
@@ -21,6 +21,15 @@ export default defineConfig({
         test: {
           name: "vm",
           include: ["packages/*/test/**/*.vm.test.ts", "test/e2e/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "boxlite",
+          include: ["packages/*/test/**/*.boxlite.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,
