@@ -92,3 +92,35 @@ test("a path that an earlier server left is taken over", async () => {
   await call(secret, Buffer.from("to the next"));
   expect(await firstBytes(await connecting)).toBe("to the next");
 });
+
+test("what the agent sends is taken while nothing that it is sent is read, so that neither waits for the other", async () => {
+  const { reception, secret, call } = await open();
+  const connecting = reception.connect(soon());
+  const caller = await call(secret);
+  const stream = await connecting;
+  caller.pause();
+  const much = Buffer.alloc(8 * 1024 * 1024);
+  const taken = new Promise<void>((resolve) => stream.write(much, () => resolve()));
+  // More than a Unix socket holds; nobody reads the stream.
+  await new Promise<void>((resolve) => caller.write(much, () => resolve()));
+  caller.resume();
+  await taken;
+  let length = 0;
+  for await (const chunk of stream) {
+    length += chunk.length;
+    if (length === much.length) break;
+  }
+  expect(length).toBe(much.length);
+});
+
+test("an agent that sends without end is hung up on", async () => {
+  const { reception, secret, call } = await open();
+  const connecting = reception.connect(soon());
+  const caller = await call(secret);
+  const stream = await connecting;
+  const failed = once(stream, "error");
+  const closed = new Promise((resolve) => caller.once("close", resolve));
+  caller.write(Buffer.alloc(33 * 1024 * 1024));
+  expect(String((await failed)[0])).toContain("more than it may");
+  await closed;
+});
