@@ -5,8 +5,8 @@ import type { Duplex } from "node:stream";
 export interface AgentAddress {
   /** For messages: a socket's path, say. */
   readonly name: string;
-  /** A new connection, which may still be under way: that it failed comes as the stream's error. */
-  connect(): Duplex;
+  /** A new connection. It may still be under way: that it failed comes as the stream's error, or as a rejection. */
+  connect(signal: AbortSignal): Duplex | Promise<Duplex>;
 }
 
 /** An agent behind a Unix socket of this host. */

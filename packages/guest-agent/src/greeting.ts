@@ -34,10 +34,10 @@ export interface Greeted {
 }
 
 /** Connects to the agent and waits for its greeting. Rejects with the reason, and hangs up, on anything else. */
-export function connectGreeted(address: AgentAddress, signal: AbortSignal): Promise<Greeted> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const stream = address.connect();
+export async function connectGreeted(address: AgentAddress, signal: AbortSignal): Promise<Greeted> {
+  signal.throwIfAborted();
+  const stream = await address.connect(signal);
+  return await new Promise((resolve, reject) => {
     const fail = (error: unknown) => {
       cleanUp();
       stream.on("error", () => undefined);
@@ -62,6 +62,7 @@ export function connectGreeted(address: AgentAddress, signal: AbortSignal): Prom
       signal.removeEventListener("abort", onAbort);
       stream.off("error", fail).off("end", onEnd).off("readable", onReadable);
     };
+    if (signal.aborted) return onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     stream.on("error", fail).on("end", onEnd).on("readable", onReadable);
   });

@@ -5,7 +5,8 @@ import { BoxRunError } from "@boxrun/contract";
 import { buildAgent, goBuild, hashSources } from "@boxrun/guest-agent";
 import { isErrno } from "@boxrun/host";
 import { buildInitramfs, guestModulePath } from "./initramfs.ts";
-import { cachedKernel, fetchKernel, type GuestArch, type GuestKernel, kernelFile, kernelRoot } from "./kernel.ts";
+import { cachedKernel, fetchKernel, type GuestKernel, kernelFile, kernelRoot } from "./kernel.ts";
+import type { GuestArch } from "./kernel-package.ts";
 import { type Guest, guestRoot, readGuest, readPointer } from "./locate.ts";
 import { type GuestManifest, type GuestPointer, guestFiles } from "./manifest.ts";
 

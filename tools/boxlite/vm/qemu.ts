@@ -1,0 +1,50 @@
+import type { OuterImage } from "../image/build.ts";
+
+/** File names in the running VM's directory, which is QEMU's working directory. */
+export const vmFiles = {
+  initramfs: "initramfs",
+  nodeModules: "node_modules.squashfs",
+  console: "console.log",
+  record: "vm.json",
+  clientKey: "client-key",
+  hostKey: "host-key",
+  sshConfig: "ssh_config",
+} as const;
+
+export interface OuterShape {
+  readonly cpus: number;
+  readonly memoryMb: number;
+  /** The loopback port of the host that leads to the VM's SSH server. */
+  readonly sshPort: number;
+  /** Of the host's time stamp counter, which an emulated CPU passes on; `undefined` if it is not known. */
+  readonly tscKhz: number | undefined;
+}
+
+/**
+ * QEMU's command line. `+svm` is the point of it all: QEMU emulates AMD's virtualisation, too, so that the guest has a /dev/kvm that works.
+ * Disks are read-only and shared with nobody; whatever is written stays in the VM's memory.
+ */
+export function outerArgs(image: OuterImage, shape: OuterShape): readonly string[] {
+  const disk = (file: string) => `driver=raw,read-only=on,file.driver=file,file.filename=${file.replaceAll(",", ",,")}`;
+  return [
+    ...["-name", "boxrun-outer-vm", "-machine", "q35", "-accel", "tcg,thread=multi,tb-size=1024"],
+    ...["-cpu", "max,+svm", "-smp", `${shape.cpus}`, "-m", `${shape.memoryMb}M`],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+    ...["-serial", `file:${vmFiles.console}`],
+    ...["-kernel", image.kernel, "-initrd", vmFiles.initramfs, "-append", kernelArgs(shape)],
+    ...["-blockdev", `node-name=root,${disk(image.root)}`, "-device", "virtio-blk-pci,drive=root"],
+    ...["-blockdev", `node-name=modules,${disk(vmFiles.nodeModules)}`, "-device", "virtio-blk-pci,drive=modules"],
+    ...["-netdev", `user,id=net,hostfwd=tcp:127.0.0.1:${shape.sshPort}-:22`],
+    ...["-device", "virtio-net-pci,netdev=net,romfile="],
+    ...["-device", "virtio-rng-pci"],
+  ];
+}
+
+function kernelArgs(shape: OuterShape): string {
+  const args = ["console=ttyS0", "quiet", "panic=-1", "cryptomgr.notests", "audit=0", "apparmor=0"];
+  // Calibrating the TSC fails on a busy host, and the kernel may then wait for ever.
+  if (shape.tscKhz !== undefined) args.push(`tsc_early_khz=${shape.tscKhz}`, "tsc=reliable");
+  // What mitigations guard against needs a CPU that speculates.
+  args.push("no_timer_check", "mitigations=off");
+  return args.join(" ");
+}
