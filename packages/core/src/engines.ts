@@ -19,7 +19,7 @@ export interface OtherEngines {
   /** By name, those that made boxes of this store and can't be had here, and why, for a person. */
   readonly missing: ReadonlyMap<string, string>;
   /** Deletes what can be found of a box without its engine; returns the paths that it deleted. */
-  readonly discard: (boxId: string) => Promise<readonly string[]>;
+  readonly discard: (box: Pick<BoxRecord, "id" | "engineId">) => Promise<readonly string[]>;
 }
 
 export const noOtherEngines: OtherEngines = { wired: [], missing: new Map(), discard: async () => [] };
@@ -96,7 +96,7 @@ export class Engines implements Engine {
           { cause: error },
         );
       }
-      const deleted = await this.#parts.others.discard(box.id);
+      const deleted = await this.#parts.others.discard(box);
       this.#parts.logger.warn(
         { box_id: box.id, engine: box.engine, err: error, deleted },
         "box removed without its engine",

@@ -26,8 +26,8 @@ function others(...wired: MemoryEngine[]): OtherEngines {
   return {
     wired,
     missing: new Map(wired.length === 0 ? [["old", "its package is not installed"]] : []),
-    discard: async (boxId) => {
-      discarded.push(boxId);
+    discard: async ({ id }) => {
+      discarded.push(id);
       return [];
     },
   };

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
@@ -242,20 +242,21 @@ describe("engines of boxes that are here", () => {
     expect([qemu.closes, boxlite.closes]).toEqual([0, 0]);
   });
 
-  it("leave what is found below the state directory under the box's id to be deleted, and nothing else", async () => {
+  it("leave what is found below the state directory under the box's ids to be deleted, and nothing else", async () => {
     const { otherEngines } = await wire(new Candidate("qemu", {}), "none");
-    const boxId = "box_abcdefghijkl";
-    for (const path of [join("vm", boxId), join("other", boxId), join("vm", "box_mnopqrstuvwx")]) {
+    const id = "box_abcdefghijkl";
+    const engineId = "a1B2c3D4e5F6";
+    const kept = [join("vm", "box_mnopqrstuvwx"), join("boxlite", "home", "boxes", "z1B2c3D4e5F6")];
+    const gone = [join("boxlite", "boxes", id), join("boxlite", "home", "boxes", engineId), join("vm", id)];
+    for (const path of [...kept, ...gone]) {
       await mkdir(join(dir, path), { recursive: true });
       await writeFile(join(dir, path, "disk"), "");
     }
-    expect([...(await otherEngines.discard(boxId))].sort()).toEqual([
-      join(dir, "other", boxId),
-      join(dir, "vm", boxId),
-    ]);
-    expect(existsSync(join(dir, "vm", boxId))).toBe(false);
-    expect(await readFile(join(dir, "vm", "box_mnopqrstuvwx", "disk"), "utf8")).toBe("");
-    await expect(otherEngines.discard("../..")).rejects.toThrow();
+    expect([...(await otherEngines.discard({ id, engineId }))].sort()).toEqual(gone.map((path) => join(dir, path)));
+    expect(gone.map((path) => existsSync(join(dir, path)))).toEqual([false, false, false]);
+    expect(kept.map((path) => existsSync(join(dir, path, "disk")))).toEqual([true, true]);
+    expect(await otherEngines.discard({ id, engineId: "boxes" })).toEqual([]);
+    await expect(otherEngines.discard({ id: "../..", engineId: null })).rejects.toThrow();
   });
 });
 

@@ -19,9 +19,9 @@ export interface ChosenEngine {
   readonly choice: EngineChoice;
 }
 
-/** What the proof may take, once per boot of the host: where QEMU can stand in, and where it must not. */
+/** What the proof may take, once per boot of the host: where QEMU can stand in, and where it must not. BoxLite gives up after 30 s. */
 const autoLimitMs = 5_000;
-const forcedLimitMs = 20_000;
+const forcedLimitMs = 35_000;
 
 /**
  * BoxLite where hardware virtualisation is proven to work and its package is there, else QEMU. A BoxLite that was asked for and can't

@@ -59,7 +59,7 @@ export async function wireEngines(options: Options): Promise<WiredEngines> {
       }
     }
     const wired = [...kept].filter((one) => one !== engine);
-    const discard = (boxId: string) => discardBox(options.stateDir, boxId);
+    const discard: OtherEngines["discard"] = (box) => discardBox(options.stateDir, box);
     return { engine, engineChoice: choice, otherEngines: { wired, missing, discard } };
   } finally {
     const all = await Promise.allSettled(loaded.values());
