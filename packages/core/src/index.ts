@@ -7,3 +7,4 @@ export * from "./ports/engine.ts";
 export * from "./ports/images.ts";
 export * from "./ports/logger.ts";
 export * from "./ports/store.ts";
+export { SharedTasks } from "./shared-tasks.ts";
