@@ -45,7 +45,6 @@ func (m *Contained) SetUp(s *wire.Setup) (*server.Box, error) {
 	if err := setClock(s.UnixNS, s.Entropy); err != nil {
 		return nil, err
 	}
-	resolver, _ := os.ReadFile("/etc/resolv.conf")
 	if err := m.unmountOthers(); err != nil {
 		return nil, err
 	}
@@ -53,7 +52,7 @@ func (m *Contained) SetUp(s *wire.Setup) (*server.Box, error) {
 	if err != nil {
 		return nil, err
 	}
-	box, err := m.setUp(root, s, resolver)
+	box, err := m.setUp(root, s)
 	if err != nil {
 		root.Close()
 		return nil, err
@@ -61,7 +60,7 @@ func (m *Contained) SetUp(s *wire.Setup) (*server.Box, error) {
 	return box, nil
 }
 
-func (m *Contained) setUp(root *inroot.Root, s *wire.Setup, resolver []byte) (*server.Box, error) {
+func (m *Contained) setUp(root *inroot.Root, s *wire.Setup) (*server.Box, error) {
 	if err := mountKernel(root); err != nil {
 		return nil, err
 	}
@@ -73,15 +72,8 @@ func (m *Contained) setUp(root *inroot.Root, s *wire.Setup, resolver []byte) (*s
 	if err := removeInterface("dummy0"); err != nil {
 		return nil, err
 	}
-	names := *s
-	names.Network = nil
-	if err := writeNames(root, &names); err != nil {
+	if err := writeNames(root, s); err != nil {
 		return nil, err
-	}
-	if s.Network != nil && len(resolver) > 0 {
-		if err := writeEtc(root, "resolv.conf", string(resolver)); err != nil {
-			return nil, err
-		}
 	}
 	groups, err := cgroup.NewTree("/sys/fs/cgroup/boxrun")
 	if err != nil {

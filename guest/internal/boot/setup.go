@@ -167,7 +167,7 @@ func writeNames(root *inroot.Root, s *wire.Setup) error {
 	hosts := "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 	if s.Hostname != "" {
 		address := "127.0.1.1"
-		if s.Network != nil {
+		if s.Network != nil && s.Network.Address != "" {
 			address, _, _ = strings.Cut(s.Network.Address, "/")
 		}
 		hosts += address + "\t" + s.Hostname + "\n"

@@ -7,6 +7,7 @@ import { type BoxSpec, hostBootId } from "@boxrun/core";
 import { AgentLine, fromAgent, locateAgent, okSchema, requestJson, type SetupMessage } from "@boxrun/guest-agent";
 import { isAlive, killAll, type ProcessRef, processRef, signalProcess } from "@boxrun/host";
 import { boxFiles, type Layout } from "./layout.ts";
+import { nameServers } from "./network.ts";
 import { Reception, secretSize } from "./reception.ts";
 import { readBoxRecord, type VmRecord, writeBoxRecord } from "./record.ts";
 import { type BoxHandle, reasonOf } from "./sdk.ts";
@@ -109,8 +110,8 @@ async function setUp(line: AgentLine, spec: BoxSpec): Promise<void> {
     modules: [],
     root: { image: "", disk: "" },
     volumes: [],
-    // BoxLite has configured it; this tells that there is one.
-    network: spec.network ? { address: "", gateway: "", dns: [], mac: "" } : null,
+    // BoxLite has configured all but the name servers.
+    network: spec.network ? { address: "", gateway: "", dns: await nameServers(), mac: "" } : null,
   };
   try {
     await requestJson(line, "POST", "/setup", okSchema, { body, limitMs: setUpLimitMs, repeatable: true });

@@ -2,10 +2,13 @@ import { stat } from "node:fs/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec } from "@boxrun/core";
 import { guestAgentDir } from "./layout.ts";
+import { allowedNetworks } from "./network.ts";
 import type { BoxOptions } from "./sdk.ts";
 
 /** What `env` must have for BoxLite 0.10.0 to start a container whose image's config has no PATH. */
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const memoryExcessMb = 16;
 
 /**
  * A box whose first process is our agent. It has every capability, as root has in a VM of its own: the VM is the wall, and the
@@ -15,7 +18,8 @@ export function boxOptions(spec: BoxSpec, agentShare: string): BoxOptions {
   return {
     rootfsPath: spec.image.layoutDir,
     cpus: spec.cpu,
-    memoryMib: spec.memoryMb,
+    // BoxLite 0.10.0 gives a VM some 36 MiB more than it is told; what a box finds is never more than was asked for.
+    memoryMib: spec.memoryMb - memoryExcessMb,
     diskSizeGb: spec.diskSizeGb,
     // It outlives the server, and stays until it is removed.
     detach: true,
@@ -31,7 +35,9 @@ export function boxOptions(spec: BoxSpec, agentShare: string): BoxOptions {
       { hostPath: agentShare, guestPath: guestAgentDir, readOnly: true },
       ...spec.volumes.map(({ hostPath, guestPath, readonly }) => ({ hostPath, guestPath, readOnly: readonly })),
     ],
-    network: { outbound: { mode: spec.network ? "enabled" : "disabled" } },
+    network: {
+      outbound: spec.network ? { mode: "enabled", allowNet: [...allowedNetworks] } : { mode: "disabled" },
+    },
     advanced: { capabilities: { add: ["ALL"] } },
     // The VM process's seccomp filter (0.10.0) kills it when a program asks how full a volume is: statfs, which df does of all of them.
     ...(spec.volumes.length > 0 ? { security: { seccompEnabled: false } } : {}),

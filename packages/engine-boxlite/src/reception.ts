@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { AgentAddress } from "@boxrun/guest-agent";
+import { EagerStream } from "./eager-stream.ts";
 
 export const secretSize = 32;
 
@@ -46,8 +47,8 @@ export class Reception implements AgentAddress {
   async connect(signal: AbortSignal): Promise<Duplex> {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    if (waiting !== undefined && !waiting.destroyed) return waiting;
-    return await new Promise<Socket>((resolve, reject) => {
+    if (waiting !== undefined && !waiting.destroyed) return new EagerStream(waiting);
+    const socket = await new Promise<Socket>((resolve, reject) => {
       const onAbort = () => {
         this.#asking = undefined;
         reject(signal.reason);
@@ -60,6 +61,7 @@ export class Reception implements AgentAddress {
         resolve(socket);
       };
     });
+    return new EagerStream(socket);
   }
 
   close(): void {

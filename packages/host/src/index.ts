@@ -1,3 +1,4 @@
+export { defaultCacheDir } from "./cache-dir.ts";
 export { isErrno } from "./errno.ts";
 export {
   boxDirVariable,
