@@ -35,9 +35,9 @@ function readArguments() {
     shell: { type: "boolean", default: false },
     stop: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
-    slowdown: { type: "string", default: `${defaultSlowdown}` },
-    cpus: { type: "string", default: `${defaultSize.cpus}` },
-    memory: { type: "string", default: `${defaultSize.memoryMb}` },
+    slowdown: { type: "string" },
+    cpus: { type: "string" },
+    memory: { type: "string" },
     env: { type: "string", multiple: true, default: [] as string[] },
   } as const;
   // What follows the command's name is the command's: only what stands before it is ours.
@@ -47,12 +47,16 @@ function readArguments() {
   const at = first?.index ?? given.length;
   const { values } = parseArgs({ args: given.slice(0, at), options });
   const command = given.slice(first?.kind === "option-terminator" ? at + 1 : at);
-  const size = { cpus: Number(values.cpus), memoryMb: Number(values.memory) };
-  const slowdown = Number(values.slowdown);
+  const size = {
+    cpus: Number(values.cpus ?? defaultSize.cpus),
+    memoryMb: Number(values.memory ?? defaultSize.memoryMb),
+  };
+  const slowdown = Number(values.slowdown ?? defaultSlowdown);
   if (![...Object.values(size), slowdown].every((count) => Number.isInteger(count) && count > 0)) {
     throw new TypeError("--cpus, --memory and --slowdown are whole numbers");
   }
-  return { ...values, command: values.shell ? ["/bin/bash", ...command] : command, size, slowdown };
+  const shaped = [values.cpus, values.memory, values.slowdown].some((value) => value !== undefined);
+  return { ...values, shaped, command: values.shell ? ["/bin/bash", ...command] : command, size, slowdown };
 }
 
 async function main(): Promise<number> {
@@ -70,6 +74,9 @@ async function main(): Promise<number> {
     return 0;
   }
   if (args.command.length === 0) throw new TypeError("name a command to run inside, or --shell");
+  if (kept !== undefined && args.shaped) {
+    throw new TypeError("a VM is running that was booted with other settings, maybe; end it first, with --stop");
+  }
   const session = { checkout, cacheDir, size: args.size, slowdown: args.slowdown, keep: args.keep, log, signal };
   await buildBoxParts(session);
   const vm = kept ?? (await startOuterVm(session));
