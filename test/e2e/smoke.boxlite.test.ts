@@ -42,7 +42,7 @@ describe("a server whose boxes are BoxLite's", () => {
 
   it("stops and starts a box with its disk kept", async () => {
     await boxrun("stop", "dev");
-    expect(await boxrun("ls", "--all")).toMatch(/dev.*stopped/);
+    expect(await boxrun("ls")).toMatch(/dev.*stopped/);
     await boxrun("start", "dev");
     expect(await boxrun("exec", "dev", "--", "wc", "-c", "/root/file")).toBe("70000 /root/file\n");
   });
