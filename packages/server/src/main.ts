@@ -115,9 +115,8 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
 function engineFactories(options: QemuEngineOptions): EngineFactories {
   return {
     qemu: async () => createQemuEngine(options),
-    boxlite: async () => {
-      throw new Error("this version of BoxRun does not have it");
-    },
+    // Only a server that has boxes of it, or thinks of having some, loads it.
+    boxlite: async () => (await import("@boxrun/engine-boxlite")).createBoxLiteEngine(options),
   };
 }
 
