@@ -6,8 +6,8 @@ import { bootOuterVm, type RunningVm } from "./vm/boot.ts";
 /** Two CPUs: QEMU emulates each on a thread of its own. 6 GB: its file systems are in memory, too, and boxes have theirs. */
 export const defaultSize = { cpus: 2, memoryMb: 6144 };
 
-/** BoxLite gives a box 30 s to boot, and one takes 8 s of both cores here: on a busy host the VM's clock has to be patient. */
-export const defaultSlowdown = 4;
+/** BoxLite gives a box 30 s to boot. One takes 6 to 12 s here on two cores of its own, and was seen to take 40 on a busy host. */
+export const defaultSlowdown = 2;
 
 export interface SessionOptions {
   readonly checkout: string;
