@@ -121,7 +121,7 @@ async function setUp(line: AgentLine, spec: BoxSpec): Promise<void> {
 }
 
 /** The process of a box's VM, as BoxLite wrote it down; `undefined` if there is none, or it is some other program by now. */
-export function vmProcess(layout: Layout, engineId: string): ProcessRef | undefined {
+function vmProcess(layout: Layout, engineId: string): ProcessRef | undefined {
   try {
     const pid = Number(readFileSync(layout.pidFile(engineId), "utf8").trim().split(/\s/, 1)[0]);
     if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
