@@ -35,8 +35,8 @@ export default defineConfig({
           name: "boxlite",
           include: ["packages/*/test/**/*.boxlite.test.ts", "test/e2e/**/*.boxlite.test.ts"],
           // CPUs that are emulated twice over: a box boots in 10 to 30 s.
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
           fileParallelism: false,
         },
       },

@@ -7,6 +7,7 @@
  *   node tools/boxlite/main.ts --stop            ends the VM that was kept
  *
  *   --cpus N, --memory MB    of a VM that is booted (2 and 6144)
+ *   --slowdown N             how many times slower its clock goes than the host's (2): time limits inside are as much longer
  *   --env NAME[=VALUE]       sets a variable for the command, or passes on this shell's; repeatable
  *
  * Each command gets a copy of the checkout as it is then, uncommitted changes included, and of the node_modules of when the VM booted.
@@ -17,7 +18,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { toBoxRunError } from "@boxrun/contract";
 import { defaultCacheDir } from "../../packages/images/src/cache-dir.ts";
-import { buildBoxParts, defaultSize, startOuterVm } from "./session.ts";
+import { buildBoxParts, defaultSize, defaultSlowdown, startOuterVm } from "./session.ts";
 import { endVm } from "./vm/boot.ts";
 import { forgetVm, keptVm, rememberVm } from "./vm/kept.ts";
 import { runInside } from "./vm/run.ts";
@@ -34,8 +35,9 @@ function readArguments() {
     shell: { type: "boolean", default: false },
     stop: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
-    cpus: { type: "string", default: `${defaultSize.cpus}` },
-    memory: { type: "string", default: `${defaultSize.memoryMb}` },
+    slowdown: { type: "string" },
+    cpus: { type: "string" },
+    memory: { type: "string" },
     env: { type: "string", multiple: true, default: [] as string[] },
   } as const;
   // What follows the command's name is the command's: only what stands before it is ours.
@@ -45,11 +47,16 @@ function readArguments() {
   const at = first?.index ?? given.length;
   const { values } = parseArgs({ args: given.slice(0, at), options });
   const command = given.slice(first?.kind === "option-terminator" ? at + 1 : at);
-  const size = { cpus: Number(values.cpus), memoryMb: Number(values.memory) };
-  if (!Object.values(size).every((count) => Number.isInteger(count) && count > 0)) {
-    throw new TypeError("--cpus and --memory are whole numbers");
+  const size = {
+    cpus: Number(values.cpus ?? defaultSize.cpus),
+    memoryMb: Number(values.memory ?? defaultSize.memoryMb),
+  };
+  const slowdown = Number(values.slowdown ?? defaultSlowdown);
+  if (![...Object.values(size), slowdown].every((count) => Number.isInteger(count) && count > 0)) {
+    throw new TypeError("--cpus, --memory and --slowdown are whole numbers");
   }
-  return { ...values, command: values.shell ? ["/bin/bash", ...command] : command, size };
+  const shaped = [values.cpus, values.memory, values.slowdown].some((value) => value !== undefined);
+  return { ...values, shaped, command: values.shell ? ["/bin/bash", ...command] : command, size, slowdown };
 }
 
 async function main(): Promise<number> {
@@ -67,7 +74,10 @@ async function main(): Promise<number> {
     return 0;
   }
   if (args.command.length === 0) throw new TypeError("name a command to run inside, or --shell");
-  const session = { checkout, cacheDir, size: args.size, keep: args.keep, log, signal };
+  if (kept !== undefined && args.shaped) {
+    throw new TypeError("a VM is running that was booted with other settings, maybe; end it first, with --stop");
+  }
+  const session = { checkout, cacheDir, size: args.size, slowdown: args.slowdown, keep: args.keep, log, signal };
   await buildBoxParts(session);
   const vm = kept ?? (await startOuterVm(session));
   try {

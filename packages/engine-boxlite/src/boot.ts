@@ -24,6 +24,15 @@ export interface Machine {
   readonly reception: Reception;
 }
 
+export interface BootPlan {
+  readonly spec: BoxSpec;
+  readonly boxDir: string;
+  readonly layout: Layout;
+  /** What the agent will say when it calls. */
+  readonly secret: Buffer;
+  readonly signal: AbortSignal;
+}
+
 /** Puts the agent and the secret of the coming life where the box finds them: in its read-only share. */
 export async function prepareShare(boxDir: string, cacheDir: string): Promise<Buffer> {
   const share = join(boxDir, boxFiles.agentShare);
@@ -40,17 +49,8 @@ export async function prepareShare(boxDir: string, cacheDir: string): Promise<Bu
  * Boots the VM of a box that is not running, and makes what is in it this box. On failure, or if `signal` aborts, the VM's process is
  * ended and waited for.
  */
-export async function boot(
-  options: {
-    readonly spec: BoxSpec;
-    readonly boxDir: string;
-    readonly layout: Layout;
-    readonly secret: Buffer;
-    readonly signal: AbortSignal;
-  },
-  box: BoxHandle,
-): Promise<Machine> {
-  const { spec, boxDir, layout, secret, signal } = options;
+export async function boot(plan: BootPlan, box: BoxHandle): Promise<Machine> {
+  const { spec, boxDir, layout, secret, signal } = plan;
   let reception: Reception | undefined;
   let line: AgentLine | undefined;
   const giveUp = () => line?.end(new BoxRunError("CANCELED", `set up box ${spec.id}: given up`));
@@ -121,7 +121,7 @@ async function setUp(line: AgentLine, spec: BoxSpec): Promise<void> {
 }
 
 /** The process of a box's VM, as BoxLite wrote it down; `undefined` if there is none, or it is some other program by now. */
-export function vmProcess(layout: Layout, engineId: string): ProcessRef | undefined {
+function vmProcess(layout: Layout, engineId: string): ProcessRef | undefined {
   try {
     const pid = Number(readFileSync(layout.pidFile(engineId), "utf8").trim().split(/\s/, 1)[0]);
     if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;

@@ -5,11 +5,11 @@ import { BoxRunError } from "@boxrun/contract";
 import { type BoxDeath, type BoxSpec, type CreateOptions, KeyedLock, type Logger } from "@boxrun/core";
 import { isErrno } from "@boxrun/host";
 import { adoptMachine } from "./adopt.ts";
-import { boot, endVm, type Machine, prepareShare } from "./boot.ts";
+import { type BootPlan, boot, endVm, type Machine, prepareShare } from "./boot.ts";
 import { boxFiles, type Layout } from "./layout.ts";
-import { boxOptions, checkVolumes } from "./options.ts";
+import { boxOptions, checkSpec } from "./options.ts";
 import { readBoxRecord, writeBoxRecord } from "./record.ts";
-import { openRuntime, type Runtime, reasonOf } from "./sdk.ts";
+import { type BoxHandle, openRuntime, type Runtime, reasonOf } from "./sdk.ts";
 import { Vm } from "./vm.ts";
 
 /**
@@ -36,7 +36,7 @@ export class Boxes {
   async create(spec: BoxSpec, options: CreateOptions): Promise<void> {
     const boxDir = this.#layout.box(spec.id);
     await this.#abortable("create", spec.id, options.signal, async (signal) => {
-      await checkVolumes(spec);
+      await checkSpec(spec);
       const runtime = await openRuntime(this.#layout.home);
       await this.#makeDir(spec.id, boxDir);
       try {
@@ -45,7 +45,7 @@ export class Boxes {
         await writeBoxRecord(boxDir, { engineId: box.id, imageDigest: spec.image.digest, vm: null });
         options.onEngineId(box.id);
         const plan = { spec, boxDir, layout: this.#layout, secret, signal };
-        this.#keep(spec.id, box.id, await this.#boot(() => boot(plan, box), signal, spec.id));
+        this.#keep(spec.id, box.id, await this.#boot(runtime, plan));
       } catch (error) {
         await this.#destroy(runtime, spec.id, boxDir);
         throw error;
@@ -64,17 +64,11 @@ export class Boxes {
       if (record === undefined || (await runtime.getInfo(spec.id)) === null) {
         throw new BoxRunError("RUNTIME_ERROR", `start box ${spec.id}: BoxLite has no disk of it; remove it`);
       }
-      await checkVolumes(spec);
+      await checkSpec(spec);
       await this.#endLeftovers(runtime, spec.id, record.engineId);
       const secret = await prepareShare(boxDir, this.#cacheDir);
       const plan = { spec, boxDir, layout: this.#layout, secret, signal };
-      const bootAnew = async () => {
-        // A handle that has been stopped is spent: each start takes a new one.
-        const box = await runtime.get(spec.id);
-        if (box === null) throw new BoxRunError("RUNTIME_ERROR", `start box ${spec.id}: BoxLite does not know it`);
-        return await boot(plan, box);
-      };
-      this.#keep(spec.id, record.engineId, await this.#boot(bootAnew, signal, spec.id));
+      this.#keep(spec.id, record.engineId, await this.#boot(runtime, plan));
     });
   }
 
@@ -157,13 +151,16 @@ export class Boxes {
   }
 
   /** BoxLite gives a VM 30 s to come up, which on a busy host with emulated virtualisation may be too few: one more attempt. */
-  async #boot(attempt: () => Promise<Machine>, signal: AbortSignal, boxId: string): Promise<Machine> {
+  async #boot(runtime: Runtime, plan: BootPlan): Promise<Machine> {
+    const { spec, signal } = plan;
+    // A handle that has been stopped is spent: each attempt takes a new one.
+    const attempt = async () => boot(plan, await handleOf(runtime, spec.id));
     try {
       return await attempt();
     } catch (error) {
       if (signal.aborted || !(error instanceof BoxRunError) || !error.message.includes("timed out")) throw error;
-      this.#logger.warn({ boxId, reason: error.message }, "the first attempt to boot failed; trying again");
-      await stopHandle(await openRuntime(this.#layout.home), boxId).catch(() => undefined);
+      this.#logger.warn({ boxId: spec.id, reason: error.message }, "the first attempt to boot failed; trying again");
+      await (await handleOf(runtime, spec.id)).stop().catch(() => undefined);
       return await attempt();
     }
   }
@@ -238,4 +235,10 @@ export class Boxes {
 async function stopHandle(runtime: Runtime, boxId: string): Promise<void> {
   const box = await runtime.get(boxId);
   await box?.stop();
+}
+
+async function handleOf(runtime: Runtime, boxId: string): Promise<BoxHandle> {
+  const box = await runtime.get(boxId);
+  if (box === null) throw new BoxRunError("RUNTIME_ERROR", `boot box ${boxId}: BoxLite does not know it`);
+  return box;
 }

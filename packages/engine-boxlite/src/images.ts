@@ -7,7 +7,7 @@ const qcow2Magic = 0x514649fb;
 const maxNameBytes = 1023;
 
 /** The file that a box's disk was made over; `undefined` if it stands alone or is no qcow2. */
-export async function backingFile(disk: string): Promise<string | undefined> {
+async function backingFile(disk: string): Promise<string | undefined> {
   const file = await open(disk).catch(() => undefined);
   if (file === undefined) return undefined;
   try {

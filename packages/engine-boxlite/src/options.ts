@@ -44,8 +44,17 @@ export function boxOptions(spec: BoxSpec, agentShare: string): BoxOptions {
   };
 }
 
-/** Refuses early what BoxLite would refuse late, with its own words for it. RUNTIME_ERROR. */
-export async function checkVolumes(spec: BoxSpec): Promise<void> {
+/** A VM with less does not come up. */
+const minMemoryMb = 128;
+
+/** Refuses early what BoxLite would refuse late, with its own words for it. NOT_SUPPORTED or RUNTIME_ERROR. */
+export async function checkSpec(spec: BoxSpec): Promise<void> {
+  if (spec.memoryMb < minMemoryMb) {
+    throw new BoxRunError(
+      "NOT_SUPPORTED",
+      `give box ${spec.id} ${spec.memoryMb} MB of memory: BoxLite needs at least ${minMemoryMb} MB`,
+    );
+  }
   for (const { hostPath } of spec.volumes) {
     const found = await stat(hostPath).catch((error: unknown) => error);
     if (found instanceof Error) {

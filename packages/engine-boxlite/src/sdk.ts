@@ -1,11 +1,10 @@
-import type { Boxlite, JsBoxInfo } from "@boxlite-ai/boxlite";
+import type { Boxlite } from "@boxlite-ai/boxlite";
 import { BoxRunError } from "@boxrun/contract";
 
 /** What this adapter uses of BoxLite's native SDK, under its own names. Quirks of 0.10.0 that shaped it are in docs/boxlite.md. */
 export type Runtime = Boxlite;
 export type BoxHandle = Awaited<ReturnType<Boxlite["create"]>>;
 export type BoxOptions = Parameters<Boxlite["create"]>[0];
-export type BoxInfo = JsBoxInfo;
 
 /**
  * Runtimes by home directory. The native one keeps its home locked until the process ends, also after `close()` (seen in 0.10.0), and

@@ -1,5 +1,5 @@
 import { engineCapabilities } from "@boxrun/core";
-import { engineConformance } from "@boxrun/engine-testkit";
+import { engineConformance, outsideNetworkHooks } from "@boxrun/engine-testkit";
 import { afterAll } from "vitest";
 import { openTestHost } from "./support/host.ts";
 
@@ -16,7 +16,7 @@ engineConformance({
     process.kill(host.vmPid(boxId), "SIGKILL");
   },
   hostResidue: async (boxId) => host.residue(boxId),
-  network: { unavailable: "not yet" },
+  network: outsideNetworkHooks,
   // Doubly emulated, a gigabyte takes longer than all the rest; CI on real hardware moves it.
   largeFileBytes: 32 * 1024 * 1024,
 });

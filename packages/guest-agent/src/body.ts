@@ -4,6 +4,11 @@ import { Readable } from "node:stream";
 export interface BodyOptions {
   /** What the answer said that it would be, in bytes. */
   readonly length: number | undefined;
+  /**
+   * Whether the answer is over only when its stream is: an end may be what a reset looks like. Without it, an end that nothing speaks
+   * against is one, also while the request is still being sent.
+   */
+  readonly untilClosed: boolean;
   /** What to fail with if the answer breaks off or isn't as long as it said. */
   readonly fail: (cause: unknown) => Error;
 }
@@ -28,6 +33,7 @@ export class Body extends Readable {
     });
     stream.once("end", () => {
       this.#ended = true;
+      if (!options.untilClosed && !stream.rstCode) this.push(null);
     });
     stream.once("close", () => this.#close());
     stream.pause();
@@ -44,6 +50,7 @@ export class Body extends Readable {
 
   #close(): void {
     const { length, fail } = this.#options;
+    if (this.readableEnded) return;
     if (!this.#ended || this.#stream.rstCode !== 0) this.destroy(fail(this.#stream.errored));
     else if (length !== undefined && this.#seen !== length) {
       this.destroy(fail(new Error(`${this.#seen} bytes came instead of ${length}`)));

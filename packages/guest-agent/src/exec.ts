@@ -6,7 +6,7 @@ import { AgentError, ConnectionLost, fromAgent } from "./errors.ts";
 import { decodeFrames, encodeAck, type StreamName, WireViolation } from "./frames.ts";
 import type { AgentLine } from "./line.ts";
 import { type AgentExit, type ExecStartMessage, execStateSchema, okSchema } from "./messages.ts";
-import { lost, openAnswer, requestJson, upload } from "./requests.ts";
+import { bodyOf, lost, openAnswer, requestJson, upload } from "./requests.ts";
 
 /** Between SIGTERM and SIGKILL when an exec is cancelled. */
 const cancelGraceMs = 5000;
@@ -215,7 +215,7 @@ export class AgentExec implements EngineExec {
   /** Hands out everything up to the exit, or (`undefined`) up to where the connection dropped. */
   async *#readStream(stream: ClientHttp2Stream): AsyncGenerator<OutputChunk, ExecExit | undefined, void> {
     try {
-      for await (const frame of decodeFrames(stream)) {
+      for await (const frame of decodeFrames(bodyOf(this.#host.line, stream))) {
         if (frame.type === "exit") {
           stream.end();
           return toExit(frame.exit);

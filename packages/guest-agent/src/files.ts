@@ -102,6 +102,7 @@ export class AgentFiles {
   #body(what: string, stream: ClientHttp2Stream, length: number | undefined, signal: AbortSignal): Readable {
     return new Body(stream, {
       length,
+      untilClosed: true,
       fail: (cause) =>
         fromAgent(`${what} in box ${this.#boxId}`, signal.aborted ? signal.reason : lost(this.#line, stream, cause)),
     });

@@ -2,6 +2,7 @@ import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
+import { Body } from "./body.ts";
 import { AgentError, ConnectionLost } from "./errors.ts";
 import { WireViolation } from "./frames.ts";
 import type { AgentLine } from "./line.ts";
@@ -163,16 +164,30 @@ async function collect(line: AgentLine, stream: ClientHttp2Stream, limitBytes: n
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    for await (const chunk of stream) {
+    for await (const chunk of bodyOf(line, stream)) {
       length += chunk.length;
       if (length > limitBytes) throw new WireViolation(`an answer of more than ${limitBytes} bytes`);
       chunks.push(chunk);
     }
   } catch (error) {
-    throw error instanceof WireViolation ? error : lost(line, stream, error);
+    throw error instanceof WireViolation ? error : (line.endReason ?? error);
   }
-  if (stream.rstCode !== 0) throw lost(line, stream);
   return Buffer.concat(chunks).toString("utf8");
+}
+
+/**
+ * An answer's body. An HTTP/2 stream must not be iterated itself: if all of an answer came at once, and the connection is no plain socket,
+ * iterating fails at the end of a complete body (Node 24.21, "Premature close").
+ */
+export function bodyOf(line: AgentLine, stream: ClientHttp2Stream): Body {
+  return new Body(stream, {
+    length: undefined,
+    untilClosed: false,
+    fail: (cause) => {
+      const reason = lost(line, stream, cause);
+      return reason instanceof Error ? reason : new Error(String(reason));
+    },
+  });
 }
 
 /** Why a stream ended early: the line's own end if that was it. */

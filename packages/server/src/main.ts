@@ -115,7 +115,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
 function engineFactories(options: QemuEngineOptions): EngineFactories {
   return {
     qemu: async () => createQemuEngine(options),
-    // Loaded where it is wanted alone: it brings a native library.
+    // Only a server that has boxes of it, or thinks of having some, loads it.
     boxlite: async () => (await import("@boxrun/engine-boxlite")).createBoxLiteEngine(options),
   };
 }

@@ -24,6 +24,7 @@ export interface BootOptions {
   readonly cacheDir: string;
   readonly cpus: number;
   readonly memoryMb: number;
+  readonly slowdown: number;
   /** A VM that is not kept ends with this process, however that ends. */
   readonly keep: boolean;
   readonly log: (line: string) => void;
@@ -65,11 +66,11 @@ export async function endVm({ dir, qemu }: RunningVm): Promise<void> {
 }
 
 async function attempt(dir: string, options: BootOptions): Promise<RunningVm> {
-  const { image, cacheDir, cpus, memoryMb, keep, log, signal } = options;
+  const { image, cacheDir, cpus, memoryMb, slowdown, keep, log, signal } = options;
   const sshPort = await freePort();
   const tscKhz = await measureTscKhz(locateGuest(cacheDir).hostHelper);
   const qemu = requireTool("qemu-system-x86_64", operation);
-  const args = outerArgs(image, { cpus, memoryMb, sshPort, tscKhz });
+  const args = outerArgs(image, { cpus, memoryMb, sshPort, tscKhz, slowdown });
   const [program, rest] = keep ? [qemu, args] : diesWithUs(qemu, args);
   await writeFile(join(dir, vmFiles.console), "");
   log(`booting Debian with ${cpus} CPUs and ${memoryMb} MB in QEMU (TCG with SVM)`);

@@ -52,7 +52,7 @@ export async function runInside(vm: RunningVm, run: Run): Promise<number> {
   const kept = passedOn.flatMap((name) =>
     process.env[name] === undefined ? [] : [[name, process.env[name]] as const],
   );
-  const env = { ...Object.fromEntries(kept), ...run.env, SOURCES: sources };
+  const env = { ...Object.fromEntries(kept), ...run.env, SOURCES: sources, NOW: `${Math.ceil(Date.now() / 1000)}` };
   const words = [
     "env",
     ...Object.entries(env).map(([name, value]) => `${name}=${value}`),

@@ -66,7 +66,7 @@ export async function openTestHost(): Promise<TestHost> {
   };
 }
 
-export function onlyManifest(layoutDir: string): string {
+function onlyManifest(layoutDir: string): string {
   const index = indexSchema.parse(JSON.parse(readFileSync(join(layoutDir, "index.json"), "utf8")));
   return index.manifests[0]?.digest ?? "";
 }
