@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Duplex } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
 import { afterAll, expect, test } from "vitest";
 import { socketAddress } from "../src/address.ts";
@@ -102,5 +104,21 @@ test("an agent that never answers is given up at the deadline, and the line stay
   );
   expect(await requestJson(line, "GET", "/hello", helloSchema)).toMatchObject({ setup: true });
   expect(agent.connections()).toBe(1);
+  line.end(over);
+});
+
+test("an agent behind a stream that is no socket is heard to the end, answers that come all at once too", async () => {
+  await using agent = await startFakeAgent(socketPath(), (stream) => json(stream, hello));
+  const line = new AgentLine({
+    name: "a stream",
+    connect: () => {
+      const socket = connect(agent.path);
+      return Duplex.from({ readable: socket, writable: socket });
+    },
+  });
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => requestJson(line, "GET", "/hello", helloSchema, { body: {} })),
+  );
+  expect(answers).toHaveLength(20);
   line.end(over);
 });
