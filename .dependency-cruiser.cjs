@@ -30,8 +30,10 @@ module.exports = {
     only("core", ["contract"]),
     only("store", ["core", "contract"]),
     only("images", ["core", "contract"]),
-    only("engine-qemu", ["core", "contract"]),
-    only("engine-boxlite", ["core", "contract"]),
+    only("host", ["contract"]),
+    only("guest-agent", ["core", "contract", "host"]),
+    only("engine-qemu", ["core", "contract", "guest-agent", "host"]),
+    only("engine-boxlite", ["core", "contract", "guest-agent", "host"]),
     only("engine-testkit", ["core", "contract"]),
     only("sdk", ["contract"]),
     {
@@ -39,7 +41,7 @@ module.exports = {
       comment: "Only main.ts knows which store, image store and engines there are.",
       severity: "error",
       from: { path: "^packages/server/src/", pathNot: "^packages/server/src/main\\.ts$" },
-      to: { path: "^packages/(store|images|engine-[^/]+)/" },
+      to: { path: "^packages/(store|images|guest-agent|engine-[^/]+)/" },
     },
     {
       name: "cli-imports",

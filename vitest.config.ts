@@ -1,8 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+const boxliteTests = "**/*.boxlite.test.ts";
+
 /**
  * `unit`: everything without a VM, in parallel. `vm`: real microVMs through engine and server, one file at a time, because
- * two cores emulate slowly and every test waits for events rather than for time.
+ * two cores emulate slowly and every test waits for events rather than for time. `boxlite`: real BoxLite boxes, which need a /dev/kvm that
+ * works; `npm run test:boxlite` sees to that (docs/testing-boxlite.md).
  */
 export default defineConfig({
   test: {
@@ -11,7 +14,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
-          exclude: ["**/*.vm.test.ts"],
+          exclude: ["**/*.vm.test.ts", boxliteTests],
           testTimeout: 120_000,
           // Vitest leaves one core to others; most of these tests wait for child processes.
           maxWorkers: 2,
@@ -21,6 +24,17 @@ export default defineConfig({
         test: {
           name: "vm",
           include: ["packages/*/test/**/*.vm.test.ts", "test/e2e/**/*.test.ts"],
+          exclude: [boxliteTests],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "boxlite",
+          include: ["packages/*/test/**/*.boxlite.test.ts", "test/e2e/**/*.boxlite.test.ts"],
+          // CPUs that are emulated twice over: a box boots in 10 to 30 s.
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # npm test: sets up what is missing, then runs every test. The last line is the count over all of them.
 #
-#   npm test                          everything
-#   npm test -- --unit                one stage: --unit (no VM), --go, --vm (real microVMs)
+#   npm test                          everything but --boxlite
+#   npm test -- --unit                one stage: --unit (no VM), --go, --vm (real microVMs), --boxlite (real BoxLite boxes)
 #   npm test -- lifecycle -t restart  vitest's filters: files whose path holds the word, tests whose name matches
 set -euo pipefail
 # shellcheck source=lib/common.sh

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { infoSchema, urls } from "@boxrun/contract";
 import { defaultCacheDir, locateGuest } from "@boxrun/engine-qemu";
-import { connectGreeted } from "../../packages/engine-qemu/src/agent/greeting.ts";
+import { connectGreeted, socketAddress } from "@boxrun/guest-agent";
 import { measureTscKhz } from "../../packages/engine-qemu/src/host/tsc.ts";
 import { boxFiles, qemuArgs, type VmShape } from "../../packages/engine-qemu/src/vm/command-line.ts";
 import { TestServer } from "../../test/e2e/support/server.ts";
@@ -74,9 +74,9 @@ async function bootBare(shape: VmShape): Promise<number> {
       if (qemu.exitCode !== null) throw new Error(`QEMU ended with ${qemu.exitCode}`);
       await delay(2);
     }
-    const { socket } = await connectGreeted(socketPath, AbortSignal.timeout(60_000));
+    const { stream } = await connectGreeted(socketAddress(socketPath), AbortSignal.timeout(60_000));
     const took = performance.now() - begun;
-    socket.destroy();
+    stream.destroy();
     return took;
   } finally {
     qemu.kill("SIGKILL");

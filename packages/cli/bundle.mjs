@@ -11,6 +11,8 @@ rmSync(dist, { recursive: true, force: true });
 const bundle = await rolldown({
   cwd: here,
   platform: "node",
+  // Native, and optional: it is installed beside us, or not.
+  external: ["@boxlite-ai/boxlite"],
   input: {
     main: "src/main.ts",
     // A process of its own, which the engine finds beside itself.

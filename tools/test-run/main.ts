@@ -1,18 +1,20 @@
 /**
  * The test run behind `npm test`: vitest's unit project, the Go tests, vitest's vm project, in this order, and one count
- * over all at the end. `--unit`, `--go` and `--vm` choose stages; everything else goes to vitest, and then Go is left out.
+ * over all at the end. `--unit`, `--go`, `--vm` and `--boxlite` choose stages; everything else goes to vitest, and then Go is left out.
+ * The boxlite stage runs only where it is asked for.
  */
 import { fileURLToPath } from "node:url";
 import { exitCode, type StageReport, summaryLines, total } from "./report.ts";
 import { goStage, vitestStage } from "./stages.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const stageNames = ["unit", "go", "vm"];
+const everyday = ["unit", "go", "vm"];
+const stageNames = [...everyday, "boxlite"];
 
 const given = process.argv.slice(2);
 const forVitest = given.filter((argument) => !stageNames.includes(argument.replace(/^--/, "")));
 const chosen = stageNames.filter((name) => given.includes(`--${name}`));
-const wanted = new Set(chosen.length > 0 ? chosen : forVitest.length > 0 ? ["unit", "vm"] : stageNames);
+const wanted = new Set(chosen.length > 0 ? chosen : forVitest.length > 0 ? ["unit", "vm"] : everyday);
 
 // Whoever ends this run ends what it started.
 const abort = new AbortController();
@@ -22,6 +24,11 @@ const reports: StageReport[] = [];
 if (wanted.has("unit")) reports.push(await vitestStage(root, "unit", forVitest, abort.signal));
 if (wanted.has("go") && !abort.signal.aborted) reports.push(...(await goStage(root, abort.signal)));
 if (wanted.has("vm") && !abort.signal.aborted) reports.push(await vitestStage(root, "vm", forVitest, abort.signal));
+if (wanted.has("boxlite") && !abort.signal.aborted) {
+  // It alone builds Debian systems and boots one: what the other stages don't need is not loaded for them.
+  const { boxliteStage } = await import("./boxlite-stage.ts");
+  reports.push(await boxliteStage(root, forVitest, abort.signal));
+}
 
 const report = total(reports);
 if (abort.signal.aborted) report.failures.push("the run was interrupted");

@@ -1,5 +1,5 @@
 import { type SpawnOptions, spawn } from "node:child_process";
-import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -20,24 +20,36 @@ export async function vitestStage(
   const dir = mkdtempSync(join(tmpdir(), "boxrun-tests-"));
   const path = join(dir, "report.json");
   try {
-    const reporters = ["--reporter=default", "--reporter=./tools/test-run/vitest-reporter.ts"];
     const status = await run(
       "vitest",
-      ["run", "--project", project, ...reporters, ...(args.length > 0 ? ["--passWithNoTests"] : []), ...args],
+      vitestArguments(project, args),
       { cwd: root, env: { ...process.env, BOXRUN_TEST_REPORT: path }, stdio: ["ignore", output, output] },
       signal,
     );
-    const report = readReport(path);
-    if (!report) {
-      return status === "exit code 0" ? nothing() : failed(`vitest ${project}: it ended with ${status} and no report`);
-    }
-    if (status !== "exit code 0" && report.failures.length === 0) {
-      report.failures.push(`vitest ${project}: it ended with ${status}`);
-    }
-    return report;
+    return settleReport(project, existsSync(path) ? readFileSync(path, "utf8") : undefined, status);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** With these, vitest runs a project and writes its StageReport to the file named by BOXRUN_TEST_REPORT. */
+export function vitestArguments(project: string, args: readonly string[]): string[] {
+  const reporters = ["--reporter=default", "--reporter=./tools/test-run/vitest-reporter.ts"];
+  return ["run", "--project", project, ...reporters, ...(args.length > 0 ? ["--passWithNoTests"] : []), ...args];
+}
+
+/** What vitest wrote, if anything, together with how it ended: an end that the report does not explain is a failure, too. */
+export function settleReport(project: string, written: string | undefined, status: string): StageReport {
+  const report = written === undefined ? undefined : parseReport(written);
+  if (!report) {
+    // A filter that nothing matches leaves no report, and that is all right.
+    const matchedNothing = written === undefined && status === "exit code 0";
+    return matchedNothing ? nothing() : failed(`vitest ${project}: it ended with ${status} and no report`);
+  }
+  if (status !== "exit code 0" && report.failures.length === 0) {
+    report.failures.push(`vitest ${project}: it ended with ${status}`);
+  }
+  return report;
 }
 
 /** gofmt, go vet and go test in every Go module of the checkout. */
@@ -137,9 +149,9 @@ function signalGroup(leaderPid: number | undefined, name: NodeJS.Signals): void 
   }
 }
 
-function readReport(path: string): StageReport | undefined {
+function parseReport(text: string): StageReport | undefined {
   try {
-    const report: StageReport = JSON.parse(readFileSync(path, "utf8"));
+    const report: StageReport = JSON.parse(text);
     return report;
   } catch {
     return undefined;
@@ -150,6 +162,7 @@ function nothing(): StageReport {
   return { passed: 0, failures: [], skips: [] };
 }
 
-function failed(failure: string): StageReport {
+/** A stage that could not do its work. */
+export function failed(failure: string): StageReport {
   return { passed: 0, failures: [failure], skips: [] };
 }

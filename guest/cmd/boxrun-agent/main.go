@@ -1,6 +1,7 @@
 // Command boxrun-agent is the program in the VM that does what the host asks: see docs/guest-protocol.md.
 //
-// As PID 1 it is the VM's /init. With --listen it serves the same protocol on a Unix socket, for tests without a VM.
+// As PID 1 it is the VM's /init. `boxrun-agent contained DIR` is PID 1 of a container in a VM that somebody else booted; DIR is the
+// share that holds it. With --listen it serves the same protocol on a Unix socket, for tests without a VM.
 package main
 
 import (
@@ -23,7 +24,9 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("boxrun-agent: ")
 	run := runOutside
-	if os.Getpid() == 1 {
+	if len(os.Args) == 3 && os.Args[1] == "contained" {
+		run = runContained
+	} else if os.Getpid() == 1 {
 		run = runInit
 	}
 	if err := run(); err != nil {

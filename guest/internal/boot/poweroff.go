@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"boxrun.dev/guest/internal/proc"
 )
 
 const (
@@ -20,18 +22,22 @@ const (
 // HandleSignals keeps PID 1 alive: programs of the box may send it anything, and the Go runtime would end itself on some.
 // What busybox's and others' poweroff, reboot and halt send powers off.
 func (m *Machine) HandleSignals() {
+	// Ctrl-Alt-Del becomes a SIGINT.
+	_ = syscall.Reboot(syscall.LINUX_REBOOT_CMD_CAD_OFF)
+	handleSignals(m.PowerOff)
+}
+
+func handleSignals(powerOff func()) {
 	all := make(chan os.Signal, 16)
 	signal.Notify(all, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGILL, syscall.SIGTRAP, syscall.SIGABRT,
 		syscall.SIGBUS, syscall.SIGFPE, syscall.SIGUSR1, syscall.SIGSEGV, syscall.SIGUSR2, syscall.SIGPIPE,
 		syscall.SIGALRM, syscall.SIGTERM, syscall.SIGSTKFLT, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU,
 		syscall.SIGXCPU, syscall.SIGXFSZ, syscall.SIGVTALRM, syscall.SIGPROF, syscall.SIGIO, syscall.SIGPWR, syscall.SIGSYS)
-	// Ctrl-Alt-Del becomes a SIGINT.
-	_ = syscall.Reboot(syscall.LINUX_REBOOT_CMD_CAD_OFF)
 	go func() {
 		for s := range all {
 			switch s {
 			case syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPWR:
-				m.PowerOff()
+				powerOff()
 			}
 		}
 	}()
@@ -43,12 +49,7 @@ func (m *Machine) PowerOff() {
 }
 
 func (m *Machine) end(asked time.Time) {
-	_ = syscall.Kill(-1, syscall.SIGTERM)
-	_ = syscall.Kill(-1, syscall.SIGCONT)
-	if waitFor(termTime, m.procs.Childless) != nil {
-		_ = syscall.Kill(-1, syscall.SIGKILL)
-		_ = waitFor(killTime, m.procs.Childless)
-	}
+	endProcesses(m.procs)
 	syscall.Sync()
 	m.mu.Lock()
 	if m.root != nil {
@@ -65,6 +66,16 @@ func (m *Machine) end(asked time.Time) {
 	}
 	err := syscall.Reboot(syscall.LINUX_REBOOT_CMD_RESTART)
 	log.Printf("power off: %v", err)
+}
+
+// endProcesses ends every process but PID 1, politely first.
+func endProcesses(procs *proc.Table) {
+	_ = syscall.Kill(-1, syscall.SIGTERM)
+	_ = syscall.Kill(-1, syscall.SIGCONT)
+	if waitFor(termTime, procs.Childless) != nil {
+		_ = syscall.Kill(-1, syscall.SIGKILL)
+		_ = waitFor(killTime, procs.Childless)
+	}
 }
 
 // unmountBox unmounts everything of the box's, the last mount first. What cannot be unmounted is detached, and the disk

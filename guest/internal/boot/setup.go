@@ -95,7 +95,8 @@ func mountAt(root *inroot.Root, m mount) error {
 		return fmt.Errorf("make %s in the box: %w", m.target, err)
 	}
 	defer syscall.Close(fd)
-	if err := syscall.Mount(m.source, sys.FDPath(fd), m.kind, m.flags, m.data); err != nil {
+	err = syscall.Mount(m.source, sys.FDPath(fd), m.kind, m.flags, m.data)
+	if err != nil && err != syscall.EBUSY { // the very same is mounted there
 		return fmt.Errorf("mount %s (%s) on %s in the box: %w", m.source, m.kind, m.target, err)
 	}
 	return nil
@@ -166,7 +167,7 @@ func writeNames(root *inroot.Root, s *wire.Setup) error {
 	hosts := "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 	if s.Hostname != "" {
 		address := "127.0.1.1"
-		if s.Network != nil {
+		if s.Network != nil && s.Network.Address != "" {
 			address, _, _ = strings.Cut(s.Network.Address, "/")
 		}
 		hosts += address + "\t" + s.Hostname + "\n"

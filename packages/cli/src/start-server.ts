@@ -22,7 +22,8 @@ interface StartOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-const deadlineMs = 30_000;
+/** The first start on a host may have to try an engine, which takes 35 s at most. */
+const deadlineMs = 60_000;
 const pollMs = 25;
 const maxLogBytes = 10 * 1024 * 1024;
 const logTailBytes = 4096;

@@ -1,14 +1,30 @@
 import { z } from "zod";
 import { boxStatuses } from "./names.ts";
 
+/** What `BOXRUN_ENGINE` may say. */
+export const engineNames = ["auto", "boxlite", "qemu"] as const;
+export type RequestedEngine = (typeof engineNames)[number];
+
+/** How the server came to its engine. */
+export const engineChoiceSchema = z.object({
+  /** What `BOXRUN_ENGINE` asked for. */
+  requested: z.enum(engineNames),
+  /** Why `name` makes the boxes here, and how that is known. */
+  reason: z.string(),
+  /** The engines that `auto` did not take, and why. */
+  considered: z.array(z.object({ name: z.string(), why: z.string() })),
+});
+export type EngineChoice = z.infer<typeof engineChoiceSchema>;
+
 export const engineInfoSchema = z.object({
   name: z.string(),
   /** `kvm`, `hvf`, `tcg`, … */
   accelerator: z.string(),
   ready: z.boolean(),
-  /** Why this engine and accelerator, or why it is not ready. */
+  /** Why this accelerator, or why it is not ready. */
   why: z.string(),
   capabilities: z.array(z.string()),
+  ...engineChoiceSchema.partial().shape,
 });
 export type EngineInfo = z.infer<typeof engineInfoSchema>;
 

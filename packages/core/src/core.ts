@@ -1,6 +1,7 @@
-import type { Info, RunRequest, RunResponse, ServerEvent } from "@boxrun/contract";
+import type { EngineChoice, Info, RunRequest, RunResponse, ServerEvent } from "@boxrun/contract";
 import { BoxManager } from "./boxes/box-manager.ts";
 import { type ResourceLimits, Resources } from "./boxes/resources.ts";
+import { Engines, noOtherEngines, type OtherEngines, withEngineTrouble } from "./engines.ts";
 import { ExecManager } from "./execs/exec-manager.ts";
 import { FileManager } from "./files/file-manager.ts";
 import { ImageManager } from "./images/image-manager.ts";
@@ -16,7 +17,12 @@ import { SessionManager } from "./sessions/session-manager.ts";
 
 export interface CoreOptions {
   readonly store: Store;
+  /** Makes the new boxes. */
   readonly engine: Engine;
+  /** For the boxes of other engines. Default: none. */
+  readonly otherEngines?: OtherEngines;
+  /** How `engine` came to be chosen, for `info`. */
+  readonly engineChoice?: EngineChoice;
   readonly images: ImageContent;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -35,24 +41,29 @@ export class BoxRunCore {
   readonly files: FileManager;
   readonly images: ImageManager;
   readonly #options: CoreOptions;
+  readonly #engines: Engines;
   readonly #resources: Resources;
   readonly #events = new ServerEvents();
 
   constructor(options: CoreOptions) {
-    const shared = { ...options, events: this.#events };
+    const { engine: chosen, otherEngines: others = noOtherEngines, logger } = options;
+    this.#engines = new Engines({ chosen, others, store: options.store, logger });
+    const store = withEngineTrouble(options.store, this.#engines);
+    const shared = { ...options, store, engine: this.#engines, events: this.#events };
     this.#options = options;
     this.#resources = new Resources(options.limits);
-    this.images = new ImageManager({ ...options, content: options.images });
+    this.images = new ImageManager({ ...shared, content: options.images });
     this.execs = new ExecManager(shared);
-    this.sessions = new SessionManager(options);
+    this.sessions = new SessionManager(shared);
     const { images, execs, sessions } = this;
     this.boxes = new BoxManager({ ...shared, images, execs, sessions, resources: this.#resources });
-    this.files = new FileManager(options);
-    options.engine.onDeath((death) => this.boxes.died(death));
+    this.files = new FileManager(shared);
+    this.#engines.onDeath((death) => this.boxes.died(death));
   }
 
   /** Takes over what the last server left. Call it once, before anything else. */
   async recover(): Promise<void> {
+    await this.#engines.examine();
     await this.boxes.recover();
     await Promise.all([this.execs.recover(), this.sessions.recover()]);
   }
@@ -66,7 +77,7 @@ export class BoxRunCore {
   }
 
   async info(): Promise<Info> {
-    const { engine, version } = this.#options;
+    const { engine, engineChoice, version } = this.#options;
     const { limits } = this.#resources;
     const used = this.#resources.used();
     const described = await engine.describe();
@@ -76,7 +87,7 @@ export class BoxRunCore {
       max_cpu: limits.maxCpu,
       max_memory_mb: limits.maxMemoryMb,
       version,
-      engine: { name: engine.name, ...described, capabilities: [...described.capabilities] },
+      engine: { name: engine.name, ...described, capabilities: [...described.capabilities], ...engineChoice },
       used_cpu: used.cpu,
       used_memory_mb: used.memoryMb,
       boxes,

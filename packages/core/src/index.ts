@@ -1,4 +1,5 @@
 export { BoxRunCore, type CoreOptions } from "./core.ts";
+export type { OtherEngines } from "./engines.ts";
 export { KeyedLock } from "./keyed-lock.ts";
 export { type CoreMetrics, noMetrics } from "./metrics.ts";
 export * from "./ports/clock.ts";
@@ -7,3 +8,4 @@ export * from "./ports/images.ts";
 export * from "./ports/logger.ts";
 export * from "./ports/store.ts";
 export type { AttachedTerminal, TerminalEnd } from "./sessions/client.ts";
+export { SharedTasks } from "./shared-tasks.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Resources } from "../src/boxes/resources.ts";
 import { batches } from "../src/execs/batches.ts";
-import { SharedTasks } from "../src/images/shared-tasks.ts";
 import { KeyedLock } from "../src/keyed-lock.ts";
+import { SharedTasks } from "../src/shared-tasks.ts";
 import { Wakeups } from "../src/wakeups.ts";
 
 async function* numbers(count: number, onPull: (n: number) => void = () => undefined) {
@@ -114,29 +114,57 @@ describe("shared tasks", () => {
     expect({ runs, steps: steps.length }).toEqual({ runs: 1, steps: 10 });
   });
 
-  it("go on while one who asked is still there, and are given up with the last", async () => {
-    const tasks = new SharedTasks<string, number>();
-    const [first, second] = [new AbortController(), new AbortController()];
-    const { promise: aborted, resolve } = Promise.withResolvers<void>();
-    const work = (signal: AbortSignal) =>
-      new Promise<string>((_, reject) => {
-        signal.addEventListener("abort", () => {
-          resolve();
-          reject(signal.reason);
-        });
-      });
-    const joined = [first, second].map((controller) => tasks.join("image", joiner(controller.signal), work));
-    const outcomes = Promise.allSettled(joined);
-    first.abort();
-    await expect(joined[0]).rejects.toThrow();
-    second.abort();
-    await aborted;
-    expect((await outcomes).map((outcome) => outcome.status)).toEqual(["rejected", "rejected"]);
+  it("begin anew once they are done", async () => {
+    const tasks = new SharedTasks<number>();
+    let done = 0;
+    const work = async () => ++done;
+    expect(await tasks.join("image", joiner(), work)).toBe(1);
+    expect(await tasks.join("image", joiner(), work)).toBe(2);
   });
 
-  it("try again after a failure", async () => {
+  it("go on while one who asked is still there; the last to leave does so when the work has cleared up", async () => {
+    const tasks = new SharedTasks<void, number>();
+    const [first, second] = [new AbortController(), new AbortController()];
+    let cleared = false;
+    const work = (signal: AbortSignal) =>
+      new Promise<void>((_, reject) => {
+        signal.addEventListener("abort", () =>
+          setImmediate(() => {
+            cleared = true;
+            reject(signal.reason);
+          }),
+        );
+      });
+    const waiting = [first, second].map(({ signal }) => tasks.join("image", joiner(signal), work));
+    first.abort(new Error("first left"));
+    await expect(waiting[0]).rejects.toThrow("first left");
+    expect(cleared).toBe(false);
+    second.abort(new Error("second left"));
+    await expect(waiting[1]).rejects.toThrow("second left");
+    expect(cleared).toBe(true);
+  });
+
+  it("are not joined once they are being given up", async () => {
+    const tasks = new SharedTasks<string>();
+    const impatient = new AbortController();
+    const cleared = Promise.withResolvers<void>();
+    const first = tasks.join("image", { signal: impatient.signal }, async () => {
+      await cleared.promise;
+      throw new Error("given up");
+    });
+    impatient.abort(new Error("left"));
+    await new Promise(setImmediate);
+    expect(await tasks.join("image", joiner(), async () => "anew")).toBe("anew");
+    cleared.resolve();
+    await expect(first).rejects.toThrow("left");
+  });
+
+  it("fail for everyone who asked, and are tried again afterwards", async () => {
     const tasks = new SharedTasks<string, number>();
-    await expect(tasks.join("image", joiner(), () => Promise.reject(new Error("refused")))).rejects.toThrow("refused");
+    const refused = () => Promise.reject(new Error("refused"));
+    const both = [tasks.join("image", joiner(), refused), tasks.join("image", joiner(), refused)];
+    expect((await Promise.allSettled(both)).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    await expect(tasks.join("image", joiner(), refused)).rejects.toThrow("refused");
     await expect(tasks.join("image", joiner(), () => Promise.resolve("done"))).resolves.toBe("done");
   });
 });

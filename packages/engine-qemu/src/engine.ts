@@ -15,12 +15,12 @@ import type {
   OutputOffsets,
   TransferOptions,
 } from "@boxrun/core";
-import { resumeExec, startExec } from "./agent/exec.ts";
+import { resumeExec, startExec } from "@boxrun/guest-agent";
+import { locateTool, requireTool } from "@boxrun/host";
 import { BoxBooter } from "./boxes/booter.ts";
 import { Boxes } from "./boxes/boxes.ts";
 import { BoxLayout } from "./boxes/layout.ts";
 import { ImageDisks } from "./disks/image-disks.ts";
-import { locateTool, requireTool } from "./host/tools.ts";
 import { Host } from "./host.ts";
 import type { Vm } from "./vm/vm.ts";
 import { volumeSupport } from "./volumes/virtiofsd.ts";
@@ -58,16 +58,9 @@ class QemuEngine implements Engine {
   async describe(): Promise<EngineDescription> {
     const capabilities: EngineCapability[] = ["exec-resume", "binary-output", "tty"];
     if (locateTool("passt") !== undefined) capabilities.push("network");
-    const volumes = await volumeSupport();
+    const [volumes, accelerator] = await Promise.all([volumeSupport(), this.#accelerator()]);
     if (volumes.kind !== "none") capabilities.push("volumes");
-    try {
-      requireTool("mkfs.ext4", "run a box");
-      const verdict = await this.#host.accelerator();
-      return { accelerator: verdict.accelerator, ready: true, why: verdict.why, capabilities };
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      return { accelerator: "none", ready: false, why, capabilities };
-    }
+    return { ...accelerator, capabilities };
   }
 
   async create(spec: BoxSpec, options: CreateOptions): Promise<void> {
@@ -136,6 +129,16 @@ class QemuEngine implements Engine {
 
   async close(): Promise<void> {
     await this.#boxes.close();
+  }
+
+  async #accelerator(): Promise<Omit<EngineDescription, "capabilities">> {
+    try {
+      requireTool("mkfs.ext4", "run a box");
+      return { ready: true, ...(await this.#host.accelerator()) };
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return { accelerator: "none", ready: false, why };
+    }
   }
 
   /** The box's VM; if there is none, nobody will read the content. */

@@ -1,6 +1,6 @@
+import { requireTool } from "@boxrun/host";
 import type { Guest } from "./guest-build/locate.ts";
 import { locateGuest } from "./guest-build/locate.ts";
-import { requireTool } from "./host/tools.ts";
 import { measureTscKhz } from "./host/tsc.ts";
 import { chooseAccelerator, type Verdict } from "./probe.ts";
 

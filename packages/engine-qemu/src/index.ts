@@ -1,3 +1,4 @@
+export { defaultCacheDir } from "@boxrun/host";
 export { createQemuEngine, type QemuEngineOptions } from "./engine.ts";
 export { type BuildGuestOptions, buildGuest } from "./guest-build/build.ts";
-export { defaultCacheDir, type Guest, locateGuest } from "./guest-build/locate.ts";
+export { type Guest, locateGuest } from "./guest-build/locate.ts";

@@ -1,16 +1,12 @@
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { accessSync, constants } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
-import { connectGreeted } from "./agent/greeting.ts";
+import { connectGreeted, socketAddress } from "@boxrun/guest-agent";
+import { type HostVerdict, keepTail, keptVerdict } from "@boxrun/host";
 import type { Guest } from "./guest-build/locate.ts";
-import { hostBootId } from "./host/boot-id.ts";
-import { run } from "./host/run.ts";
-import { keepTail } from "./host/tail.ts";
 import { type Accelerator, boxFiles, qemuArgs } from "./vm/command-line.ts";
 
 /** How long a guest may take to boot under KVM before KVM counts as unusable. A good one takes a tenth of that. */
@@ -22,11 +18,9 @@ export interface Verdict {
   readonly why: string;
 }
 
-const cachedSchema = z.object({ version: z.literal(1), works: z.boolean(), why: z.string() });
-
 /**
  * KVM where a guest really boots with it, else TCG. `/dev/kvm` proves nothing: on some hosts a VM can be made and its guest dies.
- * So one is booted, once per host boot and QEMU version; the verdict is kept in `<cacheDir>/probe`.
+ * So one is booted, once per host boot and QEMU installed; the verdict is kept in `<cacheDir>/probe`.
  */
 export async function chooseAccelerator(options: {
   readonly qemu: string;
@@ -40,45 +34,22 @@ export async function chooseAccelerator(options: {
     const why = missing ? "this host has no /dev/kvm" : "this user may not use /dev/kvm (join its group)";
     return { accelerator: "tcg", why: `${why}, so CPUs are emulated` };
   }
-  const version = await run(options.qemu, ["--version"], { operation: "ask QEMU for its version" });
-  const key = createHash("sha256").update(`${hostBootId()}\0${version}`).digest("hex").slice(0, 32);
-  const file = join(options.cacheDir, "probe", `kvm-${key}.json`);
-  const known = await readVerdict(file);
-  if (known !== undefined) return toVerdict(known);
-  const found = await bootUnderKvm(options.qemu, options.guest);
-  await writeVerdict(file, found);
+  // Stands for its version; asking the program itself would cost every start of the server a tenth of a second.
+  const { mtimeMs, size, ino } = await stat(options.qemu);
+  const version = `${options.qemu} ${mtimeMs} ${size} ${ino}`;
+  const found = await keptVerdict({ cacheDir: options.cacheDir, name: "kvm", version }, () =>
+    bootUnderKvm(options.qemu, options.guest),
+  );
   return toVerdict(found);
 }
 
-type Found = Pick<z.infer<typeof cachedSchema>, "works" | "why">;
-
-function toVerdict(found: Found): Verdict {
+function toVerdict(found: HostVerdict): Verdict {
   return found.works
     ? { accelerator: "kvm", why: found.why }
     : { accelerator: "tcg", why: `/dev/kvm is there, but ${found.why}, so CPUs are emulated` };
 }
 
-async function readVerdict(file: string): Promise<Found | undefined> {
-  try {
-    return cachedSchema.parse(JSON.parse(await readFile(file, "utf8")));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Best effort: a verdict that can't be kept is found again. Two probes at once write the same. */
-async function writeVerdict(file: string, found: Found): Promise<void> {
-  const scratch = `${file}.${process.pid}`;
-  try {
-    await mkdir(join(file, ".."), { recursive: true });
-    await writeFile(scratch, JSON.stringify({ version: 1, ...found }));
-    await rename(scratch, file);
-  } catch {
-    await rm(scratch, { force: true }).catch(() => undefined);
-  }
-}
-
-async function bootUnderKvm(qemu: string, guest: Guest): Promise<Found> {
+async function bootUnderKvm(qemu: string, guest: Guest): Promise<HostVerdict> {
   const dir = await mkdtemp(join(tmpdir(), "boxrun-probe-"));
   const args = qemuArgs({
     accelerator: "kvm",
@@ -105,8 +76,8 @@ async function bootUnderKvm(qemu: string, guest: Guest): Promise<Found> {
   const began = Date.now();
   const signal = AbortSignal.any([over.signal, AbortSignal.timeout(probeLimitMs)]);
   try {
-    const { socket } = await greetingOf(join(dir, boxFiles.agentSocket), signal);
-    socket.destroy();
+    const { stream } = await greetingOf(join(dir, boxFiles.agentSocket), signal);
+    stream.destroy();
     return { works: true, why: `a guest booted with KVM in ${((Date.now() - began) / 1000).toFixed(1)} s` };
   } catch {
     // A VM that dies closes its sockets a moment before its process ends and has said why.
@@ -133,7 +104,7 @@ async function greetingOf(path: string, signal: AbortSignal): ReturnType<typeof 
   for (;;) {
     signal.throwIfAborted();
     try {
-      return await connectGreeted(path, signal);
+      return await connectGreeted(socketAddress(path), signal);
     } catch (error) {
       const pending =
         error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED");

@@ -2,8 +2,8 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { type Logger, silentLogger } from "@boxrun/core";
+import { locateTool } from "@boxrun/host";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { locateTool } from "../src/host/tools.ts";
 import { boxSpec, create, nextDeath, sh } from "./support/boxes.ts";
 import { openTestHost } from "./support/host.ts";
 

@@ -1,21 +1,9 @@
-import { engineConformance, type NetworkHooks } from "@boxrun/engine-testkit";
+import { engineConformance, noNetworks, outsideNetworkHooks } from "@boxrun/engine-testkit";
 import { afterAll } from "vitest";
-import { noNetworks, openTestHost } from "./support/host.ts";
-import { openOutsideNetwork } from "./support/outside-network.ts";
+import { openTestHost } from "./support/host.ts";
 
 const host = await openTestHost();
 afterAll(() => host[Symbol.asyncDispose]());
-
-const network: NetworkHooks = {
-  start: async () => {
-    const outside = await openOutsideNetwork();
-    return {
-      reachable: { url: `http://${outside.address}:${outside.port}/`, text: outside.text },
-      forbidden: [{ url: outside.metadataUrl, what: "link-local: cloud metadata" }],
-      [Symbol.asyncDispose]: () => outside[Symbol.asyncDispose](),
-    };
-  },
-};
 
 engineConformance({
   name: "the QEMU engine",
@@ -35,5 +23,5 @@ engineConformance({
     process.kill(host.qemuPid(boxId), "SIGKILL");
   },
   hostResidue: async (boxId) => host.residue(boxId),
-  network: noNetworks === undefined ? network : { unavailable: noNetworks },
+  network: outsideNetworkHooks,
 });

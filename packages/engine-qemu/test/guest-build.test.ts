@@ -3,12 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { hashSources } from "@boxrun/guest-agent";
 import { afterAll, expect, test } from "vitest";
 import { characterDeviceMode, directoryMode, fileMode, writeCpio } from "../src/guest-build/cpio.ts";
-import { loadOrder, readModules } from "../src/guest-build/modules.ts";
-import { hashSources } from "../src/guest-build/sources.ts";
+import { loadOrder, readModules, wantedModules } from "../src/guest-build/modules.ts";
 import { extractVmlinux } from "../src/guest-build/vmlinux.ts";
 
+const allWanted = Object.values(wantedModules).flat();
 const dir = mkdtempSync(join(tmpdir(), "bg-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -103,19 +104,19 @@ const debian = {
 };
 
 test("modules come with what they depend on, in an order in which they load; what is built in is left out", async () => {
-  const modules = await readModules(modulesDir(debian, ["fs/ext4/ext4"]));
-  const early = loadOrder("early", modules);
+  const modules = await readModules(modulesDir(debian, ["fs/ext4/ext4"]), allWanted);
+  const early = loadOrder(wantedModules.early, modules);
   expect([...early].sort()).toEqual(["virtio", "virtio_console", "virtio_mmio", "virtio_ring"]);
   expect(early.indexOf("virtio_ring")).toBeLessThan(early.indexOf("virtio"));
   expect(early.indexOf("virtio")).toBeLessThan(early.indexOf("virtio_mmio"));
-  const network = loadOrder("network", modules);
+  const network = loadOrder(wantedModules.network, modules);
   expect(network.indexOf("failover")).toBeLessThan(network.indexOf("net_failover"));
   expect(network.at(-1)).toBe("virtio_net");
   expect([...modules.keys()]).not.toContain("ext4");
 });
 
 test("a kernel that lacks a module is refused by name", async () => {
-  await expect(readModules(modulesDir(debian, []))).rejects.toMatchObject({
+  await expect(readModules(modulesDir(debian, []), allWanted)).rejects.toMatchObject({
     code: "RUNTIME_ERROR",
     message: expect.stringContaining("has no module ext4"),
   });

@@ -5,10 +5,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger } from "@boxrun/core";
+import { findBoxProcesses, killAll, processRef } from "@boxrun/host";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { spawnDetached } from "../src/host/detached.ts";
 import { waitUntilListening } from "../src/host/listening.ts";
-import { findBoxProcesses, isAlive, killAll, processRef, signalProcess, waitUntilGone } from "../src/host/processes.ts";
 import { createQemuEngine, locateGuest } from "../src/index.ts";
 import { readVmRecord, writeVmRecord } from "../src/vm/record.ts";
 
@@ -24,22 +24,6 @@ function sleeper() {
   if (ref === undefined) throw new Error("sleep did not start");
   return { child, ref };
 }
-
-test("a process is the same only with the same start time: a reused pid is never signalled", async () => {
-  const { child, ref } = sleeper();
-  const stranger = { pid: ref.pid, startTime: String(Number(ref.startTime) - 1) };
-  expect(isAlive(ref)).toBe(true);
-  expect(isAlive(stranger)).toBe(false);
-  expect(signalProcess(stranger, "SIGKILL")).toBe(false);
-  await killAll([stranger]);
-  expect(isAlive(ref)).toBe(true);
-  expect(await waitUntilGone(ref, 30)).toBe(false);
-  const closed = once(child, "close");
-  await killAll([ref]);
-  await closed;
-  expect(isAlive(ref)).toBe(false);
-  expect(processRef(ref.pid)).toBeUndefined();
-});
 
 test("a process of a box is found by the box's directory, and one of a box with a longer name is not", async () => {
   const boxDir = join(dir, "box_a");

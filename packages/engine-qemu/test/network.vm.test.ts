@@ -1,10 +1,10 @@
 import { createServer } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { networkInterfaces } from "node:os";
+import { noNetworks, openOutsideNetwork } from "@boxrun/engine-testkit";
 import { afterAll, describe, expect, test } from "vitest";
 import { boxSpec, create, sh } from "./support/boxes.ts";
-import { noNetworks, openTestHost } from "./support/host.ts";
-import { openOutsideNetwork } from "./support/outside-network.ts";
+import { openTestHost } from "./support/host.ts";
 
 const host = await openTestHost();
 afterAll(() => host[Symbol.asyncDispose]());

@@ -4,3 +4,4 @@ export type { ControlledMethod, Hold, MemoryControls } from "./memory/controls.t
 export { createMemoryEngine, type MemoryEngine, type MemoryEngineOptions } from "./memory/engine.ts";
 export { MemoryHost } from "./memory/host.ts";
 export type { Program, ProgramContext, Write } from "./memory/program.ts";
+export { ip, noNetworks, type OutsideNetwork, openOutsideNetwork, outsideNetworkHooks } from "./outside-network.ts";

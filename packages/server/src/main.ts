@@ -2,10 +2,11 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import { BoxRunCore, systemClock } from "@boxrun/core";
-import { createQemuEngine } from "@boxrun/engine-qemu";
+import { createQemuEngine, type QemuEngineOptions } from "@boxrun/engine-qemu";
 import { createImageContent } from "@boxrun/images";
 import { lockStateDir, openStore } from "@boxrun/store";
 import { publish } from "./discovery.ts";
+import { type EngineFactories, wireEngines } from "./engines/wire.ts";
 import { bracketed, type TcpAddress } from "./listen.ts";
 import { openLog } from "./logger.ts";
 import { createMetrics } from "./metrics.ts";
@@ -39,7 +40,8 @@ export interface RunningServer extends AsyncDisposable {
 
 /**
  * Starts the server: this is where everything is wired. Rejects with a BoxRunError for a person if it can't: a setting that does not parse, a
- * state directory that another server has or that can't be written, a database that can't be used, an address that is taken.
+ * state directory that another server has or that can't be written, a database that can't be used, an engine that does not work
+ * here, an address that is taken.
  */
 export async function serve(options: ServeOptions = {}): Promise<RunningServer> {
   const settings = readSettings(options.flags ?? {}, options.env ?? process.env);
@@ -52,10 +54,17 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const store = opened.adopt(openStore({ path: settings.dbPath, logger }), (open) => open.close());
   const metrics = createMetrics();
   const { stateDir, cacheDir } = settings;
+  const images = createImageContent({ dir: join(stateDir, "images"), cacheDir, logger });
+  const engines = await wireEngines({
+    requested: settings.engine,
+    factories: engineFactories({ stateDir, cacheDir, logger }),
+    inUse: new Set(store.boxes.list().map(({ engine }) => engine)),
+    ...{ images, stateDir, cacheDir, version, logger },
+  });
   const core = new BoxRunCore({
     store,
-    engine: createQemuEngine({ stateDir, cacheDir, logger }),
-    images: createImageContent({ dir: join(stateDir, "images"), cacheDir, logger }),
+    ...engines,
+    images,
     clock: systemClock,
     logger,
     metrics: metrics.core,
@@ -100,6 +109,14 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     stopped: stopped.promise,
     stop,
     [Symbol.asyncDispose]: () => stop(),
+  };
+}
+
+function engineFactories(options: QemuEngineOptions): EngineFactories {
+  return {
+    qemu: async () => createQemuEngine(options),
+    // Only a server that has boxes of it, or thinks of having some, loads it.
+    boxlite: async () => (await import("@boxrun/engine-boxlite")).createBoxLiteEngine(options),
   };
 }
 

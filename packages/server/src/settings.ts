@@ -1,6 +1,6 @@
 import { availableParallelism, homedir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
-import { BoxRunError } from "@boxrun/contract";
+import { BoxRunError, engineNames, type RequestedEngine } from "@boxrun/contract";
 import { z } from "zod";
 
 /** What the server runs with: from flags, else from the environment, else the default. */
@@ -14,7 +14,7 @@ export interface Settings {
   readonly tcp: { readonly host: string; readonly port: number } | null;
   readonly maxCpu: number;
   readonly maxMemoryMb: number;
-  readonly engine: "auto" | "qemu";
+  readonly engine: RequestedEngine;
   readonly token: string | null;
   readonly outputLimitBytes: number;
   readonly logLevel: LogLevel;
@@ -36,6 +36,7 @@ export interface ServeFlags {
   readonly port?: string | number | undefined;
   /** `false`: `--no-tcp`. */
   readonly tcp?: boolean | undefined;
+  readonly engine?: string | undefined;
   readonly stopBoxes?: boolean | undefined;
   readonly logFile?: string | undefined;
   readonly logLevel?: string | undefined;
@@ -69,13 +70,7 @@ const rules = {
   port: rule("BOXRUN_PORT", "--port", wholeNumber(0, 65_535, "must be a port: 1 to 65535, or 0 for any free one")),
   maxCpu: rule("BOXRUN_MAX_CPU", undefined, positive),
   maxMemoryMb: rule("BOXRUN_MAX_MEMORY_MB", undefined, positive),
-  engine: rule(
-    "BOXRUN_ENGINE",
-    undefined,
-    z
-      .enum(["auto", "qemu", "boxlite"], "must be auto or qemu")
-      .refine((name) => name !== "boxlite", "boxlite is not in this version of BoxRun, which has qemu alone"),
-  ),
+  engine: rule("BOXRUN_ENGINE", "--engine", z.enum(engineNames, `must be one of ${engineNames.join(", ")}`)),
   token: rule("BOXRUN_TOKEN", undefined, z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")),
   outputLimitMb: rule("BOXRUN_OUTPUT_LIMIT_MB", undefined, wholeNumber(1, 1_048_576, "must be 1 to 1048576 (MiB)")),
   logLevel: rule("BOXRUN_LOG_LEVEL", "--log-level", z.enum(logLevels, `must be one of ${logLevels.join(", ")}`)),
@@ -86,7 +81,7 @@ const rules = {
 export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Settings {
   const stateDir = read(rules.stateDir, flags.stateDir, env) ?? join(homedir(), ".boxrun");
   const maxOutputMb = read(rules.outputLimitMb, undefined, env) ?? 64;
-  const engine = read(rules.engine, undefined, env) ?? "auto";
+  const engine = read(rules.engine, flags.engine, env) ?? "auto";
   return {
     stateDir,
     socketPath: read(rules.socket, flags.socket, env) ?? defaultSocket(stateDir),

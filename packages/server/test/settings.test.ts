@@ -60,6 +60,7 @@ describe("settings", () => {
       socket: "/f.sock",
       host: "localhost",
       port: 0,
+      engine: "boxlite",
       logFile: "/log",
       logLevel: "warn",
       stopBoxes: true,
@@ -68,6 +69,7 @@ describe("settings", () => {
       stateDir: "/f",
       socketPath: "/f.sock",
       tcp: { host: "localhost", port: 0 },
+      engine: "boxlite",
       logFile: "/log",
       logLevel: "warn",
       stopBoxes: true,
@@ -89,8 +91,7 @@ describe("settings", () => {
     ["BOXRUN_MAX_CPU", "0", /must be a positive whole number, not "0"$/],
     ["BOXRUN_MAX_CPU", "1.5", /must be a positive whole number/],
     ["BOXRUN_MAX_MEMORY_MB", "1e3", /must be a positive whole number/],
-    ["BOXRUN_ENGINE", "docker", /must be auto or qemu, not "docker"$/],
-    ["BOXRUN_ENGINE", "boxlite", /boxlite is not in this version of BoxRun, which has qemu alone/],
+    ["BOXRUN_ENGINE", "docker", /must be one of auto, boxlite, qemu, not "docker"$/],
     ["BOXRUN_OUTPUT_LIMIT_MB", "0", /must be 1 to 1048576/],
     ["BOXRUN_LOG_LEVEL", "loud", /must be one of trace, debug/],
     ["BOXRUN_SOCKET", `/${"x".repeat(107)}`, /must be 107 bytes at most/],
@@ -105,6 +106,7 @@ describe("settings", () => {
   it.each([
     ["--port", { port: "x" }],
     ["--host", { host: "" }],
+    ["--engine", { engine: "docker" }],
     ["--log-level", { logLevel: "loud" }],
   ])("that do not parse are named by their flag: %s", (name, flags) => {
     expect(() => readSettings(flags, { BOXRUN_PORT: "1", BOXRUN_HOST: "::1" })).toThrow(

@@ -1,4 +1,5 @@
 import type { Check } from "../doctor/check.ts";
+import { checkBoxLite, checkChoice, checkEngine, foreseeEngine, thisHost } from "../doctor/engine.ts";
 import { cacheDirOf, checkBuilt, checkSocket, checkStateDir } from "../doctor/files.ts";
 import { checkDiskSpace, checkKvm, checkMachine, checkNode, checkTools } from "../doctor/host.ts";
 import { checkServer } from "../doctor/server.ts";
@@ -37,18 +38,31 @@ async function examine(target: Target, json: boolean): Promise<Check[]> {
   using _ = spin("Looking around…", { json });
   const server = await checkServer(target);
   // Of a server elsewhere, this host says nothing.
-  if (!isOwn(target)) return [checkNode(), ...server];
+  if (!isOwn(target)) {
+    const { engine } = server;
+    const found = engine === undefined ? [] : [checkEngine(engine, undefined), ...checkChoice(engine, undefined)];
+    return [checkNode(), ...server.checks, ...found];
+  }
   const { stateDir } = target;
+  const requested = env.BOXRUN_ENGINE || undefined;
+  const cacheDir = cacheDirOf(env);
+  const kvm = checkKvm();
+  const engineHost = thisHost(cacheDir, kvm);
+  const withQemu = (server.engine?.name ?? requested) !== "boxlite";
   return [
     checkNode(),
     checkMachine(),
-    checkKvm(),
-    ...checkTools(),
-    ...checkBuilt(cacheDirOf(env)),
+    kvm,
+    checkBoxLite(engineHost),
+    ...checkTools(withQemu),
+    ...checkBuilt(cacheDir),
     checkStateDir(stateDir),
     await checkDiskSpace(stateDir),
     checkSocket(target.socketPath),
-    ...server,
+    ...server.checks,
+    ...(server.engine === undefined
+      ? [foreseeEngine(requested ?? "auto", engineHost)]
+      : [checkEngine(server.engine, engineHost), ...checkChoice(server.engine, requested)]),
   ];
 }
 
@@ -68,5 +82,7 @@ function summary(checks: readonly Check[]): string {
   const failures = checks.filter(({ status }) => status === "fail").length;
   const warnings = checks.filter(({ status }) => status === "warn").length;
   if (failures > 0) return `\n${failures} of ${checks.length} checks failed.\n`;
-  return warnings > 0 ? `\nBoxes run here; ${warnings} things could be better.\n` : "\nAll is well.\n";
+  return warnings > 0
+    ? `\nBoxes run here; ${warnings === 1 ? "one thing" : `${warnings} things`} could be better.\n`
+    : "\nAll is well.\n";
 }

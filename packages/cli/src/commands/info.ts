@@ -1,4 +1,4 @@
-import type { Info } from "@boxrun/contract";
+import type { EngineInfo, Info } from "@boxrun/contract";
 import { fields } from "../output/table.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
@@ -20,6 +20,15 @@ Examples:
     );
 }
 
+/** An older server does not say. */
+function choice({ requested, reason, considered = [] }: EngineInfo): [string, string][] {
+  if (requested === undefined || reason === undefined) return [];
+  return [
+    ["chosen by", `${requested}: ${reason}`],
+    ...considered.map(({ name, why }): [string, string] => [`not ${name}`, why]),
+  ];
+}
+
 function description(info: Info): string {
   const { engine } = info;
   const boxes = Object.entries(info.boxes).flatMap(([status, count]) => (count ? [`${count} ${status}`] : []));
@@ -27,6 +36,7 @@ function description(info: Info): string {
     ["version", info.version],
     ["engine", `${engine.name}, ${engine.accelerator}${engine.ready ? "" : ", not ready"}`],
     ["why", engine.why],
+    ...choice(engine),
     ["abilities", engine.capabilities.join(", ") || "-"],
     ["cpu", `${info.used_cpu} of ${info.max_cpu} used`],
     ["memory", `${info.used_memory_mb} of ${info.max_memory_mb} MB used`],

@@ -9,6 +9,7 @@ interface Options {
   readonly tcp: boolean;
   readonly socket?: string;
   readonly stateDir?: string;
+  readonly engine?: string;
   readonly stopBoxes?: boolean;
   readonly logFile?: string;
   readonly logLevel?: string;
@@ -20,6 +21,7 @@ export function define(command: Verb): void {
     .option("--no-tcp", "listen on the Unix socket alone")
     .option("--socket <path>", "the Unix socket (default: boxrun.sock in the state directory)")
     .option("--state-dir <path>", "socket, database, boxes and images (default: ~/.boxrun)")
+    .option("--engine <name>", "auto, boxlite or qemu (default: auto, boxlite where it works)")
     .option("--stop-boxes", "stop the boxes with the server (default: they run on)")
     .option("--log-file <path>", "log there (default: to standard error)")
     .option("--log-level <level>", "trace, debug, info, warn, error, fatal or silent (default: info)")
@@ -32,6 +34,7 @@ SIGTERM and Ctrl-C stop the server in 10 s at most.
 Examples:
   $ boxrun serve
   $ boxrun serve --no-tcp --state-dir /srv/boxrun
+  $ boxrun serve --engine qemu
   $ BOXRUN_TOKEN=$(openssl rand -hex 16) boxrun serve --host 0.0.0.0
 `,
     )

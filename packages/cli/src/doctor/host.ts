@@ -22,10 +22,11 @@ export function checkMachine(): Check {
 
 /** Only whether it can be tried; whether a guest boots with it is the engine's to find out. */
 export function checkKvm(): Check {
+  if (process.platform === "darwin") return ok("kvm", "not on macOS, which has a hypervisor of its own");
   const device = "/dev/kvm";
   try {
     accessSync(device, constants.R_OK | constants.W_OK);
-    return ok("kvm", `${device} is there for us`);
+    return ok("kvm", `${device} is there for us; the server tries whether guests boot with it`);
   } catch {
     return existsSync(device)
       ? warn(
@@ -67,12 +68,13 @@ const tools: readonly Tool[] = [
   { name: "bwrap", what: "confines what serves volumes and networks", package: "bubblewrap", needed: false },
 ];
 
-export function checkTools(): Check[] {
+/** `withQemu`: boxes are to run on QEMU, so that what it needs must be there. */
+export function checkTools(withQemu: boolean): Check[] {
   return tools.map((tool) => {
     const path = locate(tool);
     if (path !== undefined) return ok(tool.name, `${path}: ${tool.what}`);
     const advice = `Install the Debian package ${tool.package}: \`sudo apt-get install ${tool.package.split(" ")[0]}\`.`;
-    return (tool.needed ? fail : warn)(tool.name, `is missing: ${tool.what}`, advice);
+    return (tool.needed && withQemu ? fail : warn)(tool.name, `is missing: ${tool.what}`, advice);
   });
 }
 

@@ -5,20 +5,27 @@ import { addressOf, isOwn, type Target } from "../target.ts";
 import { version } from "../version.ts";
 import { type Check, fail, ok, reason, warn } from "./check.ts";
 
-/** Whether the server answers, and what it says of its engine. Starts none. */
-export async function checkServer(target: Target): Promise<Check[]> {
+export interface ServerFindings {
+  readonly checks: readonly Check[];
+  /** `undefined`: it does not answer. */
+  readonly engine: EngineInfo | undefined;
+}
+
+/** Whether the server answers, and with which engine. Starts none. */
+export async function checkServer(target: Target): Promise<ServerFindings> {
   const address = addressOf(target);
   await using client = await openClient(target);
   try {
     const info = await client.info({ signal: AbortSignal.timeout(15_000) });
-    return [checkVersion(info.version, address), checkEngine(info.engine)];
+    return { checks: [checkVersion(info.version, address)], engine: info.engine };
   } catch (error) {
     const isDown =
       error instanceof ClientError && ["ENOENT", "ECONNREFUSED"].includes(systemCodeOf(error) ?? "no code");
-    if (isOwn(target) && isDown) return [ok("server", "does not run; the next command starts it")];
-    return [
-      fail("server", `${address}: ${reason(error)}`, "Look into its log; `boxrun serve` shows it on the terminal."),
-    ];
+    const check =
+      isOwn(target) && isDown
+        ? ok("server", "does not run; the next command starts it")
+        : fail("server", `${address}: ${reason(error)}`, "Look into its log; `boxrun serve` shows it on the terminal.");
+    return { checks: [check], engine: undefined };
   }
 }
 
@@ -30,10 +37,4 @@ function checkVersion(serverVersion: string, address: string): Check {
         `is ${serverVersion}, this command ${version}`,
         "Stop it; the next command starts the new one. Boxes run on.",
       );
-}
-
-function checkEngine({ name, accelerator, ready, why }: Omit<EngineInfo, "capabilities">): Check {
-  return ready
-    ? ok("engine", `${name} with ${accelerator}: ${why}`)
-    : fail("engine", `${name}: ${why}`, "Do what it says, then try again.");
 }

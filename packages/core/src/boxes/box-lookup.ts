@@ -8,11 +8,12 @@ export function findBox(store: Store, idOrName: string): BoxRecord {
   return box;
 }
 
-/** Refuses with the state table's code. */
+/** Refuses with the state table's code, and with what the box says of its state. */
 export function requireAllowed(box: BoxRecord, action: BoxAction): void {
   const verdict = boxAllows(action, box.status);
   if (verdict !== true) {
-    throw new BoxRunError(verdict, `Cannot ${verbs[action]} box ${box.name ?? box.id}: it is ${box.status}`);
+    const why = box.errorMessage === null ? "" : `: ${box.errorMessage}`;
+    throw new BoxRunError(verdict, `Cannot ${verbs[action]} box ${box.name ?? box.id}: it is ${box.status}${why}`);
   }
 }
 

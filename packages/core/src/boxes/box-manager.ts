@@ -6,13 +6,14 @@ import {
   resolveImageAlias,
   toBoxRunError,
 } from "@boxrun/contract";
+import type { Engines } from "../engines.ts";
 import type { ExecManager } from "../execs/exec-manager.ts";
 import { newBoxId } from "../ids.ts";
 import type { ImageManager } from "../images/image-manager.ts";
 import { KeyedLock } from "../keyed-lock.ts";
 import type { CoreMetrics } from "../metrics.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { BoxDeath, BoxSpec, Engine } from "../ports/engine.ts";
+import type { BoxDeath, BoxSpec } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxPatch, BoxRecord, Store } from "../ports/store.ts";
 import type { ServerEvents } from "../server-events.ts";
@@ -24,7 +25,7 @@ import { checkVolumes } from "./volume-check.ts";
 
 interface Parts {
   readonly store: Store;
-  readonly engine: Engine;
+  readonly engine: Engines;
   readonly images: ImageManager;
   readonly execs: ExecManager;
   readonly sessions: SessionManager;
@@ -107,7 +108,7 @@ export class BoxManager {
     await this.#lock.run(found.id, async () => {
       const box = findBox(this.#parts.store, found.id);
       requireAllowed(box, action);
-      await this.#remove(box);
+      await this.#remove(box, options);
     });
   }
 
@@ -165,9 +166,9 @@ export class BoxManager {
     }
   }
 
-  async #remove(box: BoxRecord): Promise<void> {
+  async #remove(box: BoxRecord, options: { readonly force: boolean }): Promise<void> {
     const { execs, engine, resources, store, events } = this.#parts;
-    await this.#endAll(box.id, "The box was removed", () => this.#engine("remove", () => engine.remove(box.id)));
+    await this.#endAll(box.id, "The box was removed", () => this.#engine("remove", () => engine.destroy(box, options)));
     const execIds = store.execs.listByBox(box.id).map((exec) => exec.id);
     store.boxes.delete(box.id);
     resources.release(box.id);
@@ -243,6 +244,7 @@ export class BoxManager {
   async #start(id: string, signal: AbortSignal): Promise<Box> {
     const box = findBox(this.#parts.store, id);
     requireAllowed(box, "start");
+    await this.#parts.engine.requireUsable(box);
     const spec = this.#spec(box);
     await checkVolumes(box.volumes ?? []);
     this.#parts.resources.reserve(box.id, box);
@@ -263,10 +265,15 @@ export class BoxManager {
 
   async #recover(box: BoxRecord): Promise<void> {
     try {
-      if (box.status === "creating") await this.#abandonCreate(box);
-      else if (box.status === "running") await this.#takeOver(box);
-      // A start that the last server did not finish must not leave a VM that nobody counts.
-      else await this.#parts.engine.stop(box.id);
+      const { engine } = this.#parts;
+      if (box.status === "creating" || box.status === "running") {
+        if (!engine.has(box)) this.#lose(box);
+        else if (box.status === "creating") await this.#abandonCreate(box);
+        else await this.#takeOver(box);
+      } else if (engine.trouble(box) === undefined) {
+        // A start that the last server did not finish must not leave a VM that nobody counts.
+        await engine.stop(box.id);
+      }
     } catch (error) {
       this.#parts.logger.error({ box_id: box.id, err: error }, "box could not be recovered");
       this.#fail(box.id, toBoxRunError(error, "RUNTIME_ERROR"));
@@ -276,6 +283,12 @@ export class BoxManager {
   async #abandonCreate(box: BoxRecord): Promise<void> {
     await this.#parts.engine.remove(box.id);
     this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", "The server stopped while the box was being created"));
+  }
+
+  /** A server that has its engine again ends what is left of its VM. */
+  #lose(box: BoxRecord): void {
+    const what = box.status === "running" ? "its VM may have run on" : "its creation was given up";
+    this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", `The server was started without the box's engine; ${what}`));
   }
 
   async #takeOver(box: BoxRecord): Promise<void> {
@@ -291,12 +304,6 @@ export class BoxManager {
   }
 
   #spec(box: BoxRecord): BoxSpec {
-    if (box.engine !== this.#parts.engine.name) {
-      throw new BoxRunError(
-        "RUNTIME_ERROR",
-        `Box ${box.name ?? box.id} was made by the engine ${box.engine}; this server runs ${this.#parts.engine.name}`,
-      );
-    }
     if (box.imageDigest === null || box.startedAtMs === null) {
       throw new BoxRunError(
         "RUNTIME_ERROR",

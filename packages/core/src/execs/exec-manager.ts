@@ -207,8 +207,9 @@ export class ExecManager {
 
   async #resume(exec: ExecRecord): Promise<void> {
     const { store, engine } = this.#parts;
-    if (store.boxes.get(exec.boxId)?.status !== "running") {
-      await this.#finish(exec, failedEnd("The box's VM ended while no server was running"));
+    const box = store.boxes.get(exec.boxId);
+    if (box?.status !== "running") {
+      await this.#finish(exec, failedEnd(box?.errorMessage ?? "The box's VM ended while no server was running"));
       return;
     }
     const { offsets } = store.output.progress(exec.id);

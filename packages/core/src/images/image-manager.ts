@@ -12,8 +12,8 @@ import type { Engine } from "../ports/engine.ts";
 import type { ImageContent, StoredImage } from "../ports/images.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, ImageRecord, Store } from "../ports/store.ts";
+import { SharedTasks } from "../shared-tasks.ts";
 import { imageView } from "../views.ts";
-import { SharedTasks } from "./shared-tasks.ts";
 
 interface Parts {
   readonly store: Store;

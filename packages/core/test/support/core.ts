@@ -4,7 +4,15 @@ import { join } from "node:path";
 import { createBoxRequestSchema, execRequestSchema } from "@boxrun/contract";
 import { createMemoryEngine, type MemoryEngine, type MemoryEngineOptions, MemoryHost } from "@boxrun/engine-testkit";
 import { openStore } from "@boxrun/store";
-import { BoxRunCore, noMetrics, type OutputEvent, type Store, silentLogger, systemClock } from "../../src/index.ts";
+import {
+  BoxRunCore,
+  noMetrics,
+  type OtherEngines,
+  type OutputEvent,
+  type Store,
+  silentLogger,
+  systemClock,
+} from "../../src/index.ts";
 import { MemoryImages } from "./images.ts";
 
 interface HarnessOptions {
@@ -50,13 +58,14 @@ export class CoreHarness implements AsyncDisposable {
   }
 
   /** Lets go of everything, as a server that stops, and comes up again on the same store and boxes. */
-  async restart(): Promise<void> {
+  async restart(engines: { readonly chosen?: MemoryEngine; readonly others?: OtherEngines } = {}): Promise<void> {
     await this.close();
     const store = openStore({ path: join(this.directory, "boxrun.db") });
-    const engine = createMemoryEngine({ ...this.#options.engine, host: this.host });
+    const engine = engines.chosen ?? createMemoryEngine({ ...this.#options.engine, host: this.host });
     const core = new BoxRunCore({
       store,
       engine,
+      ...(engines.others && { otherEngines: engines.others }),
       images: this.images,
       clock: systemClock,
       logger: silentLogger,

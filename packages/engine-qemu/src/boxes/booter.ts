@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec, Logger } from "@boxrun/core";
-import { requireTool } from "../host/tools.ts";
+import { requireTool } from "@boxrun/host";
 import type { Host } from "../host.ts";
 import { guestNetwork } from "../network/passt.ts";
 import { coldBoot } from "../vm/cold-boot.ts";

@@ -1,6 +1,5 @@
 import { open, rm } from "node:fs/promises";
-import { run } from "../host/run.ts";
-import { requireTool } from "../host/tools.ts";
+import { requireTool, run } from "@boxrun/host";
 
 /**
  * Makes a box's own disk: a sparse file with an empty ext4. It takes room on the host as the box fills it, and gives room back as

@@ -1,10 +1,9 @@
 import { link, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
-import type { EngineImage } from "@boxrun/core";
+import { type EngineImage, SharedTasks } from "@boxrun/core";
+import { isErrno } from "@boxrun/host";
 import { flattenImage } from "../flatten/flatten.ts";
-import { isErrno } from "../host/errno.ts";
-import { SharedTasks } from "./shared-task.ts";
 
 /**
  * Images flattened to read-only squashfs files, `<stateDir>/disks/<digest>.squashfs`, made once and shared by all boxes. A box holds
@@ -28,7 +27,7 @@ export class ImageDisks {
       } catch (error) {
         if (!isErrno(error, "ENOENT")) throw error;
       }
-      await this.#flattening.run(image.digest, signal, (shared) => this.#flatten(image, shared));
+      await this.#flattening.join(image.digest, { signal }, (shared) => this.#flatten(image, shared));
     }
     throw new BoxRunError("RUNTIME_ERROR", `take the image ${image.digest}: it is removed as fast as it is made`);
   }

@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
-import { isErrno } from "../host/errno.ts";
-import { goBuild } from "./go.ts";
+import { buildAgent, goBuild, hashSources } from "@boxrun/guest-agent";
+import { isErrno } from "@boxrun/host";
 import { buildInitramfs, guestModulePath } from "./initramfs.ts";
-import { cachedKernel, fetchKernel, type GuestArch, type GuestKernel, kernelFile, kernelRoot } from "./kernel.ts";
+import { cachedKernel, fetchKernel, type GuestKernel, kernelFile, kernelRoot } from "./kernel.ts";
+import type { GuestArch } from "./kernel-package.ts";
 import { type Guest, guestRoot, readGuest, readPointer } from "./locate.ts";
 import { type GuestManifest, type GuestPointer, guestFiles } from "./manifest.ts";
-import { hashSources } from "./sources.ts";
 
 /** Raise it when the way of building changes. */
 const builderVersion = 1;
@@ -37,6 +37,7 @@ export async function buildGuest(options: BuildGuestOptions): Promise<Guest> {
   const sourcesKey = await hashSources([guestSourceDir, hostHelperSourceDir], `builder ${builderVersion} ${arch}`);
   const before = currentGuest(options.cacheDir);
   if (before?.pointer.sourcesKey === sourcesKey && options.refreshKernel !== true) {
+    await buildAgent({ cacheDir: options.cacheDir, sourceDir: guestSourceDir, log });
     log(`the guest is up to date: ${before.guest.dir}`);
     return before.guest;
   }
@@ -48,14 +49,11 @@ export async function buildGuest(options: BuildGuestOptions): Promise<Guest> {
   await mkdir(guestRoot(options.cacheDir), { recursive: true });
   const scratch = await mkdtemp(join(guestRoot(options.cacheDir), ".build-"));
   try {
-    log(`building the agent from ${guestSourceDir}`);
-    const agentFile = join(scratch, "boxrun-agent");
-    await goBuild({ module: guestSourceDir, package: "./cmd/boxrun-agent", outFile: agentFile, arch });
+    const agentFile = await buildAgent({ cacheDir: options.cacheDir, sourceDir: guestSourceDir, log });
     log("building the host helper");
     await goBuild({ module: hostHelperSourceDir, package: ".", outFile: join(scratch, guestFiles.hostHelper), arch });
     log("packing the initramfs");
     await writeFile(join(scratch, guestFiles.initramfs), await buildInitramfs(agentFile, kernel));
-    await rm(agentFile);
     await copyFile(join(kernel.dir, kernelFile), join(scratch, guestFiles.kernel));
     await writeFile(join(scratch, guestFiles.manifest), JSON.stringify(manifest(key, arch, kernel), null, 2));
     await install(scratch, join(guestRoot(options.cacheDir), key));

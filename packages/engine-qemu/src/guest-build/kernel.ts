@@ -1,16 +1,11 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import { z } from "zod";
-import { run } from "../host/run.ts";
-import { requireTool } from "../host/tools.ts";
+import { type GuestArch, type UnpackedKernel, unpackKernelPackage } from "./kernel-package.ts";
 import { type KernelModule, loadOrder, type ModuleGroup, readModules, wantedModules } from "./modules.ts";
 import { extractVmlinux } from "./vmlinux.ts";
-
-/** Debian's kernel for virtual machines: PVH entry, ext4 built in, virtio as modules. It depends on the current concrete one. */
-const kernelMetaPackage = { amd64: "linux-image-cloud-amd64" } as const;
-export type GuestArch = keyof typeof kernelMetaPackage;
 
 /** Raise it when what is kept of a kernel package changes. */
 const kernelCacheVersion = 1;
@@ -55,74 +50,36 @@ export async function fetchKernel(
   await mkdir(kernelRoot(cacheDir), { recursive: true });
   const scratch = await mkdtemp(join(kernelRoot(cacheDir), ".fetch-"));
   try {
-    const concrete = await resolvePackage(kernelMetaPackage[arch]);
-    log(`fetching the kernel package ${concrete}`);
-    await run(requireTool("apt-get", operation), ["-o", "APT::Sandbox::User=root", "download", concrete], {
-      operation: `${operation}: if apt does not find it, run \`apt-get update\``,
-      cwd: scratch,
-    });
-    const deb = (await readdir(scratch)).find((name) => name.endsWith(".deb"));
-    const version = deb?.split("_")[1];
-    if (deb === undefined || version === undefined) {
-      throw new BoxRunError("RUNTIME_ERROR", `${operation}: apt-get downloaded nothing for ${concrete}`);
-    }
-    const unpacked = join(scratch, "unpacked");
-    await run(requireTool("dpkg-deb", operation), ["-x", join(scratch, deb), unpacked], { operation });
+    const unpacked = await unpackKernelPackage(arch, scratch, log);
     log("unpacking the kernel and its modules");
     const kept = join(scratch, "kept");
-    await keep(unpacked, kept, { package: concrete, version: decodeURIComponent(version) });
-    const name = `${concrete}_${version.replaceAll("%", "")}-v${kernelCacheVersion}`;
+    await keep(unpacked, kept);
+    const name = `${unpacked.package}_${unpacked.version.replaceAll(":", "3a")}-v${kernelCacheVersion}`;
     const target = join(kernelRoot(cacheDir), name);
     if (!existsSync(join(target, "record.json"))) {
       await rm(target, { recursive: true, force: true });
       await rename(kept, target);
     }
     const kernel = await cachedKernel(cacheDir, name);
-    if (kernel === undefined) throw new BoxRunError("RUNTIME_ERROR", `${operation}: ${target} is damaged; remove it`);
+    if (kernel === undefined)
+      throw new BoxRunError("RUNTIME_ERROR", `fetch the guest kernel: ${target} is damaged; remove it`);
     return kernel;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
-const operation = "fetch the guest kernel";
-
-async function resolvePackage(meta: string): Promise<string> {
-  const text = await run(requireTool("apt-cache", operation), ["depends", "--important", meta], { operation }).catch(
-    (error: unknown) => {
-      throw new BoxRunError(
-        "RUNTIME_ERROR",
-        `${operation}: apt knows no package ${meta}; run \`apt-get update\` (on a Debian host) and try again`,
-        { cause: error },
-      );
-    },
-  );
-  const concrete = /Depends: (linux-image-[A-Za-z0-9.+~-]+)/.exec(text)?.[1];
-  if (concrete !== undefined) return concrete;
-  throw new BoxRunError(
-    "RUNTIME_ERROR",
-    `${operation}: the package ${meta} depends on no kernel; run \`apt-get update\``,
-  );
-}
-
-async function keep(unpacked: string, kept: string, source: { package: string; version: string }): Promise<void> {
-  const boot = await readdir(join(unpacked, "boot"));
-  const image = boot.find((name) => name.startsWith("vmlinuz-"));
-  // Debian 13 and later: merged /usr.
-  const modulesRoot = [join(unpacked, "usr/lib/modules"), join(unpacked, "lib/modules")].find(existsSync);
-  const release = modulesRoot === undefined ? undefined : (await readdir(modulesRoot))[0];
-  if (image === undefined || modulesRoot === undefined || release === undefined) {
-    throw new BoxRunError("RUNTIME_ERROR", `${operation}: ${source.package} holds no kernel with modules`);
-  }
-  const bzImage = await readFile(join(unpacked, "boot", image));
+async function keep(unpacked: UnpackedKernel, kept: string): Promise<void> {
+  const bzImage = await readFile(unpacked.bzImage);
   const vmlinux = extractVmlinux(bzImage);
-  const modules = await readModules(join(modulesRoot, release));
-  const order = (group: ModuleGroup) => [...loadOrder(group, modules)];
+  const modules = await readModules(unpacked.modulesDir, Object.values(wantedModules).flat());
+  const order = (group: ModuleGroup) => [...loadOrder(wantedModules[group], modules)];
   await mkdir(join(kept, "modules"), { recursive: true });
   await writeFile(join(kept, kernelFile), vmlinux ?? bzImage);
   for (const module of modules.values()) await writeFile(modulePath(kept, module.name), module.content);
   const record: z.infer<typeof recordSchema> = {
-    ...source,
+    package: unpacked.package,
+    version: unpacked.version,
     format: vmlinux === undefined ? "bzImage" : "vmlinux",
     modules: { early: order("early"), root: order("root"), network: order("network"), volumes: order("volumes") },
   };

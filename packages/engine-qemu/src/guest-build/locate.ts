@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import {
@@ -17,10 +16,6 @@ export interface Guest {
   readonly initramfs: string;
   readonly hostHelper: string;
   readonly manifest: GuestManifest;
-}
-
-export function defaultCacheDir(): string {
-  return process.env.BOXRUN_CACHE_DIR || join(homedir(), ".cache", "boxrun");
 }
 
 export function guestRoot(cacheDir: string): string {

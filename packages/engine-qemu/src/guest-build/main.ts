@@ -4,8 +4,8 @@
  */
 import { parseArgs } from "node:util";
 import { toBoxRunError } from "@boxrun/contract";
+import { defaultCacheDir } from "@boxrun/host";
 import { buildGuest } from "./build.ts";
-import { defaultCacheDir } from "./locate.ts";
 
 const { values } = parseArgs({
   options: { "refresh-kernel": { type: "boolean", default: false }, quiet: { type: "boolean", default: false } },

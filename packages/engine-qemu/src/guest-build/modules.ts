@@ -2,8 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { BoxRunError } from "@boxrun/contract";
-import { run } from "../host/run.ts";
-import { requireTool } from "../host/tools.ts";
+import { requireTool, run } from "@boxrun/host";
 
 /** The kernel modules that the guest needs, by when. What a kernel has built in is left out; dependencies are added. */
 export const wantedModules = {
@@ -23,8 +22,11 @@ export interface KernelModule {
   readonly depends: readonly string[];
 }
 
-/** Reads the wanted modules and what they depend on from a kernel package's `lib/modules/RELEASE`. */
-export async function readModules(modulesDir: string): Promise<ReadonlyMap<string, KernelModule>> {
+/** Reads the wanted modules and what they depend on from a kernel package's `lib/modules/RELEASE`, in an order in which they load. */
+export async function readModules(
+  modulesDir: string,
+  wanted: readonly string[],
+): Promise<ReadonlyMap<string, KernelModule>> {
   const files = new Map<string, string>();
   for (const entry of readdirSync(join(modulesDir, "kernel"), { recursive: true, withFileTypes: true })) {
     if (entry.isFile() && /\.ko(\.xz|\.zst)?$/.test(entry.name)) {
@@ -47,12 +49,12 @@ export async function readModules(modulesDir: string): Promise<ReadonlyMap<strin
     found.set(name, { name, content, depends });
   }
 
-  for (const name of Object.values(wantedModules).flat()) await add(name);
+  for (const name of wanted) await add(name);
   return found;
 }
 
-/** The wanted modules of a group and their dependencies, in the order in which they load. */
-export function loadOrder(group: ModuleGroup, modules: ReadonlyMap<string, KernelModule>): readonly string[] {
+/** The wanted modules and their dependencies, in the order in which they load. */
+export function loadOrder(wanted: readonly string[], modules: ReadonlyMap<string, KernelModule>): readonly string[] {
   const needed = new Set<string>();
   const need = (name: string): void => {
     const module = modules.get(name);
@@ -60,7 +62,7 @@ export function loadOrder(group: ModuleGroup, modules: ReadonlyMap<string, Kerne
     needed.add(name);
     for (const dependency of module.depends) need(dependency);
   };
-  for (const name of wantedModules[group]) need(name);
+  for (const name of wanted) need(name);
   return [...modules.keys()].filter((name) => needed.has(name));
 }
 

@@ -1,8 +1,7 @@
 import { spawn } from "node:child_process";
 import { Socket } from "node:net";
 import { BoxRunError } from "@boxrun/contract";
-import { boxDirVariable, type ProcessRef, processRef } from "./processes.ts";
-import { keepTail } from "./tail.ts";
+import { boxDirVariable, keepTail, type ProcessRef, processRef } from "@boxrun/host";
 
 /** A process of a box: in a session of its own, so that it outlives the server. */
 export interface DetachedProcess {

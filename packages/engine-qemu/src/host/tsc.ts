@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { run } from "./run.ts";
+import { run } from "@boxrun/host";
 
 /** The frequency of the host's time stamp counter in kHz, measured; `undefined` where the CPU has none. */
 export async function measureTscKhz(hostHelper: string): Promise<number | undefined> {

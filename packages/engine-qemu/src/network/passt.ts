@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import { requireTool } from "@boxrun/host";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { waitUntilListening } from "../host/listening.ts";
-import { requireTool } from "../host/tools.ts";
 import { boxFiles } from "../vm/command-line.ts";
 
 /** Every box has a network of its own, so all have the same addresses. */

@@ -1,9 +1,7 @@
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
-import { AgentLine } from "../agent/line.ts";
-import { helloLimitBytes, helloSchema } from "../agent/messages.ts";
-import { requestJson } from "../agent/requests.ts";
-import { isAlive } from "../host/processes.ts";
+import { AgentLine, helloLimitBytes, helloSchema, requestJson, socketAddress } from "@boxrun/guest-agent";
+import { isAlive } from "@boxrun/host";
 import { boxFiles } from "./command-line.ts";
 import { guestStatus, isLiving, type Machine, watchGuest } from "./machine.ts";
 import { Qmp } from "./qmp.ts";
@@ -17,7 +15,7 @@ export async function adoptMachine(boxDir: string): Promise<Adoption> {
   if (record === undefined) return { why: "no VM of it was running since the host's last boot" };
   if (record.guestBootId === null) return { why: "its VM was not set up when the last server ended" };
   if (!isAlive(record.qemu)) return { why: "its VM ended while no server was there" };
-  const line = new AgentLine(join(boxDir, boxFiles.agentSocket), record.guestBootId);
+  const line = new AgentLine(socketAddress(join(boxDir, boxFiles.agentSocket)), record.guestBootId);
   let qmp: Qmp | undefined;
   try {
     qmp = await Qmp.connect(join(boxDir, boxFiles.qmpSocket));

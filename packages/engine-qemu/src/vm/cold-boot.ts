@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { Logger, VolumeSpec } from "@boxrun/core";
-import { AgentLine } from "../agent/line.ts";
+import { AgentLine, socketAddress } from "@boxrun/guest-agent";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { startNetwork } from "../network/passt.ts";
 import { startVolume } from "../volumes/virtiofsd.ts";
@@ -63,7 +63,7 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     await writeVmRecord(boxDir, { ...refs, guestBootId: null });
     qmp = await connectQmp(join(boxDir, boxFiles.qmpSocket), qemu, either);
     const guestEnd = watchGuest(qmp);
-    line = new AgentLine(join(boxDir, boxFiles.agentSocket));
+    line = new AgentLine(socketAddress(join(boxDir, boxFiles.agentSocket)));
     const ended = guestEnd.then((end) => {
       throw new BootFailed(`boot box ${plan.boxId}: ${end.how} before its agent answered`, undefined);
     });

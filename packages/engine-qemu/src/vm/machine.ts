@@ -1,8 +1,8 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { AgentLine } from "@boxrun/guest-agent";
+import { findBoxProcesses, killAll, type ProcessRef, signalProcess, waitUntilGone } from "@boxrun/host";
 import { z } from "zod";
-import type { AgentLine } from "../agent/line.ts";
-import { findBoxProcesses, killAll, type ProcessRef, signalProcess, waitUntilGone } from "../host/processes.ts";
 import { boxFiles } from "./command-line.ts";
 import type { Qmp } from "./qmp.ts";
 

@@ -1,8 +1,7 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { hostBootId, type ProcessRef, processRefSchema } from "@boxrun/host";
 import { z } from "zod";
-import { hostBootId } from "../host/boot-id.ts";
-import { type ProcessRef, processRefSchema } from "../host/processes.ts";
 import { boxFiles } from "./command-line.ts";
 
 /** `vm.json`: what the next server needs to take over a VM that outlived this one. Absent when the box is not running. */

@@ -1,9 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { BoxSpec } from "@boxrun/core";
-import { fromAgent } from "../agent/errors.ts";
-import type { AgentLine } from "../agent/line.ts";
-import { okSchema, type SetupMessage } from "../agent/messages.ts";
-import { requestJson } from "../agent/requests.ts";
+import { type AgentLine, fromAgent, okSchema, requestJson, type SetupMessage } from "@boxrun/guest-agent";
 import type { GuestManifest } from "../guest-build/manifest.ts";
 import { guestNetwork } from "../network/passt.ts";
 import { volumeTag } from "./command-line.ts";

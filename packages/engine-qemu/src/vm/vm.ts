@@ -1,10 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
-import { AgentFiles } from "../agent/files.ts";
-import type { AgentLine } from "../agent/line.ts";
-import { okSchema } from "../agent/messages.ts";
-import { requestJson } from "../agent/requests.ts";
-import { isAlive, signalProcess, waitUntilGone } from "../host/processes.ts";
+import { AgentFiles, type AgentLine, okSchema, requestJson } from "@boxrun/guest-agent";
+import { isAlive, signalProcess, waitUntilGone } from "@boxrun/host";
 import { lastWords } from "./console.ts";
 import { endProcesses, type Machine } from "./machine.ts";
 

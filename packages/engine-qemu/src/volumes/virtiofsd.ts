@@ -2,10 +2,9 @@ import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import type { VolumeSpec } from "@boxrun/core";
+import { locateTool, run } from "@boxrun/host";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { waitUntilListening } from "../host/listening.ts";
-import { run } from "../host/run.ts";
-import { locateTool } from "../host/tools.ts";
 import { boxFiles } from "../vm/command-line.ts";
 
 /** How this host can share directories with boxes, or why it can't. */

@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,11 +78,4 @@ function filesWith(stateDir: string, boxId: string): readonly string[] {
   return readdirSync(stateDir, { recursive: true, encoding: "utf8" })
     .filter((path) => path.includes(boxId))
     .map((path) => `file ${path}`);
-}
-
-/** Why this user can't set up networks of its own; `undefined` for root. */
-export const noNetworks = process.getuid?.() === 0 ? undefined : "only root can make network namespaces";
-
-export function ip(...args: string[]): string {
-  return execFileSync("ip", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }

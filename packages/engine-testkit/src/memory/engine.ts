@@ -23,6 +23,10 @@ import type { Program } from "./program.ts";
 import { builtinPrograms } from "./programs.ts";
 
 export interface MemoryEngineOptions {
+  /** Default: "memory". */
+  readonly name?: string;
+  /** Why it is not ready. It works all the same; `controls` make it fail. Default: it is. */
+  readonly notReady?: string;
   /** What outlives the engine. Default: a new one. */
   readonly host?: MemoryHost;
   /** On top of the built-in programs, by name. */
@@ -47,7 +51,7 @@ export function createMemoryEngine(options: MemoryEngineOptions = {}): MemoryEng
 }
 
 export class MemoryEngine implements Engine {
-  readonly name = "memory";
+  readonly name: string;
   readonly host: MemoryHost;
   readonly controls = new MemoryControls();
   readonly #options: MemoryEngineOptions;
@@ -60,6 +64,7 @@ export class MemoryEngine implements Engine {
 
   constructor(options: MemoryEngineOptions) {
     this.#options = options;
+    this.name = options.name ?? "memory";
     this.host = options.host ?? new MemoryHost();
     this.#programs = new Map(Object.entries({ ...builtinPrograms, ...options.programs }));
     this.#stopListening = this.host.onDeath((death) => {
@@ -70,8 +75,8 @@ export class MemoryEngine implements Engine {
   async describe(): Promise<EngineDescription> {
     return {
       accelerator: "none",
-      ready: true,
-      why: "for tests: nothing here is a virtual machine",
+      ready: this.#options.notReady === undefined,
+      why: this.#options.notReady ?? "for tests: nothing here is a virtual machine",
       capabilities: this.#options.capabilities ?? capabilities,
     };
   }

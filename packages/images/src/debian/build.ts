@@ -7,10 +7,9 @@ import { BoxRunError } from "@boxrun/contract";
 import { hostArchitecture } from "../oci/platform.ts";
 import { writeLayer } from "../oci/write-layer.ts";
 import { writeImage, writeLayoutFiles } from "../oci/write-layout.ts";
-import { findProgram } from "../skopeo/programs.ts";
-import { type AptSource, hostAptSource } from "./apt-sources.ts";
+import type { AptSource } from "./apt-sources.ts";
+import { checkPackages, chooseSource, makeDebianRoot } from "./root.ts";
 import { runTool } from "./run-tool.ts";
-import { slimRoot } from "./slim.ts";
 
 /** Raise it when what is built from the same options changes. */
 const builderVersion = 1;
@@ -52,11 +51,9 @@ export interface DebianImage {
  */
 export async function buildDebianImage(options: BuildDebianOptions): Promise<DebianImage> {
   const { outFile, cacheDir, log = () => undefined, signal = new AbortController().signal } = options;
-  const source = await chooseSource(options);
+  const source = await chooseSource(options, operation);
   const packages = [...new Set(options.packages ?? ["python3"])].sort();
-  const bad = packages.find((name) => !/^[a-z0-9][a-z0-9+.-]+$/.test(name));
-  if (bad !== undefined)
-    throw new BoxRunError("VALIDATION_ERROR", `packages: ${JSON.stringify(bad)} is no package name`);
+  checkPackages(packages);
   const reference = `boxrun-debian:${source.suite}`;
   const inputs = [builderVersion, hostArchitecture, source.suite, source.mirror, ...packages];
   const key = createHash("sha256").update(JSON.stringify(inputs)).digest("hex");
@@ -71,27 +68,6 @@ export async function buildDebianImage(options: BuildDebianOptions): Promise<Deb
   return { reference, sizeBytes: (await stat(outFile)).size };
 }
 
-async function chooseSource({ suite, mirror }: BuildDebianOptions): Promise<AptSource> {
-  const host = mirror === undefined || suite === undefined ? await hostAptSource() : undefined;
-  const chosen = { mirror: mirror ?? host?.mirror, suite: suite ?? host?.suite };
-  if (chosen.mirror === undefined || chosen.suite === undefined) {
-    throw new BoxRunError(
-      "RUNTIME_ERROR",
-      `${operation}: apt has no source for this host's release; name a suite and a mirror`,
-    );
-  }
-  if (!/^[a-z][a-z0-9.-]*$/.test(chosen.suite)) {
-    throw new BoxRunError("VALIDATION_ERROR", `suite: ${JSON.stringify(chosen.suite)} is not the name of a release`);
-  }
-  if (!/^(https?|file):\/\/\S+$/.test(chosen.mirror)) {
-    throw new BoxRunError(
-      "VALIDATION_ERROR",
-      `mirror: ${JSON.stringify(chosen.mirror)} is not an http, https or file URL`,
-    );
-  }
-  return { mirror: chosen.mirror, suite: chosen.suite, keyring: mirror === undefined ? host?.keyring : undefined };
-}
-
 interface Build {
   readonly source: AptSource;
   readonly packages: readonly string[];
@@ -102,32 +78,12 @@ interface Build {
 }
 
 async function build({ source, packages, reference, target, log, signal }: Build): Promise<void> {
-  if (process.getuid?.() !== 0) {
-    throw new BoxRunError(
-      "RUNTIME_ERROR",
-      `${operation}: it takes root to make a Debian root file system; run it with sudo`,
-    );
-  }
-  const debootstrap = findProgram("debootstrap") ?? missing("debootstrap");
-  const unshare = findProgram("unshare") ?? missing("util-linux");
   await mkdir(dirname(target), { recursive: true });
   const scratch = await mkdtemp(join(dirname(target), ".debian-"));
   try {
     const root = join(scratch, "root");
     const layout = join(scratch, "layout");
-    log(`debootstrap ${source.suite} from ${source.mirror} with ${packages.join(", ")}`);
-    const keyring = source.keyring === undefined ? [] : [`--keyring=${source.keyring}`];
-    const include = packages.length === 0 ? [] : [`--include=${packages.join(",")}`];
-    // debootstrap mounts /proc in the new root; in name spaces of its own that, and everything it started, ends with it in any case.
-    const isolated = ["--mount", "--pid", "--fork", "--kill-child", "--"];
-    const command = [debootstrap, "--variant=minbase", ...keyring, ...include, source.suite, root, source.mirror];
-    await runTool(unshare, [...isolated, ...command], {
-      operation,
-      signal,
-      onLine: log,
-      env: { DEBIAN_FRONTEND: "noninteractive" },
-    });
-    await slimRoot(root);
+    await makeDebianRoot(root, { source, packages, operation, log, signal });
     log("packing the layer");
     const { layer, diffId } = await packRoot(root, layout, signal);
     const config = { Env: [`PATH=${path}`], WorkingDir: "/root", Cmd: ["/bin/bash"] };
@@ -163,10 +119,6 @@ async function replaceFile(file: string, make: (scratch: string) => Promise<void
   } finally {
     await rm(scratch, { force: true });
   }
-}
-
-function missing(debianPackage: string): never {
-  throw new BoxRunError("RUNTIME_ERROR", `${operation}: install the Debian package ${debianPackage}`);
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -1,0 +1,124 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { urls } from "@boxrun/contract";
+import { silentLogger } from "@boxrun/core";
+import { defaultCacheDir } from "@boxrun/host";
+import { createImageContent } from "@boxrun/images";
+import { type BoxHandle, openRuntime, type Runtime } from "../../packages/engine-boxlite/src/sdk.ts";
+import { collect } from "../../test/e2e/support/http.ts";
+import { TestServer } from "../../test/e2e/support/server.ts";
+import { type Figure, median, ms, timed } from "./figures.ts";
+
+const execs = 50;
+const creates = 5;
+const atOnce = 20;
+
+/** The server on BoxLite against BoxLite's SDK alone: the same image, the same shape. Turn and turn about. */
+export async function benchBoxLite(): Promise<Figure[]> {
+  const dir = await mkdtemp(join(tmpdir(), "br-lite-"));
+  const runtime = await openRuntime(join(dir, "home"));
+  try {
+    await using server = await TestServer.start({ env: { BOXRUN_ENGINE: "boxlite" } });
+    const layoutDir = await baseLayout(dir);
+    // The first box of each makes its image's disk.
+    const raw = await createRaw(runtime, layoutDir);
+    const box = await server.http.createBox({ cpu: 1, memory_mb: 256, disk_size_gb: 1 });
+    const [straight, through]: [number[], number[]] = [[], []];
+    for (let count = 0; count < execs; count += 1) {
+      straight.push((await timed(() => execRaw(raw))).ms);
+      through.push((await timed(() => execThroughServer(server, box.id))).ms);
+    }
+    const together = await timed(() =>
+      Promise.allSettled(Array.from({ length: atOnce }, () => execThroughServer(server, box.id))),
+    );
+    const failures = together.result.filter(({ status }) => status === "rejected").length;
+    await runtime.remove(raw.id, true);
+    await server.http.json("DELETE", urls.removeBox(box.id, true));
+    const [rawCreates, serverCreates]: [number[], number[]] = [[], []];
+    for (let count = 0; count < creates; count += 1) {
+      const made = await timed(() => createRaw(runtime, layoutDir));
+      rawCreates.push(made.ms);
+      await runtime.remove(made.result.id, true);
+      const created = await timed(() => createThroughServer(server));
+      serverCreates.push(created.ms);
+      await server.http.json("DELETE", urls.removeBox(created.result, true));
+    }
+    const over = median(through) - median(straight);
+    const ratio = median(serverCreates) / median(rawCreates);
+    return [
+      {
+        name: `exec echo, POST to exit event, median of ${execs}`,
+        value: `${ms(median(through))}, ${ms(over)} over`,
+        reference: `the same with BoxLite's SDK alone, ${ms(median(straight))}`,
+        bar: "10 ms over",
+        held: over <= 10,
+      },
+      {
+        name: `create and a first echo, median of ${creates}`,
+        value: `${ms(median(serverCreates))}, ${ratio.toFixed(2)} ×`,
+        reference: `the same with BoxLite's SDK alone, ${ms(median(rawCreates))}`,
+        bar: "1.05 ×",
+        held: ratio <= 1.05,
+      },
+      {
+        name: `${atOnce} execs at once`,
+        value: `${failures} failures in ${ms(together.ms)}`,
+        reference: "none",
+        bar: "0 failures",
+        held: failures === 0,
+      },
+    ];
+  } finally {
+    for (const { id } of await runtime.listInfo()) await runtime.remove(id, true);
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function baseLayout(dir: string): Promise<string> {
+  const cacheDir = defaultCacheDir();
+  const images = createImageContent({ dir: join(dir, "images"), cacheDir, logger: silentLogger });
+  const { digest } = await images.builtin();
+  return images.layoutDir(digest);
+}
+
+/** To the first command's end: a box that takes no commands yet is of no use to anybody. */
+async function createRaw(runtime: Runtime, rootfsPath: string): Promise<BoxHandle> {
+  const box = await runtime.create({
+    rootfsPath,
+    cpus: 1,
+    memoryMib: 256,
+    diskSizeGb: 1,
+    autoRemove: false,
+    network: { outbound: { mode: "disabled" } },
+  });
+  await box.start();
+  await execRaw(box);
+  return box;
+}
+
+async function createThroughServer(server: TestServer): Promise<string> {
+  const { id } = await server.http.createBox({ cpu: 1, memory_mb: 256, disk_size_gb: 1 });
+  await execThroughServer(server, id);
+  return id;
+}
+
+async function execRaw(box: BoxHandle): Promise<void> {
+  const exec = await box.exec("echo", ["hello"]);
+  const stdout = await exec.stdout();
+  let output = "";
+  for (let text = await stdout.next(); text !== null; text = await stdout.next()) output += text;
+  const { exitCode } = await exec.wait();
+  check(output, exitCode);
+}
+
+async function execThroughServer(server: TestServer, boxId: string): Promise<void> {
+  const exec = await server.http.startExec(boxId, ["echo", "hello"]);
+  const { stdout, exitCode } = await collect(server.http.events(boxId, exec.id));
+  check(stdout, exitCode);
+}
+
+function check(output: string, exitCode: number | null | undefined): void {
+  if (output !== "hello\n" || exitCode !== 0)
+    throw new Error(`echo printed ${JSON.stringify(output)} and ended with ${exitCode}`);
+}

@@ -1,0 +1,166 @@
+package boot
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"boxrun.dev/guest/internal/cgroup"
+	"boxrun.dev/guest/internal/exec"
+	"boxrun.dev/guest/internal/files"
+	"boxrun.dev/guest/internal/inroot"
+	"boxrun.dev/guest/internal/proc"
+	"boxrun.dev/guest/internal/server"
+	"boxrun.dev/guest/internal/wire"
+)
+
+// Contained is a machine that somebody else has booted, with a container in it whose PID 1 the agent is: a BoxLite box. The
+// container's root is the box's, on the box's disk already; what is mounted over it is made what a box finds on every engine.
+type Contained struct {
+	procs       *proc.Table
+	agentDir    string
+	poweringOff sync.Once
+}
+
+// NewContained makes the machine. agentDir is where the agent's own share is mounted: no program of the box is to see it.
+func NewContained(procs *proc.Table, agentDir string) *Contained {
+	limitMemory()
+	return &Contained{procs: procs, agentDir: agentDir}
+}
+
+// HandleSignals keeps the container's PID 1 alive, as Machine's does the VM's.
+func (m *Contained) HandleSignals() { handleSignals(m.PowerOff) }
+
+// SetUp makes the box as asked. Of the message's root and volumes nothing is used: they are mounted.
+func (m *Contained) SetUp(s *wire.Setup) (*server.Box, error) {
+	if err := setClock(s.UnixNS, s.Entropy); err != nil {
+		return nil, err
+	}
+	if err := m.unmountOthers(); err != nil {
+		return nil, err
+	}
+	root, err := inroot.Open("/")
+	if err != nil {
+		return nil, err
+	}
+	box, err := m.setUp(root, s)
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	return box, nil
+}
+
+func (m *Contained) setUp(root *inroot.Root, s *wire.Setup) (*server.Box, error) {
+	if err := mountKernel(root); err != nil {
+		return nil, err
+	}
+	if s.Hostname != "" {
+		if err := syscall.Sethostname([]byte(s.Hostname)); err != nil {
+			return nil, fmt.Errorf("set host name %s: %w", s.Hostname, err)
+		}
+	}
+	if err := removeInterface("dummy0"); err != nil {
+		return nil, err
+	}
+	if err := writeNames(root, s); err != nil {
+		return nil, err
+	}
+	groups, err := cgroup.NewTree("/sys/fs/cgroup/boxrun")
+	if err != nil {
+		log.Printf("execs run without control groups: %v", err)
+	} else {
+		groups.ReservePIDs(agentPIDs)
+	}
+	execs, err := exec.NewManager(root, m.procs, groups)
+	if err != nil {
+		return nil, err
+	}
+	return &server.Box{Execs: execs, Files: files.New(root)}, nil
+}
+
+// unmountOthers takes away everything that is mounted in the container but its root and the box's volumes.
+func (m *Contained) unmountOthers() error {
+	text, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return fmt.Errorf("read what is mounted: %w", err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		fields := strings.Fields(lines[i])
+		if len(fields) < 3 {
+			continue
+		}
+		target := unescape.Replace(fields[1])
+		// /proc is needed until the end, and is the container's own.
+		if target == "/" || target == "/proc" || (fields[2] == "virtiofs" && target != m.agentDir) {
+			continue
+		}
+		if err := syscall.Unmount(target, syscall.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmount %s: %w", target, err)
+		}
+	}
+	_ = syscall.Rmdir(m.agentDir)
+	return nil
+}
+
+// removeInterface does what `ip link del` does; one that is not there is a success.
+func removeInterface(name string) error {
+	link, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil
+	}
+	fd, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW|syscall.SOCK_CLOEXEC, syscall.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("remove interface %s: %w", name, err)
+	}
+	defer syscall.Close(fd)
+	var request bytes.Buffer
+	for _, part := range []any{
+		syscall.NlMsghdr{Len: 32, Type: syscall.RTM_DELLINK, Flags: syscall.NLM_F_REQUEST | syscall.NLM_F_ACK, Seq: 1},
+		syscall.IfInfomsg{Index: int32(link.Index)},
+	} {
+		_ = binary.Write(&request, binary.NativeEndian, part)
+	}
+	if err := syscall.Sendto(fd, request.Bytes(), 0, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK}); err != nil {
+		return fmt.Errorf("remove interface %s: %w", name, err)
+	}
+	answer := make([]byte, 4096)
+	n, _, err := syscall.Recvfrom(fd, answer, 0)
+	if err != nil || n < 20 {
+		return fmt.Errorf("remove interface %s: %w", name, errors.Join(err, io.ErrUnexpectedEOF))
+	}
+	// struct nlmsgerr: a negative errno, or 0, after the header.
+	if errno := -int32(binary.NativeEndian.Uint32(answer[16:])); errno != 0 {
+		return fmt.Errorf("remove interface %s: %w", name, syscall.Errno(errno))
+	}
+	return nil
+}
+
+// SetClock sets the time and reseeds the random generator.
+func (m *Contained) SetClock(c *wire.Clock) error { return setClock(c.UnixNS, c.Entropy) }
+
+// Sync flushes all file systems.
+func (m *Contained) Sync() { syscall.Sync() }
+
+// PowerOff ends every process of the box, and the container with the agent; whoever has made it ends the VM then.
+func (m *Contained) PowerOff() {
+	m.poweringOff.Do(func() {
+		go func() {
+			asked := time.Now()
+			endProcesses(m.procs)
+			syscall.Sync()
+			time.Sleep(time.Until(asked.Add(answerTime)))
+			os.Exit(0)
+		}()
+	})
+}

@@ -1,0 +1,86 @@
+package port
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// hostCID is the host's address in every VM (VMADDR_CID_HOST).
+const hostCID = 2
+
+// Caller makes its connections itself, to a vsock port of the host behind which a server listens, or none for a while. One at
+// a time, like the others. Any program in the VM can call that port: what tells the agent apart is the secret, which it sends
+// before its greeting.
+type Caller struct {
+	port    uint32
+	opening []byte
+	turn    chan struct{}
+}
+
+// NewCaller makes one; secret is what the host expects first.
+func NewCaller(port uint32, secret, greeting []byte) *Caller {
+	c := &Caller{port: port, opening: append(append([]byte{}, secret...), greeting...), turn: make(chan struct{}, 1)}
+	c.turn <- struct{}{}
+	return c
+}
+
+// Accept waits until the connection before is closed, then calls until somebody answers.
+func (c *Caller) Accept() (net.Conn, error) {
+	<-c.turn
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		conn, err := dialVsock(c.port)
+		if err == nil {
+			if _, err = conn.Write(c.opening); err == nil {
+				return &turnConn{Conn: conn, done: sync.OnceFunc(func() { c.turn <- struct{}{} })}, nil
+			}
+			conn.Close()
+		}
+		time.Sleep(pause)
+	}
+}
+
+// Close does nothing: the agent calls as long as it lives.
+func (c *Caller) Close() error { return nil }
+
+// Addr names the port.
+func (c *Caller) Addr() net.Addr { return addr(fmt.Sprintf("vsock:%d:%d", hostCID, c.port)) }
+
+// sockaddrVM is struct sockaddr_vm.
+type sockaddrVM struct {
+	family    uint16
+	_         uint16
+	port, cid uint32
+	_         [4]byte
+}
+
+const afVsock = 40
+
+func dialVsock(port uint32) (net.Conn, error) {
+	fd, err := syscall.Socket(afVsock, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open vsock: %w", err)
+	}
+	address := sockaddrVM{family: afVsock, port: port, cid: hostCID}
+	_, _, e := syscall.Syscall(syscall.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&address)), unsafe.Sizeof(address))
+	if e == 0 {
+		err = syscall.SetNonblock(fd, true)
+	} else {
+		err = e
+	}
+	if err != nil {
+		syscall.Close(fd)
+		return nil, fmt.Errorf("call the host's vsock port %d: %w", port, err)
+	}
+	return vsockConn{os.NewFile(uintptr(fd), fmt.Sprintf("vsock:%d:%d", hostCID, port))}, nil
+}
+
+// vsockConn is a connected vsock; package net knows none.
+type vsockConn struct{ *os.File }
+
+func (c vsockConn) LocalAddr() net.Addr  { return addr("vsock") }
+func (c vsockConn) RemoteAddr() net.Addr { return addr(c.Name()) }

@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BoxRunError } from "@boxrun/contract";
+import type { BoxSpec } from "@boxrun/core";
+import { AgentLine, fromAgent, locateAgent, okSchema, requestJson, type SetupMessage } from "@boxrun/guest-agent";
+import { hostBootId, isAlive, killAll, type ProcessRef, processRef, signalProcess } from "@boxrun/host";
+import { boxFiles, type Layout } from "./layout.ts";
+import { nameServers } from "./network.ts";
+import { Reception, secretSize } from "./reception.ts";
+import { readBoxRecord, type VmRecord, writeBoxRecord } from "./record.ts";
+import { type BoxHandle, reasonOf } from "./sdk.ts";
+
+/** BoxLite itself gives a VM 30 s; after that the agent has only to call. */
+const agentLimitMs = 30_000;
+/** Unmounting and mounting, on a busy host. */
+const setUpLimitMs = 60_000;
+
+/** A VM that is up, and the line to its agent. */
+export interface Machine {
+  readonly process: ProcessRef;
+  readonly line: AgentLine;
+  readonly reception: Reception;
+}
+
+export interface BootPlan {
+  readonly spec: BoxSpec;
+  readonly boxDir: string;
+  readonly layout: Layout;
+  /** What the agent will say when it calls. */
+  readonly secret: Buffer;
+  readonly signal: AbortSignal;
+}
+
+/** Puts the agent and the secret of the coming life where the box finds them: in its read-only share. */
+export async function prepareShare(boxDir: string, cacheDir: string): Promise<Buffer> {
+  const share = join(boxDir, boxFiles.agentShare);
+  await mkdir(share, { recursive: true, mode: 0o700 });
+  const agent = join(share, boxFiles.agent);
+  await rm(agent, { force: true });
+  await copyFile(locateAgent(cacheDir), agent);
+  const secret = randomBytes(secretSize);
+  await writeFile(join(share, boxFiles.secret), secret, { mode: 0o600 });
+  return secret;
+}
+
+/**
+ * Boots the VM of a box that is not running, and makes what is in it this box. On failure, or if `signal` aborts, the VM's process is
+ * ended and waited for.
+ */
+export async function boot(plan: BootPlan, box: BoxHandle): Promise<Machine> {
+  const { spec, boxDir, layout, secret, signal } = plan;
+  let reception: Reception | undefined;
+  let line: AgentLine | undefined;
+  const giveUp = () => line?.end(new BoxRunError("CANCELED", `set up box ${spec.id}: given up`));
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    const process = await startVm(box, layout, signal);
+    reception = await Reception.open(layout.callSocket(box.id), secret);
+    line = new AgentLine(reception);
+    await line.open(AbortSignal.any([signal, AbortSignal.timeout(agentLimitMs)]));
+    await setUp(line, spec);
+    const record = await readBoxRecord(boxDir);
+    const guestBootId = line.bootId;
+    if (record === undefined || guestBootId === undefined) {
+      throw new BoxRunError("RUNTIME_ERROR", `boot box ${spec.id}: its record in ${boxDir} is gone`);
+    }
+    const vm: VmRecord = { hostBootId: hostBootId(), process, guestBootId };
+    await writeBoxRecord(boxDir, { ...record, vm });
+    signal.throwIfAborted();
+    return { process, line, reception };
+  } catch (error) {
+    line?.end(new BoxRunError("RUNTIME_ERROR", `box ${spec.id} could not be set up`));
+    reception?.close();
+    await endVm(layout, box.id);
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+}
+
+/** The call can't be taken back: an abort ends the VM's process, and BoxLite then gives up. */
+async function startVm(box: BoxHandle, layout: Layout, signal: AbortSignal): Promise<ProcessRef> {
+  signal.throwIfAborted();
+  const starting = box.start();
+  const watch = setInterval(() => {
+    if (!signal.aborted) return;
+    const vm = vmProcess(layout, box.id);
+    if (vm !== undefined) signalProcess(vm, "SIGKILL");
+  }, 20);
+  try {
+    await starting;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new BoxRunError("RUNTIME_ERROR", `BoxLite could not start it: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    clearInterval(watch);
+  }
+  const vm = vmProcess(layout, box.id);
+  if (vm === undefined) throw new BoxRunError("RUNTIME_ERROR", "BoxLite started it, and its VM ended at once");
+  return vm;
+}
+
+async function setUp(line: AgentLine, spec: BoxSpec): Promise<void> {
+  const body: SetupMessage = {
+    hostname: spec.hostname,
+    unix_ns: (BigInt(Date.now()) * 1_000_000n).toString(),
+    entropy: randomBytes(64).toString("base64"),
+    modules: [],
+    root: { image: "", disk: "" },
+    volumes: [],
+    // BoxLite has configured all but the name servers.
+    network: spec.network ? { address: "", gateway: "", dns: await nameServers(), mac: "" } : null,
+  };
+  try {
+    await requestJson(line, "POST", "/setup", okSchema, { body, limitMs: setUpLimitMs, repeatable: true });
+  } catch (error) {
+    throw fromAgent(`set up box ${spec.id}`, error);
+  }
+}
+
+/** The process of a box's VM, as BoxLite wrote it down; `undefined` if there is none, or it is some other program by now. */
+function vmProcess(layout: Layout, engineId: string): ProcessRef | undefined {
+  try {
+    const pid = Number(readFileSync(layout.pidFile(engineId), "utf8").trim().split(/\s/, 1)[0]);
+    if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
+    if (!readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(`BOXLITE_BOX_ID=${engineId}`))
+      return undefined;
+    const ref = processRef(pid);
+    return ref !== undefined && isAlive(ref) ? ref : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ends the VM's process by force and waits until it is gone. */
+export async function endVm(layout: Layout, engineId: string): Promise<void> {
+  const vm = vmProcess(layout, engineId);
+  if (vm !== undefined) await killAll([vm]);
+}

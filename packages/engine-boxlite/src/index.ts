@@ -1,0 +1,1 @@
+export { type BoxLiteEngineOptions, createBoxLiteEngine } from "./engine.ts";

@@ -1,0 +1,64 @@
+import { stat } from "node:fs/promises";
+import { BoxRunError } from "@boxrun/contract";
+import type { BoxSpec } from "@boxrun/core";
+import { guestAgentDir } from "./layout.ts";
+import { allowedNetworks } from "./network.ts";
+import type { BoxOptions } from "./sdk.ts";
+
+/** What `env` must have for BoxLite 0.10.0 to start a container whose image's config has no PATH. */
+const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const memoryExcessMb = 16;
+
+/**
+ * A box whose first process is our agent. It has every capability, as root has in a VM of its own: the VM is the wall, and the
+ * host enforces what is read-only.
+ */
+export function boxOptions(spec: BoxSpec, agentShare: string): BoxOptions {
+  return {
+    rootfsPath: spec.image.layoutDir,
+    cpus: spec.cpu,
+    // BoxLite 0.10.0 gives a VM some 36 MiB more than it is told; what a box finds is never more than was asked for.
+    memoryMib: spec.memoryMb - memoryExcessMb,
+    diskSizeGb: spec.diskSizeGb,
+    // It outlives the server, and stays until it is removed.
+    detach: true,
+    autoRemove: false,
+    autoStop: 0,
+    autoDelete: 0,
+    env: [{ key: "PATH", value: path }],
+    entrypoint: [`${guestAgentDir}/boxrun-agent`, "contained", guestAgentDir],
+    cmd: [],
+    workingDir: "/",
+    user: "0:0",
+    volumes: [
+      { hostPath: agentShare, guestPath: guestAgentDir, readOnly: true },
+      ...spec.volumes.map(({ hostPath, guestPath, readonly }) => ({ hostPath, guestPath, readOnly: readonly })),
+    ],
+    network: {
+      outbound: spec.network ? { mode: "enabled", allowNet: [...allowedNetworks] } : { mode: "disabled" },
+    },
+    advanced: { capabilities: { add: ["ALL"] } },
+    // The VM process's seccomp filter (0.10.0) kills it when a program asks how full a volume is: statfs, which df does of all of them.
+    ...(spec.volumes.length > 0 ? { security: { seccompEnabled: false } } : {}),
+  };
+}
+
+/** A VM with less does not come up. */
+const minMemoryMb = 128;
+
+/** Refuses early what BoxLite would refuse late, with its own words for it. NOT_SUPPORTED or RUNTIME_ERROR. */
+export async function checkSpec(spec: BoxSpec): Promise<void> {
+  if (spec.memoryMb < minMemoryMb) {
+    throw new BoxRunError(
+      "NOT_SUPPORTED",
+      `give box ${spec.id} ${spec.memoryMb} MB of memory: BoxLite needs at least ${minMemoryMb} MB`,
+    );
+  }
+  for (const { hostPath } of spec.volumes) {
+    const found = await stat(hostPath).catch((error: unknown) => error);
+    if (found instanceof Error) {
+      throw new BoxRunError("RUNTIME_ERROR", `share ${hostPath} with box ${spec.id}: ${found.message}`);
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import { timingSafeEqual } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { AgentAddress } from "@boxrun/guest-agent";
+import { EagerStream } from "./eager-stream.ts";
+
+export const secretSize = 32;
+
+/** How long a caller may take to say the secret. */
+const introductionMs = 5000;
+/** Strangers that may be waiting at once: any program in the box can call. The agent says the secret at once. */
+const maxStrangers = 16;
+
+/**
+ * Takes the calls of one box's agent: in a BoxLite box it is the guest that connects. A caller is the agent if it begins with the secret of
+ * this life of the box. A later call of the agent's takes the place of an earlier one that nobody has asked for.
+ */
+export class Reception implements AgentAddress {
+  readonly name: string;
+  readonly #server: Server;
+  readonly #secret: Buffer;
+  readonly #strangers = new Set<Socket>();
+  #waiting: Socket | undefined;
+  #asking: ((socket: Socket) => void) | undefined;
+
+  private constructor(path: string, secret: Buffer) {
+    this.name = path;
+    this.#secret = secret;
+    this.#server = createServer((socket) => this.#meet(socket));
+  }
+
+  /** Takes the path over from whoever listened there before. */
+  static async open(path: string, secret: Buffer): Promise<Reception> {
+    const reception = new Reception(path, secret);
+    await rm(path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      reception.#server.once("error", reject);
+      reception.#server.listen(path, resolve);
+    });
+    reception.#server.on("error", () => undefined);
+    // A box that runs is no reason for the process to stay.
+    reception.#server.unref();
+    return reception;
+  }
+
+  async connect(signal: AbortSignal): Promise<Duplex> {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting !== undefined && !waiting.destroyed) return new EagerStream(waiting);
+    const socket = await new Promise<Socket>((resolve, reject) => {
+      const onAbort = () => {
+        this.#asking = undefined;
+        reject(signal.reason);
+      };
+      if (signal.aborted) return onAbort();
+      signal.addEventListener("abort", onAbort, { once: true });
+      this.#asking = (socket) => {
+        this.#asking = undefined;
+        signal.removeEventListener("abort", onAbort);
+        resolve(socket);
+      };
+    });
+    return new EagerStream(socket);
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#waiting?.destroy();
+    for (const stranger of this.#strangers) stranger.destroy();
+  }
+
+  #meet(socket: Socket): void {
+    if (this.#strangers.size >= maxStrangers) {
+      // The one that has kept us waiting longest.
+      for (const stranger of this.#strangers) {
+        stranger.destroy();
+        break;
+      }
+    }
+    this.#strangers.add(socket);
+    socket.on("error", () => undefined);
+    const timer = setTimeout(() => socket.destroy(), introductionMs);
+    const leave = () => {
+      clearTimeout(timer);
+      this.#strangers.delete(socket);
+    };
+    const onReadable = () => {
+      const said: Buffer | null = socket.read(secretSize);
+      if (said === null) return;
+      socket.off("readable", onReadable).off("close", leave);
+      leave();
+      if (said.length === secretSize && timingSafeEqual(said, this.#secret)) this.#admit(socket);
+      else socket.destroy();
+    };
+    socket.once("close", leave).on("readable", onReadable);
+  }
+
+  #admit(socket: Socket): void {
+    if (this.#asking === undefined) {
+      this.#waiting?.destroy();
+      this.#waiting = socket;
+    } else this.#asking(socket);
+  }
+}

@@ -1,0 +1,112 @@
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BoxRunError } from "@boxrun/contract";
+import { AgentFiles, type AgentLine, okSchema, requestJson } from "@boxrun/guest-agent";
+import { isAlive, signalProcess, waitUntilGone } from "@boxrun/host";
+import { z } from "zod";
+import type { Machine } from "./boot.ts";
+
+/** Of the 15 s that a stop may take: to hear the request, and for the guest to end what runs in it and its VM to end. */
+const hearLimitMs = 3000;
+const powerOffLimitMs = 8000;
+const killLimitMs = 3000;
+
+/** How often a VM's process is looked at. A look costs some 20 µs. */
+const watchMs = 200;
+
+export interface VmContext {
+  readonly boxId: string;
+  readonly exitFile: string;
+  /** Called once if the VM ends and nobody asked for it. */
+  readonly onDeath: (reason: string) => void;
+}
+
+/** A box's running VM. */
+export class Vm {
+  readonly boxId: string;
+  readonly line: AgentLine;
+  readonly files: AgentFiles;
+  /** Resolves when the VM's process is gone; never if it is let go. */
+  readonly ended: Promise<void>;
+  readonly #machine: Machine;
+  readonly #context: VmContext;
+  readonly #gone = new AbortController();
+  #ending = false;
+  #released = false;
+
+  constructor(machine: Machine, context: VmContext) {
+    this.boxId = context.boxId;
+    this.line = machine.line;
+    this.files = new AgentFiles(machine.line, context.boxId);
+    this.#machine = machine;
+    this.#context = context;
+    this.ended = this.#watch();
+  }
+
+  /** Aborts, with a BoxRunError, when the VM is gone or let go: execs and transfers of it are over then. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  /** Ends the VM politely, its disk flushed, and by force if it takes too long. */
+  async powerOff(shutDown: () => Promise<void>): Promise<void> {
+    if (this.#gone.signal.aborted) return this.ended;
+    this.#ending = true;
+    try {
+      await requestJson(this.line, "POST", "/poweroff", okSchema, { limitMs: hearLimitMs });
+    } catch {
+      // It does not answer, or ended faster than it answered: what follows ends it in any case.
+    }
+    await Promise.race([shutDown().catch(() => undefined), sleep(powerOffLimitMs, undefined, { ref: false })]);
+    if (!(await waitUntilGone(this.#machine.process, killLimitMs))) signalProcess(this.#machine.process, "SIGKILL");
+    return this.ended;
+  }
+
+  /** Ends the VM at once. What was not flushed is lost to its disk, as in a power cut. */
+  async kill(): Promise<void> {
+    this.#ending = true;
+    signalProcess(this.#machine.process, "SIGKILL");
+    return this.ended;
+  }
+
+  /** Closes the connections and leaves the VM running. */
+  letGo(): void {
+    this.#released = true;
+    this.#end(new BoxRunError("RUNTIME_ERROR", `box ${this.boxId} was let go: the server is closing`));
+  }
+
+  async #watch(): Promise<void> {
+    while (isAlive(this.#machine.process)) {
+      if (this.#released) return new Promise(() => undefined);
+      await sleep(watchMs, undefined, { ref: false });
+    }
+    if (this.#released) return new Promise(() => undefined);
+    const reason = await howItEnded(this.#context.exitFile);
+    this.#end(
+      new BoxRunError("RUNTIME_ERROR", `box ${this.boxId} ${this.#ending ? "was stopped" : `died: ${reason}`}`),
+    );
+    if (!this.#ending) this.#context.onDeath(reason);
+  }
+
+  #end(reason: BoxRunError): void {
+    this.line.end(reason);
+    this.#machine.reception.close();
+    this.#gone.abort(reason);
+  }
+}
+
+const exitSchema = z.object({
+  type: z.string().max(64),
+  exit_code: z.int().optional(),
+  signal: z.string().max(64).optional(),
+});
+
+async function howItEnded(exitFile: string): Promise<string> {
+  try {
+    const exit = exitSchema.parse(JSON.parse(await readFile(exitFile, "utf8")));
+    if (exit.signal !== undefined) return `its VM was killed by ${exit.signal}`;
+    return `its VM ended with ${exit.exit_code ?? exit.type}`;
+  } catch {
+    return "its VM ended";
+  }
+}

@@ -1,0 +1,126 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, onTestFinished, test } from "vitest";
+import { Reception, secretSize } from "../src/reception.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "br-"));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+let sockets = 0;
+
+async function open() {
+  const path = join(dir, `${sockets++}.sock`);
+  const secret = randomBytes(secretSize);
+  const reception = await Reception.open(path, secret);
+  onTestFinished(() => reception.close());
+  const call = async (...said: Buffer[]): Promise<Socket> => {
+    const socket = connect(path);
+    onTestFinished(() => {
+      socket.destroy();
+    });
+    socket.on("error", () => undefined);
+    for (const piece of said) {
+      socket.write(piece);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return socket;
+  };
+  return { path, secret, reception, call };
+}
+
+const soon = () => AbortSignal.timeout(5000);
+
+async function firstBytes(stream: NodeJS.ReadableStream): Promise<string> {
+  const [chunk] = await once(stream, "data");
+  return String(chunk);
+}
+
+test("a caller that says the secret is the agent, and what it says next is still to be read", async () => {
+  const { reception, secret, call } = await open();
+  const connecting = reception.connect(soon());
+  await call(Buffer.concat([secret, Buffer.from("greeting")]));
+  expect(await firstBytes(await connecting)).toBe("greeting");
+});
+
+test("the secret may come in pieces, and before anybody asks for the agent", async () => {
+  const { reception, secret, call } = await open();
+  const caller = await call(secret.subarray(0, 5), secret.subarray(5, 31), secret.subarray(31));
+  caller.write("later");
+  expect(await firstBytes(await reception.connect(soon()))).toBe("later");
+});
+
+test("a caller with another secret, or with too little of it, is hung up on and never handed out", async () => {
+  const { reception, secret, call } = await open();
+  const over = new AbortController();
+  const connecting = reception.connect(over.signal);
+  const wrong = await call(randomBytes(secretSize));
+  await once(wrong, "close");
+  const short = await call(secret.subarray(0, 31));
+  short.end();
+  await once(short, "close");
+  over.abort(new Error("nobody was let in"));
+  await expect(connecting).rejects.toThrow("nobody was let in");
+});
+
+test("strangers that say nothing don't keep the agent out, and at most 16 of them are heard", async () => {
+  const { reception, secret, call } = await open();
+  const silent: Socket[] = [];
+  for (let count = 0; count < 17; count += 1) silent.push(await call());
+  const first = silent[0];
+  if (first !== undefined && !first.closed) await once(first, "close");
+  await call(secret, Buffer.from("it is me"));
+  expect(await firstBytes(await reception.connect(soon()))).toBe("it is me");
+});
+
+test("the agent's newest call counts: an earlier one that nobody asked for is hung up", async () => {
+  const { reception, secret, call } = await open();
+  const earlier = await call(secret);
+  const closed = once(earlier, "close");
+  await call(secret, Buffer.from("second"));
+  await closed;
+  expect(await firstBytes(await reception.connect(soon()))).toBe("second");
+});
+
+test("a path that an earlier server left is taken over", async () => {
+  const { path, secret, call } = await open();
+  const next = await Reception.open(path, secret);
+  onTestFinished(() => next.close());
+  const connecting = next.connect(soon());
+  await call(secret, Buffer.from("to the next"));
+  expect(await firstBytes(await connecting)).toBe("to the next");
+});
+
+test("what the agent sends is taken while nothing that it is sent is read, so that neither waits for the other", async () => {
+  const { reception, secret, call } = await open();
+  const connecting = reception.connect(soon());
+  const caller = await call(secret);
+  const stream = await connecting;
+  caller.pause();
+  const much = Buffer.alloc(8 * 1024 * 1024);
+  const taken = new Promise<void>((resolve) => stream.write(much, () => resolve()));
+  // More than a Unix socket holds; nobody reads the stream.
+  await new Promise<void>((resolve) => caller.write(much, () => resolve()));
+  caller.resume();
+  await taken;
+  let length = 0;
+  for await (const chunk of stream) {
+    length += chunk.length;
+    if (length === much.length) break;
+  }
+  expect(length).toBe(much.length);
+});
+
+test("an agent that sends without end is hung up on", async () => {
+  const { reception, secret, call } = await open();
+  const connecting = reception.connect(soon());
+  const caller = await call(secret);
+  const stream = await connecting;
+  const failed = once(stream, "error");
+  const closed = new Promise((resolve) => caller.once("close", resolve));
+  caller.write(Buffer.alloc(33 * 1024 * 1024));
+  expect(String((await failed)[0])).toContain("more than it may");
+  await closed;
+});

@@ -1,0 +1,59 @@
+import type { ClientHttp2Stream } from "node:http2";
+import { Readable } from "node:stream";
+
+export interface BodyOptions {
+  /** What the answer said that it would be, in bytes. */
+  readonly length: number | undefined;
+  /**
+   * Whether the answer is over only when its stream is: an end may be what a reset looks like. Without it, an end that nothing speaks
+   * against is one, also while the request is still being sent.
+   */
+  readonly untilClosed: boolean;
+  /** What to fail with if the answer breaks off or isn't as long as it said. */
+  readonly fail: (cause: unknown) => Error;
+}
+
+/**
+ * The body of an agent's answer as a stream of its own. It ends only if the answer was complete: an HTTP/2 stream that is reset may
+ * otherwise look as if it had ended. Destroying it resets the answer, whether or not something is on its way.
+ */
+export class Body extends Readable {
+  readonly #stream: ClientHttp2Stream;
+  readonly #options: BodyOptions;
+  #seen = 0;
+  #ended = false;
+
+  constructor(stream: ClientHttp2Stream, options: BodyOptions) {
+    super({ highWaterMark: 256 * 1024 });
+    this.#stream = stream;
+    this.#options = options;
+    stream.on("data", (chunk: Buffer) => {
+      this.#seen += chunk.length;
+      if (!this.push(chunk)) stream.pause();
+    });
+    stream.once("end", () => {
+      this.#ended = true;
+      if (!options.untilClosed && !stream.rstCode) this.push(null);
+    });
+    stream.once("close", () => this.#close());
+    stream.pause();
+  }
+
+  override _read(): void {
+    this.#stream.resume();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#stream.destroy();
+    callback(error);
+  }
+
+  #close(): void {
+    const { length, fail } = this.#options;
+    if (this.readableEnded) return;
+    if (!this.#ended || this.#stream.rstCode !== 0) this.destroy(fail(this.#stream.errored));
+    else if (length !== undefined && this.#seen !== length) {
+      this.destroy(fail(new Error(`${this.#seen} bytes came instead of ${length}`)));
+    } else this.push(null);
+  }
+}

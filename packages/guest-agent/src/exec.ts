@@ -1,0 +1,261 @@
+import type { ClientHttp2Stream } from "node:http2";
+import type { Readable } from "node:stream";
+import { BoxRunError, type SignalName, type TerminalSize } from "@boxrun/contract";
+import type { EngineExec, ExecExit, ExecSpec, OutputChunk, OutputOffsets } from "@boxrun/core";
+import { AgentError, ConnectionLost, fromAgent } from "./errors.ts";
+import { decodeFrames, encodeAck, type StreamName, WireViolation } from "./frames.ts";
+import type { AgentLine } from "./line.ts";
+import { type AgentExit, type ExecStartMessage, execStateSchema, okSchema } from "./messages.ts";
+import { bodyOf, lost, openAnswer, requestJson, upload } from "./requests.ts";
+
+/** Between SIGTERM and SIGKILL when an exec is cancelled. */
+const cancelGraceMs = 5000;
+
+/** How often in a row reading may begin anew without a byte coming. */
+const maxFruitless = 10;
+
+/** What an exec needs of its box. */
+export interface ExecHost {
+  readonly boxId: string;
+  readonly line: AgentLine;
+  /** Aborts, with the reason, when the VM is gone or let go. */
+  readonly gone: AbortSignal;
+}
+
+const refusals = {
+  FINISHED: "EXEC_ALREADY_FINISHED",
+  NOT_FOUND: "EXEC_ALREADY_FINISHED",
+  BAD_REQUEST: "VALIDATION_ERROR",
+} as const;
+
+const execPath = (id: string, action = "") => `/execs/${encodeURIComponent(id)}${action}`;
+
+/** Starts a command, or finds the one that has this id already. */
+export async function startExec(host: ExecHost, spec: ExecSpec): Promise<AgentExec> {
+  const body: ExecStartMessage = {
+    argv: spec.cmd,
+    env: spec.env,
+    cwd: spec.workdir,
+    user: spec.user ?? "",
+    stdin: spec.stdin,
+    tty: spec.tty === null ? null : { cols: spec.tty.cols, rows: spec.tty.rows },
+    timeout_ms: spec.timeoutMs,
+  };
+  try {
+    await requestJson(host.line, "PUT", execPath(spec.id), execStateSchema, { body, repeatable: true });
+    return await AgentExec.attach(host, spec.id, { stdout: 0, stderr: 0 });
+  } catch (error) {
+    throw fromAgent(`start ${spec.cmd[0] ?? ""} in box ${host.boxId}`, error);
+  }
+}
+
+/** The exec of an earlier server; `undefined` if the agent doesn't have it. */
+export async function resumeExec(host: ExecHost, id: string, from: OutputOffsets): Promise<AgentExec | undefined> {
+  try {
+    await requestJson(host.line, "GET", execPath(id), execStateSchema, { repeatable: true });
+    return await AgentExec.attach(host, id, from);
+  } catch (error) {
+    if (error instanceof AgentError && error.code === "NOT_FOUND") return undefined;
+    throw fromAgent(`resume exec ${id} of box ${host.boxId}`, error);
+  }
+}
+
+/** One exec as the engine's caller has it. Its output survives a dropped connection: reading goes on where it was. */
+export class AgentExec implements EngineExec {
+  readonly id: string;
+  readonly output: AsyncIterable<OutputChunk>;
+  readonly exit: Promise<ExecExit>;
+  readonly #host: ExecHost;
+  readonly #settle = Promise.withResolvers<ExecExit>();
+  /** The next byte of each stream that the reader gets. */
+  readonly #received: Record<StreamName, number>;
+  /** What the reader has stored; the agent may forget everything before. */
+  readonly #stored: Record<StreamName, number>;
+  /** What the agent has been told of that, on the present stream. */
+  #told: Record<StreamName, number>;
+  #stream: ClientHttp2Stream | undefined;
+  #telling = false;
+
+  private constructor(host: ExecHost, id: string, from: OutputOffsets) {
+    this.id = id;
+    this.#host = host;
+    this.#received = { ...from };
+    this.#stored = { ...from };
+    this.#told = { ...from };
+    this.output = this.#read();
+    this.exit = this.#settle.promise;
+    // Whoever doesn't ask for the exit must not end the server by that.
+    this.exit.catch(() => undefined);
+    const onGone = () => {
+      this.#settle.reject(host.gone.reason);
+      this.#stream?.destroy();
+    };
+    if (host.gone.aborted) onGone();
+    else host.gone.addEventListener("abort", onGone, { once: true });
+    const forgetBox = () => host.gone.removeEventListener("abort", onGone);
+    this.exit.then(forgetBox, forgetBox);
+  }
+
+  /** Begins to read at once, so that the first bytes are on their way when the caller asks for them. */
+  static async attach(host: ExecHost, id: string, from: OutputOffsets): Promise<AgentExec> {
+    const exec = new AgentExec(host, id, from);
+    try {
+      await exec.#open();
+    } catch (error) {
+      // A connection that drops now is mended by the first read.
+      if (!(error instanceof ConnectionLost)) {
+        exec.#settle.reject(error);
+        throw error;
+      }
+    }
+    return exec;
+  }
+
+  acknowledge(offsets: OutputOffsets): void {
+    for (const name of ["stdout", "stderr"] as const) {
+      this.#stored[name] = Math.min(Math.max(this.#stored[name], offsets[name]), this.#received[name]);
+    }
+    this.#tell();
+  }
+
+  async writeStdin(content: Readable, options: { readonly eof: boolean; readonly signal: AbortSignal }): Promise<void> {
+    try {
+      const path = execPath(this.id, `/stdin${options.eof ? "?eof=true" : ""}`);
+      await upload(this.#host.line, "POST", path, okSchema, content, options.signal);
+    } catch (error) {
+      throw this.#refusal("write to the standard input", error);
+    }
+  }
+
+  async resize(size: TerminalSize): Promise<void> {
+    await this.#act("resize the terminal", "/resize", { cols: size.cols, rows: size.rows });
+  }
+
+  async signal(name: SignalName): Promise<void> {
+    await this.#act(`send ${name}`, "/signal", { signal: name });
+  }
+
+  async cancel(): Promise<void> {
+    await this.#act("cancel", "/cancel", { grace_ms: cancelGraceMs });
+  }
+
+  async forget(): Promise<void> {
+    try {
+      await requestJson(this.#host.line, "DELETE", execPath(this.id), okSchema);
+    } catch {
+      // The agent forgets it with the VM.
+    }
+  }
+
+  async #act(what: string, action: string, body: object): Promise<void> {
+    try {
+      await requestJson(this.#host.line, "POST", execPath(this.id, action), okSchema, { body });
+    } catch (error) {
+      throw this.#refusal(what, error);
+    }
+  }
+
+  #refusal(what: string, error: unknown): Error {
+    return fromAgent(`${what}, exec ${this.id}`, error, refusals);
+  }
+
+  async #open(): Promise<ClientHttp2Stream> {
+    // The offsets in the query acknowledge, too: nothing may be named that isn't stored. What was received twice is skipped.
+    this.#told = { ...this.#stored };
+    const path = execPath(this.id, `/output?stdout=${this.#told.stdout}&stderr=${this.#told.stderr}`);
+    const { stream } = await openAnswer(this.#host.line, "POST", path, { endStream: false });
+    this.#stream = stream;
+    if (this.#host.gone.aborted) stream.destroy();
+    return stream;
+  }
+
+  async *#read(): AsyncGenerator<OutputChunk, void, void> {
+    try {
+      let fruitless = 0;
+      for (let before = -1; ; before = this.#receivedBytes) {
+        this.#host.gone.throwIfAborted();
+        fruitless = this.#receivedBytes > before ? 0 : fruitless + 1;
+        // A guest that hangs up again and again must not keep the server busy.
+        if (fruitless > maxFruitless)
+          throw new WireViolation("the agent ends the output again and again, without an exit");
+        const stream = this.#stream ?? (await this.#reopen());
+        if (stream === undefined) continue;
+        const exit = yield* this.#readStream(stream);
+        this.#stream = undefined;
+        if (exit === undefined) continue;
+        this.#settle.resolve(exit);
+        return;
+      }
+    } catch (error) {
+      const reason = this.#host.gone.aborted
+        ? this.#host.gone.reason
+        : fromAgent(`read the output of exec ${this.id}`, error);
+      this.#settle.reject(reason);
+      throw reason;
+    } finally {
+      this.#stream?.destroy();
+      this.#settle.reject(new BoxRunError("RUNTIME_ERROR", `exec ${this.id}: its reader left before the end`));
+    }
+  }
+
+  get #receivedBytes(): number {
+    return this.#received.stdout + this.#received.stderr;
+  }
+
+  /** `undefined` if the connection dropped again: to be tried once more. */
+  async #reopen(): Promise<ClientHttp2Stream | undefined> {
+    try {
+      return await this.#open();
+    } catch (error) {
+      if (error instanceof ConnectionLost) return undefined;
+      throw error;
+    }
+  }
+
+  /** Hands out everything up to the exit, or (`undefined`) up to where the connection dropped. */
+  async *#readStream(stream: ClientHttp2Stream): AsyncGenerator<OutputChunk, ExecExit | undefined, void> {
+    try {
+      for await (const frame of decodeFrames(bodyOf(this.#host.line, stream))) {
+        if (frame.type === "exit") {
+          stream.end();
+          return toExit(frame.exit);
+        }
+        const chunk = this.#accept(frame.type, frame.offset, frame.data);
+        if (chunk !== undefined) yield chunk;
+      }
+    } catch (error) {
+      if (error instanceof WireViolation) throw error;
+      const reason = lost(this.#host.line, stream, error);
+      if (!(reason instanceof ConnectionLost)) throw reason;
+    }
+    return undefined;
+  }
+
+  #accept(name: StreamName, offset: number, data: Uint8Array): OutputChunk | undefined {
+    const expected = this.#received[name];
+    const end = offset + data.length;
+    if (offset > expected) throw new WireViolation(`${name} goes on at byte ${offset} instead of ${expected}`);
+    // Behind it is what came before the connection dropped, and was not acknowledged then.
+    if (end <= expected) return undefined;
+    this.#received[name] = end;
+    return { stream: name, offset: expected, data: data.subarray(expected - offset) };
+  }
+
+  /** One acknowledgement under way at a time: while it is, the later ones become one. */
+  #tell(): void {
+    const stream = this.#stream;
+    if (this.#telling || stream === undefined || stream.destroyed || stream.writableEnded) return;
+    const news = (["stdout", "stderr"] as const).filter((name) => this.#stored[name] > this.#told[name]);
+    if (news.length === 0) return;
+    this.#telling = true;
+    this.#told = { ...this.#stored };
+    stream.write(Buffer.concat(news.map((name) => encodeAck(name, this.#told[name]))), () => {
+      this.#telling = false;
+      this.#tell();
+    });
+  }
+}
+
+function toExit(exit: AgentExit): ExecExit {
+  return { code: exit.code, reason: exit.reason, ...(exit.message === undefined ? {} : { message: exit.message }) };
+}

@@ -1,0 +1,115 @@
+import type { ClientHttp2Stream } from "node:http2";
+import type { Readable } from "node:stream";
+import { BoxRunError, type ErrorCode, type FileEntry } from "@boxrun/contract";
+import type { FileContent, TransferOptions } from "@boxrun/core";
+import { Body } from "./body.ts";
+import { fromAgent } from "./errors.ts";
+import { WireViolation } from "./frames.ts";
+import type { AgentLine } from "./line.ts";
+import { type AgentErrorCode, listSchema, okSchema } from "./messages.ts";
+import { lost, openAnswer, requestJson, upload } from "./requests.ts";
+
+/** Longest listing of a directory, in bytes of JSON: some 300,000 names. */
+const listLimitBytes = 64 * 1024 * 1024;
+/** Listing or removing a large tree on a slow disk. */
+const treeLimitMs = 600_000;
+
+const codes: Partial<Record<AgentErrorCode, ErrorCode>> = {
+  NOT_FOUND: "FILE_NOT_FOUND",
+  BAD_REQUEST: "VALIDATION_ERROR",
+};
+
+/** The box's files, over its agent. Paths are the box's, absolute, and go as they are: the agent resolves them inside the box. */
+export class AgentFiles {
+  readonly #line: AgentLine;
+  readonly #boxId: string;
+
+  constructor(line: AgentLine, boxId: string) {
+    this.#line = line;
+    this.#boxId = boxId;
+  }
+
+  async write(path: string, content: Readable, options: TransferOptions): Promise<void> {
+    await this.#do(`write ${path}`, () =>
+      upload(this.#line, "PUT", `/files?${query(path)}`, okSchema, content, options.signal),
+    );
+  }
+
+  async read(path: string, options: TransferOptions): Promise<FileContent> {
+    return await this.#do(`read ${path}`, async () => {
+      const answer = await openAnswer(this.#line, "GET", `/files?${query(path)}`, { ...options, endStream: true });
+      if (answer.length === undefined) {
+        answer.stream.destroy();
+        throw new WireViolation("a file without its length");
+      }
+      return { size: answer.length, content: this.#body(`read ${path}`, answer.stream, answer.length, options.signal) };
+    });
+  }
+
+  async writeArchive(directory: string, tar: Readable, options: TransferOptions): Promise<void> {
+    await this.#do(`unpack an archive in ${directory}`, () =>
+      upload(this.#line, "PUT", `/tar?${query(directory)}`, okSchema, tar, options.signal),
+    );
+  }
+
+  async readArchive(path: string, options: TransferOptions): Promise<Readable> {
+    return await this.#do(`archive ${path}`, async () => {
+      const { stream } = await openAnswer(this.#line, "GET", `/tar?${query(path)}`, { ...options, endStream: true });
+      return this.#body(`archive ${path}`, stream, undefined, options.signal);
+    });
+  }
+
+  async list(path: string): Promise<readonly FileEntry[]> {
+    const { entries } = await this.#do(`list ${path}`, () =>
+      requestJson(this.#line, "GET", `/list?${query(path)}`, listSchema, {
+        limitBytes: listLimitBytes,
+        limitMs: treeLimitMs,
+        repeatable: true,
+      }),
+    );
+    return entries
+      .map((entry): FileEntry => {
+        const target = entry.target ?? entry.target_b64;
+        return {
+          name: entry.name ?? entry.name_b64 ?? "",
+          type: entry.type,
+          size: entry.size,
+          mode: entry.mode,
+          mtime: new Date(entry.mtime * 1000).toISOString(),
+          uid: entry.uid,
+          gid: entry.gid,
+          ...(target === undefined ? {} : { target }),
+        };
+      })
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#do(`remove ${path}`, () =>
+      requestJson(this.#line, "DELETE", `/files?${query(path)}`, okSchema, { limitMs: treeLimitMs }),
+    );
+  }
+
+  async #do<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw fromAgent(`${what} in box ${this.#boxId}`, error, codes);
+    }
+  }
+
+  /** The answer's body; it fails if the answer breaks off, is not as long as it said, or `signal` aborts. */
+  #body(what: string, stream: ClientHttp2Stream, length: number | undefined, signal: AbortSignal): Readable {
+    return new Body(stream, {
+      length,
+      untilClosed: true,
+      fail: (cause) =>
+        fromAgent(`${what} in box ${this.#boxId}`, signal.aborted ? signal.reason : lost(this.#line, stream, cause)),
+    });
+  }
+}
+
+function query(path: string): string {
+  if (!path.isWellFormed()) throw new BoxRunError("VALIDATION_ERROR", "the path is not well-formed Unicode");
+  return `path=${encodeURIComponent(path)}`;
+}

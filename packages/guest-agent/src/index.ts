@@ -1,0 +1,11 @@
+export { type AgentAddress, socketAddress } from "./address.ts";
+export { buildAgent, locateAgent } from "./build/agent.ts";
+export { goBuild } from "./build/go.ts";
+export { hashSources } from "./build/sources.ts";
+export { fromAgent } from "./errors.ts";
+export { resumeExec, startExec } from "./exec.ts";
+export { AgentFiles } from "./files.ts";
+export { connectGreeted } from "./greeting.ts";
+export { AgentLine } from "./line.ts";
+export { helloLimitBytes, helloSchema, okSchema, type SetupMessage } from "./messages.ts";
+export { requestJson } from "./requests.ts";

@@ -1,0 +1,238 @@
+import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { z } from "zod";
+import { Body } from "./body.ts";
+import { AgentError, ConnectionLost } from "./errors.ts";
+import { WireViolation } from "./frames.ts";
+import type { AgentLine } from "./line.ts";
+import { agentErrorSchema, helloLimitBytes, helloSchema } from "./messages.ts";
+
+export type Method = "GET" | "PUT" | "POST" | "DELETE";
+
+/** How long a request that has no reason to take time may take: a guest on a busy host is slow, a hostile one is silent. */
+const answerLimitMs = 30_000;
+/** Longest JSON answer in bytes, unless said otherwise. */
+const answerLimitBytes = 64 * 1024;
+
+export interface JsonOptions {
+  readonly body?: unknown;
+  readonly limitMs?: number;
+  readonly limitBytes?: number;
+  /** May be asked again if the connection drops before the answer: asking twice does no more than asking once. */
+  readonly repeatable?: boolean;
+}
+
+/**
+ * A JSON request and its answer. Rejects with an AgentError if the agent refuses, and with whatever ended the line. A body that
+ * doesn't fit the schema is a WireViolation.
+ */
+export async function requestJson<T>(
+  line: AgentLine,
+  method: Method,
+  path: string,
+  schema: z.ZodType<T>,
+  options: JsonOptions = {},
+): Promise<T> {
+  const signal = AbortSignal.timeout(options.limitMs ?? answerLimitMs);
+  const content = options.body === undefined ? undefined : JSON.stringify(options.body);
+  for (;;) {
+    try {
+      const stream = await openRequest(line, method, path, signal, content === undefined);
+      if (content !== undefined) stream.end(content);
+      const answer = await readAnswer(line, stream, options.limitBytes ?? answerLimitBytes);
+      return parse(schema, answer);
+    } catch (error) {
+      if (signal.aborted) throw new Error(`the box's agent has not answered ${method} ${pathname(path)} in time`);
+      if (!(error instanceof ConnectionLost) || options.repeatable !== true) throw error;
+    }
+  }
+}
+
+/** Sends `content` as the body and waits for the agent's `ok`. If `content` fails or ends early, the agent sees the request break off. */
+export async function upload<T>(
+  line: AgentLine,
+  method: Method,
+  path: string,
+  schema: z.ZodType<T>,
+  content: Readable,
+  signal: AbortSignal,
+): Promise<T> {
+  // It may fail before the pipeline below listens, and must not end the server by that.
+  content.on("error", () => undefined);
+  let stream: ClientHttp2Stream;
+  try {
+    stream = await openRequest(line, method, path, signal, false);
+  } catch (error) {
+    content.destroy();
+    throw error;
+  }
+  const answer = readAnswer(line, stream, answerLimitBytes);
+  // The agent may refuse in the middle: then nothing more is sent, and its reason is better than "the pipe broke".
+  const refused = new AbortController();
+  const refusal = answer.then(
+    () => undefined,
+    (error: unknown) => {
+      refused.abort();
+      return error;
+    },
+  );
+  try {
+    await pipeline(content, stream, { signal: AbortSignal.any([signal, refused.signal]) });
+  } catch (error) {
+    await settle(line);
+    signal.throwIfAborted();
+    const reason = await refusal;
+    if (reason instanceof AgentError) throw reason;
+    throw content.errored ?? reason ?? error;
+  }
+  try {
+    return parse(schema, await answer);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+/** A request whose answer is a stream. Resolves with the answer's headers read and good; the caller reads and destroys the stream. */
+export async function openAnswer(
+  line: AgentLine,
+  method: Method,
+  path: string,
+  options: { readonly signal?: AbortSignal; readonly endStream: boolean },
+): Promise<{ readonly stream: ClientHttp2Stream; readonly length: number | undefined }> {
+  const stream = await openRequest(line, method, path, options.signal, options.endStream);
+  const { status, length } = await responseOf(line, stream);
+  if (status === 200) return { stream, length };
+  const body = await collect(line, stream, answerLimitBytes);
+  throw agentError(body);
+}
+
+async function openRequest(
+  line: AgentLine,
+  method: Method,
+  path: string,
+  signal: AbortSignal | undefined,
+  endStream: boolean,
+): Promise<ClientHttp2Stream> {
+  signal?.throwIfAborted();
+  const session = await line.session();
+  signal?.throwIfAborted();
+  const headers: OutgoingHttpHeaders = { ":method": method, ":path": path };
+  let stream: ClientHttp2Stream;
+  try {
+    stream = session.request(headers, { endStream });
+  } catch (error) {
+    throw new ConnectionLost("the connection to the agent was lost", { cause: error });
+  }
+  // Errors show where the stream is read or written; one that comes between must not end the server.
+  stream.on("error", () => undefined);
+  if (signal !== undefined) {
+    // Not `close(NGHTTP2_CANCEL)`: Node (24.21) keeps that back, and an agent that waits for the rest of a body waits for ever.
+    const cancel = () => stream.destroy(new ConnectionLost("the request was given up"));
+    signal.addEventListener("abort", cancel, { once: true });
+    stream.once("close", () => signal.removeEventListener("abort", cancel));
+  }
+  return stream;
+}
+
+function responseOf(
+  line: AgentLine,
+  stream: ClientHttp2Stream,
+): Promise<{ status: number; length: number | undefined }> {
+  return new Promise((resolve, reject) => {
+    const onClose = () => reject(lost(line, stream));
+    stream.once("close", onClose);
+    stream.once("response", (headers) => {
+      stream.off("close", onClose);
+      const text = headers["content-length"];
+      const length = text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+      resolve({ status: headers[":status"] ?? 0, length });
+    });
+    if (stream.destroyed) onClose();
+  });
+}
+
+async function readAnswer(line: AgentLine, stream: ClientHttp2Stream, limitBytes: number): Promise<string> {
+  const { status } = await responseOf(line, stream);
+  const body = await collect(line, stream, limitBytes);
+  if (status !== 200) throw agentError(body);
+  return body;
+}
+
+async function collect(line: AgentLine, stream: ClientHttp2Stream, limitBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of bodyOf(line, stream)) {
+      length += chunk.length;
+      if (length > limitBytes) throw new WireViolation(`an answer of more than ${limitBytes} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw error instanceof WireViolation ? error : (line.endReason ?? error);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/**
+ * An answer's body. An HTTP/2 stream must not be iterated itself: if all of an answer came at once, and the connection is no plain socket,
+ * iterating fails at the end of a complete body (Node 24.21, "Premature close").
+ */
+export function bodyOf(line: AgentLine, stream: ClientHttp2Stream): Body {
+  return new Body(stream, {
+    length: undefined,
+    untilClosed: false,
+    fail: (cause) => {
+      const reason = lost(line, stream, cause);
+      return reason instanceof Error ? reason : new Error(String(reason));
+    },
+  });
+}
+
+/** Why a stream ended early: the line's own end if that was it. */
+export function lost(line: AgentLine, stream: ClientHttp2Stream, cause?: unknown): unknown {
+  return (
+    line.endReason ??
+    new ConnectionLost(
+      `the agent's answer broke off (${cause instanceof Error ? cause.message : `code ${stream.rstCode ?? 0}`})`,
+      { cause },
+    )
+  );
+}
+
+function agentError(body: string): Error {
+  const parsed = agentErrorSchema.safeParse(parseJson(body));
+  return parsed.success
+    ? new AgentError(parsed.data.code, parsed.data.message)
+    : new WireViolation("the agent refused without saying why");
+}
+
+function parse<T>(schema: z.ZodType<T>, body: string): T {
+  const parsed = schema.safeParse(parseJson(body));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new WireViolation(`an answer that does not fit: ${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Waits for one round trip: the agent has seen a request break off before it answers this, and had time to clear up what it had of it.
+ * Nothing tells when it has, so this is a courtesy and not a promise.
+ */
+async function settle(line: AgentLine): Promise<void> {
+  await requestJson(line, "GET", "/hello", helloSchema, { limitMs: 2000, limitBytes: helloLimitBytes }).catch(
+    () => undefined,
+  );
+}
+
+function pathname(path: string): string {
+  return path.split("?", 1)[0] ?? path;
+}

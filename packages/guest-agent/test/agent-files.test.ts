@@ -1,0 +1,145 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import type { ServerHttp2Stream } from "node:http2";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { BoxRunError } from "@boxrun/contract";
+import { afterAll, expect, onTestFinished, test } from "vitest";
+import { socketAddress } from "../src/address.ts";
+import { AgentFiles } from "../src/files.ts";
+import { AgentLine } from "../src/line.ts";
+import { json, startFakeAgent } from "./support/fake-agent.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "bf-"));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+let sockets = 0;
+const never = () => ({ signal: new AbortController().signal });
+
+async function filesOf(answer: (stream: ServerHttp2Stream, path: string) => void): Promise<AgentFiles> {
+  const agent = await startFakeAgent(join(dir, `${sockets++}.sock`), (stream, { path }) => {
+    if (path === "/hello") json(stream, { agent: "0", protocol: 1, boot_id: "0".repeat(32), setup: true });
+    else answer(stream, path);
+  });
+  const line = new AgentLine(socketAddress(agent.path));
+  onTestFinished(async () => {
+    line.end(new BoxRunError("RUNTIME_ERROR", "the test is over"));
+    await agent[Symbol.asyncDispose]();
+  });
+  return new AgentFiles(line, "box_1");
+}
+
+const entry = { type: "file", size: 1, mode: "0644", mtime: 0, uid: 0, gid: 0 };
+
+test("the agent's refusals become the port's codes, with the path and the box", async () => {
+  const cases = [
+    ["NOT_FOUND", 404, "FILE_NOT_FOUND"],
+    ["BAD_REQUEST", 400, "VALIDATION_ERROR"],
+    ["IO", 500, "RUNTIME_ERROR"],
+  ] as const;
+  for (const [code, status, expected] of cases) {
+    const files = await filesOf((stream) => json(stream, { code, message: "because" }, status));
+    const refused = { code: expected, message: expect.stringMatching(/\/a b.*box_1.*because/) };
+    await expect(files.list("/a b")).rejects.toMatchObject(refused);
+    await expect(files.read("/a b", never())).rejects.toMatchObject(refused);
+    await expect(files.remove("/a b")).rejects.toMatchObject(refused);
+  }
+});
+
+test("a listing is sorted, and names that are not UTF-8 come as well as they can", async () => {
+  const files = await filesOf((stream) =>
+    json(stream, {
+      entries: [
+        { ...entry, name: "b" },
+        { ...entry, name_b64: Buffer.from([0x61, 0xff]).toString("base64") },
+        { ...entry, name: "B", type: "symlink", target: "/x" },
+      ],
+    }),
+  );
+  const listed = await files.list("/");
+  expect(listed.map(({ name }) => name)).toEqual(["B", "a\uFFFD", "b"]);
+  expect(listed[0]).toMatchObject({ target: "/x", mtime: "1970-01-01T00:00:00.000Z" });
+});
+
+test.each([
+  ["a size below 0", { size: -1 }],
+  ["a mode that is none", { mode: "rwx" }],
+  ["a time beyond all calendars", { mtime: 1e300 }],
+  ["a type that is none", { type: "door" }],
+])("a listing with %s is refused", async (_, wrong) => {
+  const files = await filesOf((stream) => json(stream, { entries: [{ ...entry, name: "x", ...wrong }] }));
+  await expect(files.list("/")).rejects.toMatchObject({ code: "RUNTIME_ERROR" });
+});
+
+test("a file that is not as long as it said fails the reader", async () => {
+  const files = await filesOf((stream) => {
+    stream.respond({ ":status": 200, "content-length": "10" });
+    stream.end("short");
+  });
+  const { content } = await files.read("/f", never());
+  await expect(buffer(content)).rejects.toMatchObject({ code: "RUNTIME_ERROR" });
+});
+
+test("a file without its length is refused", async () => {
+  const files = await filesOf((stream) => {
+    stream.respond({ ":status": 200 });
+    stream.end("x");
+  });
+  await expect(files.read("/f", never())).rejects.toMatchObject({ code: "RUNTIME_ERROR" });
+});
+
+test("an answer that breaks off in the middle fails the reader", async () => {
+  const files = await filesOf((stream) => {
+    stream.respond({ ":status": 200 });
+    stream.write("half");
+    setImmediate(() => stream.destroy(new Error("the agent gives up")));
+  });
+  await expect(buffer(await files.readArchive("/d", never()))).rejects.toMatchObject({ code: "RUNTIME_ERROR" });
+});
+
+test("a reader that leaves ends the transfer at the agent, even while nothing comes", async () => {
+  const closed = Promise.withResolvers<void>();
+  const files = await filesOf((stream) => {
+    stream.respond({ ":status": 200, "content-length": "10" });
+    stream.write("1");
+    stream.once("close", () => closed.resolve());
+  });
+  const { content } = await files.read("/f", never());
+  await new Promise((resolve) => content.once("data", resolve));
+  content.destroy();
+  await closed.promise;
+});
+
+test("an upload whose source fails is seen by the agent as broken off, never as complete", async () => {
+  const seen = Promise.withResolvers<string>();
+  const files = await filesOf((stream) => {
+    stream.resume();
+    stream.once("end", () => seen.resolve("complete"));
+    stream.once("aborted", () => seen.resolve("broken off"));
+  });
+  const source = new Readable({ read: () => undefined });
+  source.push(Buffer.alloc(100_000));
+  const writing = files.write("/f", source, never());
+  setImmediate(() => source.destroy(new Error("the client hung up")));
+  await expect(writing).rejects.toMatchObject({ message: expect.stringContaining("the client hung up") });
+  expect(await seen.promise).toBe("broken off");
+});
+
+test("an upload that is given up is CANCELED, and the agent sees it break off", async () => {
+  const seen = Promise.withResolvers<string>();
+  const began = Promise.withResolvers<void>();
+  const files = await filesOf((stream) => {
+    stream.once("data", () => began.resolve());
+    stream.once("end", () => seen.resolve("complete"));
+    stream.once("aborted", () => seen.resolve("broken off"));
+  });
+  const controller = new AbortController();
+  const source = new Readable({ read: () => undefined });
+  source.push(Buffer.alloc(1000));
+  const writing = files.write("/f", source, { signal: controller.signal });
+  await began.promise;
+  controller.abort();
+  await expect(writing).rejects.toMatchObject({ code: "CANCELED" });
+  expect(await seen.promise).toBe("broken off");
+  expect(source.destroyed).toBe(true);
+});

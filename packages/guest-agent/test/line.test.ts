@@ -1,0 +1,124 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Duplex } from "node:stream";
+import { BoxRunError } from "@boxrun/contract";
+import { afterAll, expect, test } from "vitest";
+import { socketAddress } from "../src/address.ts";
+import { AgentLine } from "../src/line.ts";
+import { helloSchema } from "../src/messages.ts";
+import { requestJson } from "../src/requests.ts";
+import { fakeBootId, greetingBytes, json, startFakeAgent } from "./support/fake-agent.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "bl-"));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+let sockets = 0;
+const socketPath = () => join(dir, `${sockets++}.sock`);
+
+const hello = { agent: "0.4.0", protocol: 1, boot_id: fakeBootId, setup: true };
+const over = new BoxRunError("RUNTIME_ERROR", "the test is over");
+
+test("bytes of an older connection before the greeting make it hang up and connect again", async () => {
+  const garbage = Buffer.from("000004010000000000000000000000000000000000000000000000000000", "hex");
+  await using agent = await startFakeAgent(
+    socketPath(),
+    (stream) => json(stream, hello),
+    (connection) => (connection < 3 ? garbage : greetingBytes()),
+  );
+  const line = new AgentLine(socketAddress(agent.path), fakeBootId);
+  expect(await requestJson(line, "GET", "/hello", helloSchema)).toMatchObject({ setup: true });
+  expect(agent.connections()).toBe(3);
+  line.end(over);
+});
+
+test("an agent of another protocol version is refused, and the reason names both versions", async () => {
+  await using agent = await startFakeAgent(
+    socketPath(),
+    (stream) => json(stream, hello),
+    () => greetingBytes(fakeBootId, 2),
+  );
+  const line = new AgentLine(socketAddress(agent.path));
+  await expect(line.open(AbortSignal.timeout(2000))).rejects.toThrow("version 2, this server 1");
+  line.end(over);
+});
+
+test("another VM at the same socket is refused", async () => {
+  await using agent = await startFakeAgent(socketPath(), (stream) => json(stream, hello));
+  const line = new AgentLine(socketAddress(agent.path), "f".repeat(32));
+  await expect(line.open(AbortSignal.timeout(2000))).rejects.toThrow("another VM answers");
+  line.end(over);
+});
+
+test("a silent agent is given up when the caller says so", async () => {
+  await using agent = await startFakeAgent(
+    socketPath(),
+    (stream) => json(stream, hello),
+    () => Buffer.alloc(0),
+  );
+  const line = new AgentLine(socketAddress(agent.path));
+  const controller = new AbortController();
+  const opening = line.open(controller.signal);
+  controller.abort(new Error("enough"));
+  await expect(opening).rejects.toThrow("enough");
+  line.end(over);
+});
+
+test("the end of the line rejects what is under way and what comes later, with its reason", async () => {
+  await using agent = await startFakeAgent(socketPath(), () => undefined);
+  const line = new AgentLine(socketAddress(agent.path));
+  await line.open(AbortSignal.timeout(2000));
+  const asked = requestJson(line, "GET", "/hello", helloSchema).catch((error: unknown) => error);
+  await line.session();
+  line.end(over);
+  expect(await asked).toBe(over);
+  await expect(requestJson(line, "GET", "/hello", helloSchema)).rejects.toBe(over);
+});
+
+test.each([
+  ["not JSON", (stream) => stream.end("<html>")],
+  ["of another shape", (stream) => stream.end('{"agent":1}')],
+  ["longer than allowed", (stream) => stream.end(Buffer.alloc(70_000, 32))],
+] as const satisfies readonly (readonly [string, (stream: { end(content: string | Buffer): void }) => void])[])(
+  "an answer that is %s is refused",
+  async (_, answer) => {
+    await using agent = await startFakeAgent(socketPath(), (stream) => {
+      stream.respond({ ":status": 200 });
+      answer(stream);
+    });
+    const line = new AgentLine(socketAddress(agent.path));
+    await expect(requestJson(line, "GET", "/hello", helloSchema)).rejects.toMatchObject({ name: "WireViolation" });
+    line.end(over);
+  },
+);
+
+test("an agent that never answers is given up at the deadline, and the line stays good for others", async () => {
+  let asked = 0;
+  await using agent = await startFakeAgent(socketPath(), (stream) => {
+    asked++;
+    if (asked > 1) json(stream, hello);
+  });
+  const line = new AgentLine(socketAddress(agent.path));
+  await expect(requestJson(line, "GET", "/hello", helloSchema, { limitMs: 100 })).rejects.toThrow(
+    "not answered GET /hello",
+  );
+  expect(await requestJson(line, "GET", "/hello", helloSchema)).toMatchObject({ setup: true });
+  expect(agent.connections()).toBe(1);
+  line.end(over);
+});
+
+test("an agent behind a stream that is no socket is heard to the end, answers that come all at once too", async () => {
+  await using agent = await startFakeAgent(socketPath(), (stream) => json(stream, hello));
+  const line = new AgentLine({
+    name: "a stream",
+    connect: () => {
+      const socket = connect(agent.path);
+      return Duplex.from({ readable: socket, writable: socket });
+    },
+  });
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => requestJson(line, "GET", "/hello", helloSchema, { body: {} })),
+  );
+  expect(answers).toHaveLength(20);
+  line.end(over);
+});

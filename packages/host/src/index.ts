@@ -1,0 +1,18 @@
+export { hostBootId } from "./boot-id.ts";
+export { defaultCacheDir } from "./cache-dir.ts";
+export { isErrno } from "./errno.ts";
+export {
+  boxDirVariable,
+  findBoxProcesses,
+  isAlive,
+  killAll,
+  type ProcessRef,
+  processRef,
+  processRefSchema,
+  signalProcess,
+  waitUntilGone,
+} from "./processes.ts";
+export { type RunOptions, run } from "./run.ts";
+export { keepTail } from "./tail.ts";
+export { locateTool, requireTool, type ToolName } from "./tools.ts";
+export { type HostVerdict, keptVerdict } from "./verdict.ts";

@@ -1,0 +1,74 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { urls } from "@boxrun/contract";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { collect } from "./support/http.ts";
+import { TestServer } from "./support/server.ts";
+import type { ParsedEvent } from "./support/sse.ts";
+
+describe("a server whose boxes are BoxLite's", () => {
+  let server: TestServer;
+  let dir: string;
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "bs-"));
+    server = await TestServer.start({ env: { BOXRUN_ENGINE: "boxlite" } });
+  });
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const boxrun = async (...args: string[]) => {
+    const result = await server.runCli(args);
+    if (result.exitCode !== 0) throw new Error(`boxrun ${args.join(" ")}: ${result.exitCode}: ${result.stderr}`);
+    return result.stdout;
+  };
+
+  it("makes a box of `base`, runs a command in it, and tells the command's exit code", async () => {
+    await boxrun("create", "base", "--name", "dev", "--memory", "256", "--cpu", "1");
+    expect(await boxrun("exec", "dev", "--", "sh", "-c", "hostname; echo $((6*7))")).toBe("dev\n42\n");
+    expect((await server.runCli(["exec", "dev", "--", "sh", "-c", "exit 7"])).exitCode).toBe(7);
+    expect(await boxrun("ls")).toMatch(/dev.*running/);
+  });
+
+  it("copies files both ways, byte for byte", async () => {
+    const content = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256));
+    await writeFile(join(dir, "up"), content);
+    await boxrun("cp", join(dir, "up"), "dev:/root/file");
+    await boxrun("cp", "dev:/root/file", join(dir, "down"));
+    expect((await readFile(join(dir, "down"))).equals(content)).toBe(true);
+  });
+
+  it("stops and starts a box with its disk kept", async () => {
+    await boxrun("stop", "dev");
+    expect(await boxrun("ls")).toMatch(/dev.*stopped/);
+    await boxrun("start", "dev");
+    expect(await boxrun("exec", "dev", "--", "wc", "-c", "/root/file")).toBe("70000 /root/file\n");
+  });
+
+  it("loses no output and no exit code when the server is killed in the middle", async () => {
+    const script = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; exit 7";
+    const exec = await server.http.startExec("dev", ["sh", "-c", script]);
+    const before: ParsedEvent[] = [];
+    await expect(async () => {
+      for await (const event of server.http.events("dev", exec.id)) {
+        before.push(event);
+        if (before.length === 3) await server.kill();
+      }
+      throw new Error("the stream ended by itself");
+    }).rejects.toThrow();
+    await server.restart();
+    expect((await server.http.getBox("dev")).status).toBe("running");
+    const rest = await collect(server.http.events("dev", exec.id, before.at(-1)?.data.seq ?? 0));
+    const text = before.map((event) => event.data.data).join("") + rest.stdout;
+    expect(text).toBe(Array.from({ length: 20_000 }, (_, n) => `line ${n}\n`).join(""));
+    expect(rest.exitCode).toBe(7);
+  });
+
+  it("removes a box that runs, and says which engine it was", async () => {
+    expect((await server.http.json("GET", urls.info())).body).toMatchObject({ engine: { name: "boxlite" } });
+    await boxrun("rm", "--force", "dev");
+    expect((await server.http.json("GET", urls.boxes())).body).toEqual([]);
+  });
+});

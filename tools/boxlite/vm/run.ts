@@ -1,0 +1,82 @@
+import { spawn } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { BoxRunError } from "@boxrun/contract";
+import { locateAgent } from "@boxrun/guest-agent";
+import { basePointerFile, locateBase } from "../../../packages/images/src/base/cache.ts";
+import type { RunningVm } from "./boot.ts";
+import { quote, ssh } from "./ssh.ts";
+
+export interface Run {
+  readonly checkout: string;
+  readonly cacheDir: string;
+  /** Program and arguments, run in the checkout's root. */
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Connect the command to this process's terminal. */
+  readonly tty?: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Variables that a command inside gets from here. */
+const passedOn = ["CI", "FORCE_COLOR", "NO_COLOR", "TERM"];
+
+/** Gives the VM what set-up built for the checkout, base image and agent, where its programs look for it; only when the VM does not have it yet. */
+async function feedCache(vm: RunningVm, cacheDir: string, signal: AbortSignal): Promise<void> {
+  const base = await locateBase(cacheDir);
+  const agent = locateAgent(cacheDir);
+  const fed = join(vm.dir, "fed");
+  const now = `${base}\n${agent}\n`;
+  if ((await readFile(fed, "utf8").catch(() => "")) === now) return;
+  const paths = [basePointerFile(cacheDir), base, join(dirname(dirname(agent)), "current.json"), agent];
+  const given = paths.map((path) => relative(cacheDir, path));
+  const directory = "/root/.cache/boxrun";
+  await send(vm, ["-C", cacheDir, ...given], `mkdir -p ${directory} && tar -x -C ${directory}`, signal);
+  await writeFile(fed, now);
+}
+
+/** A file of the VM's; `undefined` if it is not there. */
+export async function readFileInside(vm: RunningVm, path: string, signal: AbortSignal): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  const stdout = (chunk: Buffer) => void chunks.push(chunk);
+  const code = await ssh(vm.dir, `cat ${quote(path)}`, { stdout, signal });
+  return code === 0 ? Buffer.concat(chunks).toString("utf8") : undefined;
+}
+
+/** Sends the checkout as it is now and runs the command on that copy, its output going to ours. Its exit code; 255 if the connection fails. */
+export async function runInside(vm: RunningVm, run: Run): Promise<number> {
+  await feedCache(vm, run.cacheDir, run.signal);
+  const sources = `/scratch/sources-${process.pid}-${Date.now()}.tar`;
+  const exclude = ["--exclude=./node_modules", "--exclude=./.git"];
+  await send(vm, ["-C", run.checkout, ...exclude, "."], `cat >${sources}`, run.signal);
+  const kept = passedOn.flatMap((name) =>
+    process.env[name] === undefined ? [] : [[name, process.env[name]] as const],
+  );
+  const env = { ...Object.fromEntries(kept), ...run.env, SOURCES: sources, NOW: `${Math.ceil(Date.now() / 1000)}` };
+  const words = [
+    "env",
+    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    ...["/run/boxlite/run", run.checkout, ...run.command],
+  ];
+  return ssh(vm.dir, words.map(quote).join(" "), {
+    stdin: "inherit",
+    tty: run.tty ?? false,
+    signal: run.signal,
+  });
+}
+
+async function send(vm: RunningVm, tarArgs: readonly string[], command: string, signal: AbortSignal): Promise<void> {
+  const tar = spawn("tar", ["-c", ...tarArgs], { stdio: ["ignore", "pipe", "inherit"], signal });
+  const ended = new Promise<number | null>((resolve, reject) => {
+    tar.once("error", reject);
+    tar.once("close", resolve);
+  });
+  const [packed, status] = await Promise.all([ended, ssh(vm.dir, command, { stdin: tar.stdout, signal })]);
+  // 1: a file changed while it was read, as files of a checkout may.
+  if (status !== 0 || (packed !== 0 && packed !== 1)) {
+    throw new BoxRunError(
+      "RUNTIME_ERROR",
+      `send files into the outer VM: tar ended with ${packed}, the VM's end with ${status}`,
+    );
+  }
+}
