@@ -2,10 +2,12 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { urls } from "@boxrun/contract";
+import { BoxRunClient } from "@boxrun/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { collect } from "./support/http.ts";
 import { TestServer } from "./support/server.ts";
 import type { ParsedEvent } from "./support/sse.ts";
+import { Screen } from "./support/terminal.ts";
 
 describe("a server whose boxes are BoxLite's", () => {
   let server: TestServer;
@@ -64,6 +66,22 @@ describe("a server whose boxes are BoxLite's", () => {
     const text = before.map((event) => event.data.data).join("") + rest.stdout;
     expect(text).toBe(Array.from({ length: 20_000 }, (_, n) => `line ${n}\n`).join(""));
     expect(rest.exitCode).toBe(7);
+  });
+
+  it("keeps a shell, its terminal and its screen while no server is there", async () => {
+    await using client = new BoxRunClient({ socketPath: server.socketPath });
+    const session = { session: "work", size: { cols: 90, rows: 30 } };
+    const first = new Screen(await client.attach("dev", session));
+    expect(await first.run("stty size; word=kept")).toContain("30 90\r\n");
+    await server.kill();
+    await first.rest();
+    await server.restart();
+    const second = new Screen(await client.attach("dev", session));
+    expect(await second.until("done\r\n")).toContain("30 90\r\n");
+    expect(await second.run("echo word=$word")).toContain("word=kept\r\n");
+    await second.type("exit 3\r");
+    await second.rest();
+    expect(await second.terminal.exit).toEqual({ code: 3 });
   });
 
   it("removes a box that runs, and says which engine it was", async () => {

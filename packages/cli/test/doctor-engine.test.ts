@@ -11,7 +11,6 @@ describe("doctor foresees the engine", () => {
     ["auto", good, "ok", /^boxlite if a guest really boots with KVM, else qemu/],
     ["auto", withoutKvm, "ok", /^qemu, because there is no hardware virtualisation/],
     ["auto", withoutBoxLite, "ok", /^qemu, because boxlite is not installed/],
-    ["auto", { ...good, platform: "darwin-arm64" }, "ok", /^boxlite, because this is Apple silicon/],
     ["qemu", good, "ok", /^qemu, because BOXRUN_ENGINE asks for it/],
     ["boxlite", good, "ok", /^boxlite, because BOXRUN_ENGINE asks for it, if a box boots/],
     ["boxlite", withoutKvm, "fail", /asks for boxlite, but there is no hardware virtualisation/],

@@ -18,7 +18,7 @@ export type EngineChoice = z.infer<typeof engineChoiceSchema>;
 
 export const engineInfoSchema = z.object({
   name: z.string(),
-  /** `kvm`, `hvf`, `tcg`, … */
+  /** `kvm`, `tcg`, … */
   accelerator: z.string(),
   ready: z.boolean(),
   /** Why this accelerator, or why it is not ready. */

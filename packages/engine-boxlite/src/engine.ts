@@ -54,13 +54,17 @@ class BoxLiteEngine implements Engine {
   }
 
   async describe(): Promise<EngineDescription> {
-    const accelerator = process.platform === "darwin" ? "hvf" : "kvm";
     const capabilities = engineCapabilities;
     try {
       await loadSdk();
       locateAgent(this.#cacheDir);
-      if (accelerator === "kvm") accessSync("/dev/kvm", constants.R_OK | constants.W_OK);
-      return { accelerator, ready: true, why: "BoxLite 0.10 runs boxes on hardware virtualisation", capabilities };
+      accessSync("/dev/kvm", constants.R_OK | constants.W_OK);
+      return {
+        accelerator: "kvm",
+        ready: true,
+        why: "BoxLite 0.10 runs boxes on hardware virtualisation",
+        capabilities,
+      };
     } catch (error) {
       return { accelerator: "none", ready: false, why: reasonOf(error), capabilities };
     }

@@ -18,14 +18,13 @@ const boxLitePackage = "@boxlite-ai/boxlite";
 const nativeParts: Readonly<Record<string, string>> = {
   "linux-x64": `${boxLitePackage}-linux-x64-gnu`,
   "linux-arm64": `${boxLitePackage}-linux-arm64-gnu`,
-  "darwin-arm64": `${boxLitePackage}-darwin-arm64`,
 };
 
 export function thisHost(cacheDir: string, kvm: Check): EngineHost {
   const platform = `${process.platform}-${process.arch}`;
   const native = nativeParts[platform];
   const isWhole = native !== undefined && installedVersion(native) !== undefined;
-  const hasVirtualisation = platform === "darwin-arm64" || kvm.status === "ok";
+  const hasVirtualisation = kvm.status === "ok";
   return { platform, hasVirtualisation, boxLite: isWhole ? installedVersion(boxLitePackage) : undefined, cacheDir };
 }
 
@@ -59,7 +58,6 @@ export function foreseeEngine(requested: string, host: EngineHost): Check {
       : fail(name, `BOXRUN_ENGINE asks for boxlite, but ${lack}`, "Mend that, or unset BOXRUN_ENGINE.");
   }
   if (lack !== undefined) return ok(name, `qemu, because ${lack}`);
-  if (host.platform.startsWith("darwin")) return ok(name, "boxlite, because this is Apple silicon");
   return ok(name, "boxlite if a guest really boots with KVM, else qemu: that is tried when the server starts");
 }
 

@@ -22,7 +22,11 @@ export function checkMachine(): Check {
 
 /** Only whether it can be tried; whether a guest boots with it is the engine's to find out. */
 export function checkKvm(): Check {
-  if (process.platform === "darwin") return ok("kvm", "not on macOS, which has a hypervisor of its own");
+  if (process.platform !== "linux") {
+    const advice =
+      "Run it on a Linux host, and reach it from here: `boxrun context add NAME https://…`, or BOXRUN_HOST.";
+    return fail("kvm", `the server runs on Linux; this is ${process.platform}`, advice);
+  }
   const device = "/dev/kvm";
   try {
     accessSync(device, constants.R_OK | constants.W_OK);

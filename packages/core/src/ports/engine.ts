@@ -92,7 +92,7 @@ export const engineCapabilities = ["exec-resume", "binary-output", "network", "v
 export type EngineCapability = (typeof engineCapabilities)[number];
 
 export interface EngineDescription {
-  /** `kvm`, `hvf`, `tcg`, … */
+  /** `kvm`, `tcg`, … */
   readonly accelerator: string;
   readonly ready: boolean;
   /** Why this accelerator, or what is missing and how to get it. */

@@ -75,7 +75,6 @@ async function examineBoxLite(
   }
   const { ready, why } = await engine.describe();
   if (!ready) return { why };
-  if (virtualisation.kind === "hvf") return { engine, proof: virtualisation.why };
   if (kvmProof !== undefined) return { engine, proof: `hardware virtualisation works: ${kvmProof}` };
   const verdict = await prove(engine, limitMs);
   return verdict.works ? { engine, proof: verdict.why } : { why: verdict.why };
