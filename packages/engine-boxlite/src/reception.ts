@@ -39,7 +39,7 @@ export class Reception implements AgentAddress {
       reception.#server.listen(path, resolve);
     });
     reception.#server.on("error", () => undefined);
-    // A box that runs is no reason for the process to stay.
+    // A box that runs is no reason for the process to stay; who waits for a call is (see `connect`).
     reception.#server.unref();
     return reception;
   }
@@ -48,26 +48,29 @@ export class Reception implements AgentAddress {
     const waiting = this.#waiting;
     this.#waiting = undefined;
     if (waiting !== undefined && !waiting.destroyed) return new EagerStream(waiting);
-    const socket = await new Promise<Socket>((resolve, reject) => {
-      const onAbort = () => {
-        this.#asking = undefined;
-        reject(signal.reason);
-      };
-      if (signal.aborted) return onAbort();
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#asking = (socket) => {
-        this.#asking = undefined;
-        signal.removeEventListener("abort", onAbort);
-        resolve(socket);
-      };
-    });
-    return new EagerStream(socket);
+    return new EagerStream(await this.#nextCaller(signal));
   }
 
   close(): void {
     this.#server.close();
     this.#waiting?.destroy();
     for (const stranger of this.#strangers) stranger.destroy();
+  }
+
+  async #nextCaller(signal: AbortSignal): Promise<Socket> {
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+    const giveUp = () => reject(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
+    this.#asking = resolve;
+    this.#server.ref();
+    try {
+      return await promise;
+    } finally {
+      if (this.#asking === resolve) this.#asking = undefined;
+      if (this.#asking === undefined) this.#server.unref();
+      signal.removeEventListener("abort", giveUp);
+    }
   }
 
   #meet(socket: Socket): void {
@@ -97,9 +100,10 @@ export class Reception implements AgentAddress {
   }
 
   #admit(socket: Socket): void {
-    if (this.#asking === undefined) {
-      this.#waiting?.destroy();
-      this.#waiting = socket;
-    } else this.#asking(socket);
+    const asking = this.#asking;
+    this.#asking = undefined;
+    if (asking !== undefined) return asking(socket);
+    this.#waiting?.destroy();
+    this.#waiting = socket;
   }
 }

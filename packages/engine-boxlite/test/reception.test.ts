@@ -1,9 +1,11 @@
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { Reception, secretSize } from "../src/reception.ts";
 
@@ -123,4 +125,19 @@ test("an agent that sends without end is hung up on", async () => {
   caller.write(Buffer.alloc(33 * 1024 * 1024));
   expect(String((await failed)[0])).toContain("more than it may");
   await closed;
+});
+
+test("a process that waits for a call does not end meanwhile; one that waits for none does", async () => {
+  const reception = JSON.stringify(new URL("../src/reception.ts", import.meta.url).href);
+  const path = JSON.stringify(join(dir, `${sockets++}.sock`));
+  const program = (work: string) => `
+    import { Reception, secretSize } from ${reception};
+    const reception = await Reception.open(${path}, Buffer.alloc(secretSize));
+    ${work}`;
+  const run = (work: string) => promisify(execFile)(process.execPath, ["--input-type=module", "-e", program(work)]);
+  const waiting = await run(
+    "await reception.connect(AbortSignal.timeout(300)).catch(({ name }) => console.log(name));",
+  );
+  expect(waiting.stdout).toBe("TimeoutError\n");
+  expect((await run("console.log('open');")).stdout).toBe("open\n");
 });

@@ -59,6 +59,6 @@ async function boot(engine: Engine, spec: BoxSpec, limitMs: number): Promise<Hos
     return { works: false, why: `hardware virtualisation is there, but ${why}` };
   } finally {
     const cleared = booting.catch(() => undefined).then(() => engine.remove(spec.id));
-    await Promise.race([cleared.catch(() => undefined), delay(clearingMs, undefined, { ref: false })]);
+    await Promise.race([cleared.catch(() => undefined), delay(clearingMs)]);
   }
 }
