@@ -12,7 +12,7 @@ export default defineConfig({
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
           exclude: ["**/*.vm.test.ts"],
-          testTimeout: 30_000,
+          testTimeout: 120_000,
           // Vitest leaves one core to others; most of these tests wait for child processes.
           maxWorkers: 2,
         },

@@ -1,8 +1,21 @@
-/** `node tools/openapi.ts`: writes packages/contract/openapi.json anew from the contract's table of operations. */
+/** `node tools/openapi.ts`: writes packages/contract/openapi.json and the revision anew from the contract's table of operations. */
+import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { openApiDocument } from "@boxrun/contract";
 import contract from "../packages/contract/package.json" with { type: "json" };
 
-const path = new URL("../packages/contract/openapi.json", import.meta.url);
-writeFileSync(path, `${JSON.stringify(openApiDocument(contract.version), null, 2)}\n`);
-console.log(`wrote ${path.pathname}`);
+const packageUrl = new URL("../packages/contract/", import.meta.url);
+
+function write(path: string, text: string): void {
+  const url = new URL(path, packageUrl);
+  writeFileSync(url, text);
+  console.log(`wrote ${url.pathname}`);
+}
+
+const document = openApiDocument(contract.version);
+const revision = createHash("sha256").update(JSON.stringify(document)).digest("hex").slice(0, 16);
+write("openapi.json", `${JSON.stringify(document, null, 2)}\n`);
+write(
+  "src/revision.ts",
+  `/** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */\nexport const revision = "${revision}";\n`,
+);

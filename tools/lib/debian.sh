@@ -3,15 +3,17 @@
 
 # What the server needs at run time and what setup builds with.
 runtime_packages=(qemu-system-x86 qemu-utils skopeo passt squashfs-tools e2fsprogs busybox-static bubblewrap iproute2 xz-utils)
-# What the tests need on top: a registry on loopback, a Debian root to make an image of, a terminal.
-test_packages=(docker-registry debootstrap tmux)
+# What the tests need on top: a registry on loopback, a Debian root to make an image of, a terminal, shells to complete in, a certificate.
+test_packages=(docker-registry debootstrap tmux bash-completion zsh fish openssl)
 
 # The same for people on other systems: a command, and who it belongs to.
 runtime_commands=(
   "qemu-system-x86_64:QEMU" "qemu-img:QEMU's tools" "skopeo:skopeo" "passt:passt" "mksquashfs:squashfs-tools"
   "mke2fs:e2fsprogs" "busybox:a static busybox" "bwrap:bubblewrap" "ip:iproute2" "xz:xz"
 )
-test_commands=("docker-registry:the Docker/OCI distribution registry" "debootstrap:debootstrap" "tmux:tmux")
+test_commands=(
+  "docker-registry:the Docker/OCI distribution registry" "debootstrap:debootstrap" "tmux:tmux" "zsh:zsh" "fish:fish" "openssl:OpenSSL"
+)
 
 is_debian_like() { has apt-get && has dpkg-query && has dpkg-deb; }
 

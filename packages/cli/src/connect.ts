@@ -1,7 +1,7 @@
 import { connect as connectSocket } from "node:net";
 import type { BoxRunClient } from "@boxrun/sdk";
 import type { Reporter } from "./reporter.ts";
-import type { Target } from "./target.ts";
+import { isOwn, type Target } from "./target.ts";
 
 interface ConnectOptions {
   readonly reporter: Reporter;
@@ -11,23 +11,29 @@ interface ConnectOptions {
 
 /** A client of the server at `target`. This user's own server is started if it is not there. */
 export async function connect(target: Target, options: ConnectOptions): Promise<BoxRunClient> {
-  const token = options.env.BOXRUN_TOKEN || undefined;
   // Loaded while the socket is tried.
-  const [{ BoxRunClient }, isThere] = await Promise.all([
-    import("@boxrun/sdk"),
-    target.kind === "socket" && target.stateDir !== undefined ? hasListener(target.socketPath) : true,
+  const [client, isThere] = await Promise.all([
+    openClient(target),
+    isOwn(target) ? hasListener(target.socketPath) : true,
   ]);
-  if (target.kind === "url") return new BoxRunClient({ baseUrl: target.baseUrl, token });
-  const client = new BoxRunClient({ socketPath: target.socketPath, token });
-  if (!isThere && target.stateDir !== undefined) {
-    const { startServer } = await import("./start-server.ts");
-    await startServer({ ...options, client, socketPath: target.socketPath, stateDir: target.stateDir });
+  if (!isThere && isOwn(target)) {
+    const { noteStart, startServer } = await import("./start-server.ts");
+    noteStart(await startServer({ ...options, client, ...target }), options.reporter);
   }
   return client;
 }
 
+/** A client of the server at `target`, whether it is there or not. */
+export async function openClient(target: Target): Promise<BoxRunClient> {
+  const { BoxRunClient } = await import("@boxrun/sdk");
+  const { token } = target;
+  return new BoxRunClient(
+    target.kind === "url" ? { baseUrl: target.baseUrl, token } : { socketPath: target.socketPath, token },
+  );
+}
+
 /** `false` only where nobody listens for sure; any other trouble is the first call's to tell. */
-function hasListener(socketPath: string): Promise<boolean> {
+export function hasListener(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connectSocket(socketPath);
     socket.on("connect", () => {

@@ -1,5 +1,6 @@
-import { BoxRunError } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import { ClientError } from "@boxrun/sdk";
+import { connectionAdvice } from "./connection-advice.ts";
 import { printable } from "./output/text.ts";
 
 /** Something that the command could not do, with its cause. `what` names the operation and the thing: `stop dev`. */
@@ -12,12 +13,21 @@ export class CommandFailure extends Error {
   }
 }
 
+type CliErrorCode =
+  | "USAGE"
+  | "SERVER_START_FAILED"
+  | "SERVER_STOP_FAILED"
+  | "NOT_THIS_HOST"
+  | "HOST_FILE"
+  | "CONFIG_FILE"
+  | "INSTALL_FAILED";
+
 /** A failure of the command itself, on this host; `hint` says what to do about it. */
 export class CliError extends Error {
   readonly code: string;
   readonly hint: string | undefined;
 
-  constructor(code: "USAGE" | "SERVER_START_FAILED" | "HOST_FILE", message: string, hint?: string) {
+  constructor(code: CliErrorCode, message: string, hint?: string) {
     super(message);
     this.code = code;
     this.hint = hint;
@@ -51,8 +61,9 @@ function unwrap(error: unknown): { readonly what: string | undefined; readonly c
 }
 
 function hintOf(cause: unknown): string | undefined {
-  return cause instanceof BoxRunError || cause instanceof ClientError || cause instanceof CliError
-    ? cause.hint
+  if (cause instanceof CliError) return cause.hint;
+  return cause instanceof BoxRunError || cause instanceof ClientError
+    ? (connectionAdvice(cause) ?? cause.hint)
     : undefined;
 }
 

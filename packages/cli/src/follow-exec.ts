@@ -1,4 +1,5 @@
-import { BoxRunError, type Exec } from "@boxrun/contract";
+import type { Exec } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import { type BoxRunClient, type ExecEvent, logBytes } from "@boxrun/sdk";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandFailure } from "./failure.ts";
@@ -70,20 +71,25 @@ async function sendInput(client: BoxRunClient, exec: Exec, ended: AbortSignal): 
     await client.execs.stdin(exec.box_id, exec.id, process.stdin, { eof: true, signal: ended });
   } catch (error) {
     // A program may end, or close its standard input, before it has read all there is.
-    const isOver = ended.aborted || (error instanceof BoxRunError && error.code === "EXEC_ALREADY_FINISHED");
-    if (!isOver) throw error;
+    if (!ended.aborted && !hasEnded(error)) throw error;
   } finally {
     // Else a terminal or pipe that nobody writes to keeps this process.
     process.stdin.destroy();
   }
 }
 
-async function cancelExec(client: BoxRunClient, exec: Exec): Promise<void> {
+/** Resolves when the program is gone, also if it was before. */
+export async function cancelExec(client: BoxRunClient, exec: Exec): Promise<void> {
   try {
     await client.execs.cancel(exec.box_id, exec.id);
   } catch (error) {
-    const isOver =
-      error instanceof BoxRunError && ["EXEC_ALREADY_FINISHED", "EXEC_NOT_FOUND", "BOX_NOT_FOUND"].includes(error.code);
-    if (!isOver) throw error;
+    if (!hasEnded(error)) throw error;
   }
+}
+
+/** Whether a call was refused because the program, or its box, is no more. */
+export function hasEnded(error: unknown): boolean {
+  return (
+    error instanceof BoxRunError && ["EXEC_ALREADY_FINISHED", "EXEC_NOT_FOUND", "BOX_NOT_FOUND"].includes(error.code)
+  );
 }

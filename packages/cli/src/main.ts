@@ -6,6 +6,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stdout.write(`${version}\n`);
     return;
   }
+  if (argv[0] === "__complete") {
+    const { complete } = await import("./completion/complete.ts");
+    await complete(argv.slice(1));
+    return;
+  }
   const { runProgram } = await import("./program.ts");
   await runProgram(argv);
 }

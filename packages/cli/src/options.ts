@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from "node:path";
-import type { Environment, Volume } from "@boxrun/contract";
+import type { Environment, PullPolicy, Volume } from "@boxrun/contract";
+import { pullPolicies } from "@boxrun/contract/plain";
 import { type Command, InvalidArgumentError, Option } from "commander";
 
 /** Parsers of option values; what they refuse is a usage error (exit code 2). */
@@ -10,6 +11,11 @@ export function positiveInteger(text: string): number {
     throw new InvalidArgumentError("It must be a whole number above 0.");
   }
   return value;
+}
+
+/** Whole, 0 or more. */
+export function wholeNumber(text: string): number {
+  return text === "0" ? 0 : positiveInteger(text);
 }
 
 /** Seconds, fractions allowed. */
@@ -49,7 +55,7 @@ export function absolutePath(text: string): string {
   return text;
 }
 
-/** The options that say what a box is like: of `create` and `run`. */
+/** The options that say what a box is like: of `create`, `run` and `shell`. */
 export interface BoxOptions {
   readonly name?: string;
   readonly cpu?: number;
@@ -57,6 +63,7 @@ export interface BoxOptions {
   readonly disk?: number;
   readonly network?: boolean;
   readonly volume?: Volume[];
+  readonly pull?: PullPolicy;
 }
 
 export function addBoxOptions(command: Command): Command {
@@ -66,7 +73,8 @@ export function addBoxOptions(command: Command): Command {
     .option("-m, --memory <mb>", "memory in MB (default: 1024)", positiveInteger)
     .addOption(new Option("-d, --disk <gb>", "disk size in GB (default: 8)").argParser(positiveInteger))
     .option("--network", "let the box reach the network (default: it has none)")
-    .option("-v, --volume <host:guest[:ro]>", "share a directory of this host (repeatable)", volume);
+    .option("-v, --volume <host:guest[:ro]>", "share a directory of this host (repeatable)", volume)
+    .addOption(new Option("--pull <when>", "pull the image first (default: missing)").choices(pullPolicies));
 }
 
 /** As the contract spells it; what is not given is left to the server's defaults. */
@@ -88,6 +96,7 @@ export interface ProgramOptions {
   readonly user?: string;
   readonly timeout?: number;
   readonly interactive?: boolean;
+  readonly tty?: boolean;
 }
 
 export function addProgramOptions(command: Command): Command {
@@ -99,8 +108,9 @@ export function addProgramOptions(command: Command): Command {
     )
     .option("-w, --workdir <path>", "where the program starts (default: the image's, else /root)", absolutePath)
     .option("-u, --user <user>", "who runs it: a name or uid, with :group or :gid (default: the image's, else root)")
-    .option("-t, --timeout <seconds>", "end the program after so long", seconds)
-    .option("-i, --interactive", "pass standard input on to the program");
+    .option("--timeout <seconds>", "end the program after so long", seconds)
+    .option("-i, --interactive", "pass standard input on to the program")
+    .option("-t, --tty", "run the program in a terminal: this one");
 }
 
 export function execInput(cmd: string[], options: ProgramOptions) {
@@ -111,5 +121,6 @@ export function execInput(cmd: string[], options: ProgramOptions) {
     ...(options.user === undefined ? {} : { user: options.user }),
     ...(options.timeout === undefined ? {} : { timeout_ms: Math.ceil(options.timeout * 1000) }),
     ...(options.interactive ? { stdin: true } : {}),
+    ...(options.tty ? { tty: true } : {}),
   };
 }

@@ -16,7 +16,14 @@ const verbs: readonly VerbEntry[] = [
   { name: "stop", summary: "shut boxes down; their disks are kept", load: () => import("./commands/stop.ts") },
   { name: "rm", summary: "remove boxes with their disks", load: () => import("./commands/rm.ts") },
   { name: "exec", summary: "run a program in a box", load: () => import("./commands/exec.ts") },
+  { name: "ps", summary: "list the programs that run in a box", load: () => import("./commands/ps.ts") },
+  { name: "logs", summary: "print what a program has written", load: () => import("./commands/logs.ts") },
+  { name: "kill", summary: "end programs in a box, or send them a signal", load: () => import("./commands/kill.ts") },
+  { name: "wait", summary: "wait until programs have ended", load: () => import("./commands/wait.ts") },
   { name: "run", summary: "run a program in a box of its own", load: () => import("./commands/run.ts") },
+  { name: "shell", summary: "make a box and open a shell in it", load: () => import("./commands/shell.ts") },
+  { name: "attach", summary: "open a shell in a box, or come back to one", load: () => import("./commands/attach.ts") },
+  { name: "sessions", summary: "list and end shells that run on", load: () => import("./commands/sessions.ts") },
   { name: "cp", summary: "copy files to, from and between boxes", load: () => import("./commands/cp.ts") },
   {
     name: "images",
@@ -27,6 +34,31 @@ const verbs: readonly VerbEntry[] = [
   { name: "info", summary: "show the server, its engine and its limits", load: () => import("./commands/info.ts") },
   { name: "doctor", summary: "check this host and say what to do", load: () => import("./commands/doctor.ts") },
   { name: "serve", summary: "run the server in the foreground", load: () => import("./commands/serve.ts") },
+  { name: "server", summary: "start, stop and look at your server", load: () => import("./commands/server.ts") },
+  {
+    name: "context",
+    summary: "keep the addresses of several servers",
+    load: () => import("./commands/context.ts"),
+    withoutServer: true,
+  },
+  {
+    name: "completion",
+    summary: "print what makes Tab complete in your shell",
+    load: () => import("./commands/completion.ts"),
+    withoutServer: true,
+  },
+  {
+    name: "upgrade",
+    summary: "install the newest boxrun",
+    load: () => import("./commands/upgrade.ts"),
+    withoutServer: true,
+  },
+  {
+    name: "uninstall",
+    summary: "take boxrun off this host",
+    load: () => import("./commands/uninstall.ts"),
+    withoutServer: true,
+  },
 ];
 
 const footer = `
@@ -37,25 +69,39 @@ Environment:
   BOXRUN_SOCKET      another socket
   BOXRUN_HOST        a server elsewhere: unix:///path, http://HOST:PORT or https://HOST
   BOXRUN_TOKEN       its token
+  BOXRUN_CONTEXT     a server that \`boxrun context\` knows
   NO_COLOR           no colours
 
-Exit codes: exec and run pass on the program's; 125 is a failure of BoxRun, 2 a wrong argument, 130 Ctrl-C.
+Exit codes: exec, run, shell and attach pass on the program's; 125 is a failure of BoxRun, 2 a wrong argument, 130 Ctrl-C.
 
 Examples:
   $ boxrun run base -- echo hello
   $ boxrun create base --name dev && boxrun exec dev -- uname -a
   $ boxrun cp ./src dev:/root/src
+  $ boxrun attach dev
 `;
 
 export async function runProgram(argv: readonly string[]): Promise<void> {
   // Before anything is parsed, so that a wrong argument is told as it was asked for.
   const wantsJson = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined).includes("--json");
   const reporter = new Reporter(wantsJson);
-  const program = new Verb("boxrun")
+  const program = createProgram(wantsJson);
+  try {
+    await program.parseAsync(helpLast(argv), { from: "user" });
+  } catch (error) {
+    process.exitCode = exitCodeOf(error, reporter);
+  }
+}
+
+/** All verbs, their files not loaded yet. */
+export function createProgram(wantsJson: boolean): Verb {
+  const program = new Verb("boxrun");
+  program
     .description("Real Linux microVMs behind one small server.")
     .usage("[options] <command>")
     .version(version)
     .option("--host <address>", "talk to this server (default: BOXRUN_HOST, else your own on its Unix socket)")
+    .option("--context <name>", "talk to the server of this context (default: BOXRUN_CONTEXT, else the current one)")
     .option("--json", "answer in JSON")
     .enablePositionalOptions()
     .exitOverride()
@@ -70,11 +116,7 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
     })
     .addHelpText("after", footer);
   addVerbs(program, verbs);
-  try {
-    await program.parseAsync(helpLast(argv), { from: "user" });
-  } catch (error) {
-    process.exitCode = exitCodeOf(error, reporter);
-  }
+  return program;
 }
 
 /** `help VERB` as `VERB --help`: the verb's options are not loaded before it is called. */

@@ -1,12 +1,11 @@
 import type { BoxRunClient } from "@boxrun/sdk";
 import type { Command } from "commander";
-import { z } from "zod";
 import { connect } from "./connect.ts";
 import { CliError, CommandFailure, ReportedFailure } from "./failure.ts";
 import { Interrupted, listenForInterrupts } from "./interrupts.ts";
 import { BrokenPipe } from "./output/streams.ts";
 import { Reporter } from "./reporter.ts";
-import { resolveTarget } from "./target.ts";
+import { resolveTarget, type Target } from "./target.ts";
 
 /** What a command works with. */
 export interface Session {
@@ -16,10 +15,20 @@ export interface Session {
   readonly signal: AbortSignal;
 }
 
-const globalOptionsSchema = z.object({ json: z.boolean().default(false), host: z.string().optional() });
+/** Those that every verb has. */
+interface GlobalOptions {
+  readonly json?: boolean;
+  readonly host?: string;
+  readonly context?: string;
+}
 
 export function reporterOf(command: Command): Reporter {
-  return new Reporter(globalOptionsSchema.parse(command.optsWithGlobals()).json);
+  return new Reporter(command.optsWithGlobals<GlobalOptions>().json ?? false);
+}
+
+/** Which server the command's line, the environment and the contexts name. */
+export function targetOf(command: Command, env: NodeJS.ProcessEnv = process.env): Target {
+  return resolveTarget(command.optsWithGlobals<GlobalOptions>(), env);
 }
 
 /** Runs `work` with a client of the server; `what` names the operation in the message of whatever fails. */
@@ -28,12 +37,11 @@ export async function withServer(
   what: string,
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const { host } = globalOptionsSchema.parse(command.optsWithGlobals());
   const reporter = reporterOf(command);
   using interrupts = listenForInterrupts();
   const { signal } = interrupts;
   const env = process.env;
-  await using client = await connect(resolveTarget(host, env), { reporter, signal, env });
+  await using client = await connect(targetOf(command, env), { reporter, signal, env });
   try {
     await work({ client, reporter, signal });
   } catch (error) {
@@ -44,13 +52,14 @@ export async function withServer(
   }
 }
 
-/** Does the same to several things at once. One's failure stops no other; all are told, behind the results. */
+/** Does the same to several things at once. One's failure stops no other; all are told, behind the results, which `printResults` may print in a way of its own. */
 export async function forEachNamed<Result>(
   session: Session,
   verb: string,
   names: readonly string[],
   work: (name: string) => Promise<Result>,
   text: (result: Result, name: string) => string,
+  printResults?: (results: readonly Result[]) => Promise<void>,
 ): Promise<void> {
   const ends = await Promise.allSettled(names.map(work));
   session.signal.throwIfAborted();
@@ -61,10 +70,9 @@ export async function forEachNamed<Result>(
     if (end.status === "fulfilled") results.push({ name, result: end.value });
     else failures.push(new CommandFailure(`${verb} ${name}`, end.reason));
   }
-  await session.reporter.result(
-    results.map(({ result }) => result),
-    () => results.map(({ name, result }) => text(result, name)).join(""),
-  );
+  const values = results.map(({ result }) => result);
+  if (printResults !== undefined) await printResults(values);
+  else await session.reporter.result(values, () => results.map(({ name, result }) => text(result, name)).join(""));
   for (const failure of failures) session.reporter.failure(failure);
   if (failures.length > 0) throw new ReportedFailure(`${failures.length} of ${names.length} failed`);
 }

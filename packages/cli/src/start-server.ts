@@ -30,9 +30,9 @@ const logTailLines = 10;
 
 /**
  * Starts this user's server in the background and waits until it answers. Of two commands that do so at the same moment, one server
- * gets the state directory; both commands wait for that one. SERVER_START_FAILED with the end of the server's log.
+ * gets the state directory; both commands wait for that one, which only one of them has started. SERVER_START_FAILED with the end of the server's log.
  */
-export async function startServer(options: StartOptions): Promise<void> {
+export async function startServer(options: StartOptions): Promise<Started | undefined> {
   const { stateDir, reporter, signal } = options;
   const logFile = join(stateDir, "server.log");
   using _ = spin("Starting the BoxRun server…", reporter);
@@ -48,13 +48,26 @@ export async function startServer(options: StartOptions): Promise<void> {
     }
     await delay(pollMs);
   }
-  if (serverPid(stateDir) === server.pid) {
-    const withoutTcp = server.withoutTcp ? "; its TCP port is taken, so it listens on its socket alone" : "";
-    reporter.note(`Started the BoxRun server (pid ${server.pid}, log ${logFile}${withoutTcp})`, {
-      pid: server.pid,
-      log: logFile,
-    });
-  }
+  return serverPid(stateDir) === server.pid
+    ? { pid: server.pid, log: logFile, withoutTcp: server.withoutTcp }
+    : undefined;
+}
+
+/** A server that this command has started. */
+interface Started {
+  readonly pid: number;
+  readonly log: string;
+  /** Its TCP port was taken. */
+  readonly withoutTcp: boolean;
+}
+
+export function noteStart(started: Started | undefined, reporter: Reporter): void {
+  if (started !== undefined) reporter.note(startText(started), { pid: started.pid, log: started.log });
+}
+
+function startText({ pid, log, withoutTcp }: Started): string {
+  const tcp = withoutTcp ? "; its TCP port is taken, so it listens on its socket alone" : "";
+  return `Started the BoxRun server (pid ${pid}, log ${log}${tcp})`;
 }
 
 interface LaunchedServer {

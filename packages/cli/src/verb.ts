@@ -1,12 +1,64 @@
-import { Command, type Option } from "commander";
+import { type Argument, Command, type Option } from "commander";
+import { type Completer, usualCompleter } from "./completion/completer.ts";
+
+/** A verb's file: `define` adds its arguments, options, help and action. */
+export interface VerbModule {
+  readonly define: (command: Verb) => void;
+}
 
 /** A verb whose options, arguments and action are defined when it is called for: only its file is loaded. */
 export class Verb extends Command {
   #programFollows = false;
   #defaultVerb: string | undefined;
+  #load: (() => Promise<VerbModule>) | undefined;
+  readonly #verbs: Verb[] = [];
+  readonly #completers = new Map<string, Completer>();
 
   override createCommand(name?: string): Verb {
     return new Verb(name);
+  }
+
+  /** A verb below this one, whose file is loaded when it is called for. */
+  addVerb(name: string, load: () => Promise<VerbModule>): Verb {
+    const verb = this.createCommand(name).copyInheritedSettings(this);
+    verb.#load = load;
+    this.addCommand(verb);
+    this.#verbs.push(verb);
+    return verb;
+  }
+
+  /** The verbs below this one, once it is loaded. */
+  get verbs(): readonly Verb[] {
+    return this.#verbs;
+  }
+
+  /** Defines its arguments, options and verbs, once. */
+  async load(): Promise<void> {
+    const load = this.#load;
+    this.#load = undefined;
+    if (load !== undefined) (await load()).define(this);
+  }
+
+  /** What Tab offers for the latest argument, or for the value of `option` (`--workdir`), where that is not what its name says. */
+  completes(completer: Completer, option?: string): this {
+    const name = option ?? this.registeredArguments.at(-1)?.name();
+    if (name === undefined)
+      throw new TypeError(`${this.name()}: completes() goes behind the argument that it is about`);
+    this.#completers.set(name, completer);
+    return this;
+  }
+
+  /** What Tab offers there; `undefined` if nobody has said so, which a test does not let pass. */
+  completerOf(place: Argument | Option): Completer | undefined {
+    const isOption = "flags" in place;
+    const declared = this.#completers.get(isOption ? (place.long ?? "") : place.name());
+    if (declared !== undefined || place.argChoices !== undefined) return declared ?? "choices";
+    return isOption ? usualCompleter(place.long, valueName(place)) : usualCompleter(undefined, place.name());
+  }
+
+  /** Whether what comes behind the first operand is a program. */
+  get isProgramFollowing(): boolean {
+    return this.#programFollows;
   }
 
   /** The operands behind the first one are a program with options of its own: `exec -e A=b dev -i -- ls -l`. */
@@ -26,6 +78,11 @@ export class Verb extends Command {
     const isLone = parsed.operands.length === 0 && parsed.unknown.length === 0;
     return isLone && this.#defaultVerb !== undefined ? { ...parsed, operands: [this.#defaultVerb] } : parsed;
   }
+}
+
+/** `path` of `-w, --workdir <path>`. */
+function valueName({ flags }: Option): string {
+  return /[<[](.+?)(\.\.\.)?[>\]]$/.exec(flags)?.[1] ?? "";
 }
 
 /** Puts `--` before the second operand unless there is one, so that nothing behind it is taken for an option of ours. */

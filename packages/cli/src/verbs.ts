@@ -1,28 +1,29 @@
-import type { Command } from "commander";
-import type { Verb } from "./verb.ts";
-
-/** A verb's file: `define` adds its arguments, options, help and action. */
-interface VerbModule {
-  readonly define: (command: Verb) => void;
-}
+import type { Verb, VerbModule } from "./verb.ts";
 
 export interface VerbEntry {
   readonly name: string;
   readonly summary: string;
   readonly load: () => Promise<VerbModule>;
+  /** It talks to no server, so that it need not be told which. */
+  readonly withoutServer?: boolean;
 }
 
 /** Adds verbs by name and summary; the file of the one that is called is loaded then. */
 export function addVerbs(parent: Verb, entries: readonly VerbEntry[]): void {
-  const loaders = new Map<Command, () => Promise<void>>();
-  for (const { name, summary, load } of entries) {
-    const verb = parent
-      .command(name)
-      .summary(summary)
-      .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
-      .option("--json", "answer in JSON")
-      .option("--host <address>", "talk to this server");
-    loaders.set(verb, async () => (await load()).define(verb));
+  const verbs = new Map(entries.map((entry) => [entry.name, addVerb(parent, entry)]));
+  parent.hook("preSubcommand", (_, verb) => verbs.get(verb.name())?.load());
+}
+
+function addVerb(parent: Verb, { name, summary, load, withoutServer }: VerbEntry): Verb {
+  const verb = parent
+    .addVerb(name, load)
+    .summary(summary)
+    .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`);
+  verb.option("--json", "answer in JSON");
+  if (!withoutServer) {
+    verb
+      .option("--host <address>", "talk to this server")
+      .option("--context <name>", "talk to the server of this context");
   }
-  parent.hook("preSubcommand", (_, verb) => loaders.get(verb)?.());
+  return verb;
 }

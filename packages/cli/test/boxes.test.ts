@@ -71,7 +71,7 @@ describe("ls and inspect", () => {
     await cli.run("exec", "second-with-a-longer-name", "--", "sh", "-c", "exit 4");
     const { stdout } = await cli.run("inspect", "second-with-a-longer-name");
     expect(stdout).toMatch(/^status +running$/m);
-    expect(stdout).toMatch(/^exec_\S{12} {2}failed +4 +\d+s ago +"sh","-c","exit 4"$/m);
+    expect(stdout).toMatch(/^exec_\S{12} {2}failed +4 +\d+s ago +\d+s +sh -c 'exit 4'$/m);
     const [found] = JSON.parse((await cli.run("inspect", "--json", "first")).stdout);
     expect(found).toMatchObject({ box: { name: "first" }, execs: [] });
   });

@@ -102,7 +102,7 @@ describe("exec", () => {
         .split("\n")
         .map((line) => JSON.parse(line)),
     ).toEqual([
-      { event: "log", stream: "stdout", data: "hi\n", seq: 1 },
+      { event: "log", stream: "stdout", data: "hi\n", seq: 1, time: expect.any(String) },
       { event: "exit", exit_code: 3, seq: 2 },
     ]);
   });
@@ -115,8 +115,8 @@ describe("exec", () => {
     await cli.server.core.execs.cancel("dev", id);
   });
 
-  it("with -t ends a program that takes too long", async () => {
-    const result = await cli.run("exec", "-t", "0.2", "dev", "sleep", "60");
+  it("with --timeout ends a program that takes too long", async () => {
+    const result = await cli.run("exec", "--timeout", "0.2", "dev", "sleep", "60");
     expect(result.code).toBe(143);
     expect(result.stderr).toContain("longer than its timeout");
   });

@@ -88,10 +88,10 @@ describe("which server", () => {
     [undefined, { BOXRUN_HOST: "unix:///u" }, { kind: "socket", socketPath: "/u", stateDir: undefined }],
     ["https://h", { BOXRUN_HOST: "http://other" }, { kind: "url", baseUrl: "https://h" }],
   ])("%j with %j", (host, env, expected) => {
-    expect(resolveTarget(host, { BOXRUN_STATE_DIR: "/s", ...env })).toEqual(expected);
+    expect(resolveTarget({ host }, { BOXRUN_STATE_DIR: "/s", ...env })).toMatchObject(expected);
   });
   it.each(["127.0.0.1:9090", "unix://relative", "http://", "ftp://x"])("no address: %j", (host) => {
-    expect(() => resolveTarget(host, {})).toThrow("no server's address");
+    expect(() => resolveTarget({ host }, {})).toThrow("no server's address");
   });
 });
 
@@ -121,11 +121,14 @@ describe("for people", () => {
   it("columns are as wide as their widest cell, without a tail", () => {
     expect(
       table(
-        ["A", "LONG"],
+        [
+          { head: "A", cell: ([one]) => one },
+          { head: "LONG", cell: ([, two]) => two },
+        ],
         [
           ["xyz", "1"],
-          ["", { text: "two\nlines", style: undefined }],
-        ],
+          ["", "two\nlines"],
+        ] satisfies [string, string][],
       ),
     ).toBe("A    LONG\nxyz  1\n     two lines\n");
   });

@@ -1,8 +1,22 @@
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Header, type HeaderData } from "tar";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type HeaderFields, packTar } from "../src/copy/tar.ts";
 import { unpackDirectory } from "../src/copy/unpack.ts";
 
 let dir: string;
@@ -15,17 +29,16 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-async function* archive(
-  entries: readonly (HeaderData & { content?: string })[],
-  end = true,
-): AsyncGenerator<Uint8Array> {
-  for (const { content = "", ...fields } of entries) {
-    const header = new Header({ mode: 0o644, mtime: new Date(0), size: content.length, ...fields });
-    header.encode();
-    yield header.block ?? Buffer.alloc(512);
-    if (content !== "") yield Buffer.concat([Buffer.from(content), Buffer.alloc(512 - content.length)]);
-  }
-  if (end) yield Buffer.alloc(1024);
+type Fields = HeaderFields & { readonly content?: string };
+
+async function* archive(entries: readonly Fields[]): AsyncGenerator<Uint8Array> {
+  yield* packTar(async (add) => {
+    for (const { content = "", ...fields } of entries) {
+      const bytes = Buffer.from(content);
+      const header = { mode: 0o644, mtime: new Date(1000), size: bytes.length, ...fields };
+      await add(header, bytes.length > 0 ? Readable.from([bytes]) : undefined);
+    }
+  });
 }
 
 /** Everything below `dir` but the target itself. */
@@ -35,38 +48,51 @@ async function outside(): Promise<string[]> {
 
 describe("an archive from a hostile box", () => {
   it.each<[string, Parameters<typeof archive>[0]]>([
-    ["a path that climbs", [{ path: "../outside/x", type: "File", content: "evil" }]],
+    ["a path that climbs", [{ name: "../outside/x", type: "file", content: "evil" }]],
     [
       "a file below its own symlink",
       [
-        { path: "a", type: "SymbolicLink", linkpath: "../outside" },
-        { path: "a/x", type: "File", content: "evil" },
+        { name: "a", type: "symlink", linkname: "../outside" },
+        { name: "a/x", type: "file", content: "evil" },
       ],
     ],
     [
       "a symlink below its own symlink",
       [
-        { path: "a", type: "SymbolicLink", linkpath: "../outside" },
-        { path: "a/x", type: "SymbolicLink", linkpath: "/etc/passwd" },
+        { name: "a", type: "symlink", linkname: "../outside" },
+        { name: "a/x", type: "symlink", linkname: "/etc/passwd" },
       ],
     ],
-    ["a symlink that climbs", [{ path: "../outside/x", type: "SymbolicLink", linkpath: "y" }]],
-    ["a hard link out of it", [{ path: "x", type: "Link", linkpath: "../outside/secret" }]],
-    ["a device", [{ path: "null", type: "CharacterDevice", devmaj: 1, devmin: 3 }]],
+    ["a symlink that climbs", [{ name: "../outside/x", type: "symlink", linkname: "y" }]],
+    [
+      "a hard link to what a symlink leads to",
+      [
+        { name: "d/f", type: "file", content: "x" },
+        { name: "l", type: "link", linkname: "d/../../outside/secret" },
+      ],
+    ],
+    ["a hard link over a symlink of the target", [{ name: "x", type: "link", linkname: "climbs/secret" }]],
+    ["a directory over a symlink of the target", [{ name: "climbs/", type: "directory", mode: 0o700 }]],
+    ["a directory below a symlink of the target", [{ name: "climbs/x/", type: "directory" }]],
+    ["an absolute hard link", [{ name: "x", type: "link", linkname: "/etc/passwd" }]],
+    ["a file in the place of the directory itself", [{ name: ".", type: "file", content: "evil" }]],
+    ["a hard link out of it", [{ name: "x", type: "link", linkname: "../outside/secret" }]],
+    ["a device", [{ name: "null", type: "character-device", devmajor: 1, devminor: 3 }]],
   ])("can't use %s, and that is told", async (_, entries) => {
+    await symlink("../outside", join(target, "climbs"));
     const leftOut = await unpackDirectory(archive(entries), target);
     expect(leftOut.length).toBeGreaterThan(0);
     expect(await outside()).toEqual(["outside"]);
   });
 
   it("stays below the target with absolute paths", async () => {
-    await unpackDirectory(archive([{ path: join(dir, "outside/x"), type: "File", content: "evil" }]), target);
+    await unpackDirectory(archive([{ name: join(dir, "outside/x"), type: "file", content: "evil" }]), target);
     expect(await outside()).toEqual(["outside"]);
   });
 
   it("does not write through a symlink that lies in the target already", async () => {
     await symlink("../outside", join(target, "a"));
-    await unpackDirectory(archive([{ path: "a/x", type: "File", content: "evil" }]), target);
+    await unpackDirectory(archive([{ name: "a/x", type: "file", content: "evil" }]), target);
     expect(await outside()).toEqual(["outside"]);
   });
 });
@@ -77,10 +103,10 @@ describe("an archive", () => {
     await symlink("elsewhere", join(target, "link"));
     const leftOut = await unpackDirectory(
       archive([
-        { path: "sub/", type: "Directory", mode: 0o750 },
-        { path: "sub/x", type: "File", mode: 0o4777, content: "x" },
-        { path: "old", type: "File", content: "new" },
-        { path: "link", type: "SymbolicLink", linkpath: "/etc/passwd" },
+        { name: "sub/", type: "directory", mode: 0o750 },
+        { name: "sub/x", type: "file", mode: 0o4777, content: "x" },
+        { name: "old", type: "file", content: "new" },
+        { name: "link", type: "symlink", linkname: "/etc/passwd" },
       ]),
       target,
     );
@@ -93,8 +119,68 @@ describe("an archive", () => {
     expect(modes).toEqual([0o750, 0o777]);
   });
 
-  it("that is cut off fails", async () => {
-    const entries = [{ path: "x", type: "File" as const, size: 5000, content: "too little" }];
-    await expect(unpackDirectory(archive(entries, false), target)).rejects.toThrow(/[Tt]runcated/);
+  it("sets times last, of directories too, and of symlinks; read-only directories get their files", async () => {
+    const [early, late] = [new Date("1960-02-03T04:05:06Z"), new Date("2150-02-03T04:05:06Z")];
+    await unpackDirectory(
+      archive([
+        { name: "./", type: "directory", mode: 0o555, mtime: early },
+        { name: "ro/", type: "directory", mode: 0o555, mtime: early },
+        { name: "ro/file", type: "file", content: "x", mtime: late },
+        { name: "ro/deep/", type: "directory", mode: 0o700, mtime: late },
+        { name: "ro/deep/link", type: "symlink", linkname: "../file", mtime: early },
+      ]),
+      target,
+    );
+    const times = await Promise.all(
+      ["", "ro", "ro/file", "ro/deep", "ro/deep/link"].map(async (path) => (await lstat(join(target, path))).mtime),
+    );
+    expect(times).toEqual([early, early, late, late, early]);
+    expect((await stat(join(target, "ro"))).mode & 0o777).toBe(0o555);
+    await chmod(target, 0o755);
+    await chmod(join(target, "ro"), 0o755);
+  });
+
+  it("keeps files with several names one file, and replaces what had the name", async () => {
+    await writeFile(join(target, "b"), "old");
+    await unpackDirectory(
+      archive([
+        { name: "a", type: "file", content: "one" },
+        { name: "b", type: "link", linkname: "a" },
+        { name: "sub/c", type: "link", linkname: "./a" },
+      ]),
+      target,
+    );
+    const inodes = await Promise.all(["a", "b", "sub/c"].map(async (path) => (await stat(join(target, path))).ino));
+    expect(new Set(inodes).size).toBe(1);
+    expect((await readdir(target)).sort()).toEqual(["a", "b", "sub"]);
+  });
+
+  it("may have any name that is UTF-8, and leaves out others", async () => {
+    const names = ["with space", "new\nline", "ünï ✓", "n".repeat(250), "-rf", "back\\slash"];
+    const leftOut = await unpackDirectory(
+      archive([...names, "odd\ufffd"].map((name) => ({ name, type: "file", content: name }))),
+      target,
+    );
+    expect((await readdir(target)).sort()).toEqual(names.toSorted());
+    expect(leftOut).toEqual([expect.stringContaining("not UTF-8")]);
+  });
+
+  it.each([
+    ["in a header", 100],
+    ["in a file", 2000],
+  ])("that is cut off %s fails, and leaves no half file", async (_, at) => {
+    const whole = await buffer(archive([{ name: "x", type: "file", content: "y".repeat(5000) }]));
+    await expect(unpackDirectory(Readable.from([whole.subarray(0, at)]), target)).rejects.toThrow(/end of data/);
+    expect(await readdir(target)).toEqual([]);
+  });
+
+  it("that breaks off with its connection fails with the reason, and leaves no half file", async () => {
+    const broken = (async function* () {
+      const whole = await buffer(archive([{ name: "x", type: "file", content: "y".repeat(5000) }]));
+      yield whole.subarray(0, 2000);
+      throw new Error("the box is gone");
+    })();
+    await expect(unpackDirectory(broken, target)).rejects.toThrow("the box is gone");
+    expect(await readdir(target)).toEqual([]);
   });
 });

@@ -10,6 +10,10 @@ const verbs = [
   "stop",
   "rm",
   "exec",
+  "ps",
+  "logs",
+  "kill",
+  "wait",
   "run",
   "cp",
   "images",
@@ -17,6 +21,15 @@ const verbs = [
   "info",
   "doctor",
   "serve",
+  "server",
+  "context",
+  "completion",
+  "upgrade",
+  "uninstall",
+];
+const verbsBelow = [
+  ...["start", "stop", "status", "logs"].map((verb) => ["server", verb]),
+  ...["ls", "add", "use", "show", "rm"].map((verb) => ["context", verb]),
 ];
 const imageVerbs = ["ls", "pull", "import", "rm", "build-debian"];
 
@@ -30,7 +43,7 @@ describe("help", () => {
     for (const verb of verbs) expect(stdout).toMatch(new RegExp(`^  ${verb} +\\w`, "m"));
   });
 
-  it.each([...verbs.map((verb) => [verb]), ...imageVerbs.map((verb) => ["images", verb])])(
+  it.each([...verbs.map((verb) => [verb]), ...imageVerbs.map((verb) => ["images", verb]), ...verbsBelow])(
     "of %s %s has its options and examples",
     async (...words) => {
       const args = words.filter((word): word is string => typeof word === "string");
@@ -60,7 +73,7 @@ describe("wrong arguments exit with 2", () => {
     [["create", "base", "--cpu", "zero"], /^Error: .*'--cpu <count>'.*'zero'.*whole number/],
     [["create", "base", "--colour"], /^Error: unknown option '--colour'/],
     [["exec", "dev"], /^Error: missing required argument 'program'/],
-    [["exec", "-t", "soon", "dev", "ls"], /^Error: .*seconds/],
+    [["exec", "--timeout", "soon", "dev", "ls"], /^Error: .*seconds/],
     [["ls", "-s", "asleep"], /^Error: .*Allowed choices are creating, running, stopped, error, all/],
     [["--host", "nonsense", "ls"], /^Error: --host is "nonsense"/],
   ])("%j", async (args, message) => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { boxIdSchema, boxNameSchema } from "./ids.ts";
+import { boxStatuses } from "./names.ts";
 
 const positive = "must be a positive integer";
 export const positiveInteger = z
@@ -48,7 +49,6 @@ export type CreateBoxRequest = z.output<typeof createBoxRequestSchema>;
 
 export const defaultWorkdir = "/root";
 
-export const boxStatuses = ["creating", "running", "stopped", "error"] as const;
 export const boxStatusSchema = z.enum(boxStatuses);
 export type BoxStatus = z.infer<typeof boxStatusSchema>;
 

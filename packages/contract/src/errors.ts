@@ -1,5 +1,3 @@
-import { z } from "zod";
-
 /**
  * The error table: every code that BoxRun answers with, its HTTP status, and what a person can do about it.
  * Server, SDKs, CLI and docs read this one table.
@@ -88,15 +86,8 @@ export class BoxRunError extends Error {
 export interface ErrorBody {
   code: string;
   message: string;
-  details?: Record<string, unknown>;
+  details?: Record<string, unknown> | undefined;
 }
-
-/** Reads an error off the wire. The code is any text: a later server may have codes that this table lacks. */
-export const errorBodySchema = z.object({
-  code: z.string(),
-  message: z.string(),
-  details: z.record(z.string(), z.unknown()).optional(),
-});
 
 /** Any thrown value as a BoxRunError: our own as they are, everything else as `fallback`. */
 export function toBoxRunError(error: unknown, fallback: ErrorCode = "INTERNAL_ERROR"): BoxRunError {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { boxSchema } from "./box.ts";
+import { type boxSchema, timestampSchema } from "./box.ts";
 import type { execSchema } from "./exec.ts";
 
 /**
@@ -9,9 +9,11 @@ import type { execSchema } from "./exec.ts";
  * |--------|---------------------------------------------------------------------|----------|
  * | `log`  | `{"stream":"stdout"\|"stderr","data":"…","seq":n}`                  | any      |
  * | `exit` | `{"stream":null,"data":"{\"exit_code\":0}","seq":n}`                | 1, last  |
+ * | `end`  | `{"seq":n}`: up to here now; the exec runs on                       | 1, last  |
  *
- * `id:` of each is its `seq`. Bytes that are not UTF-8 come as base64 with `"encoding":"base64"`. Where output was cut off at the
- * server's limit, one event carries `"truncated":true`.
+ * `end` comes instead of `exit`, and only to those who asked with `follow=false` for no more than there is. `id:` of each is its `seq`. Bytes that are not UTF-8 come as base64 with `"encoding":"base64"`. Where output was cut off at the
+ * server's limit, one event carries `"truncated":true`. `"time"` is when the output came out of the box; an older
+ * server's events lack it.
  */
 export const logEventSchema = z.object({
   stream: z.enum(["stdout", "stderr"]),
@@ -19,6 +21,7 @@ export const logEventSchema = z.object({
   seq: z.int(),
   encoding: z.literal("base64").optional(),
   truncated: z.literal(true).optional(),
+  time: timestampSchema.optional(),
 });
 export type LogEvent = z.infer<typeof logEventSchema>;
 
@@ -33,7 +36,14 @@ export const exitDataSchema = z.object({
 });
 export type ExitData = z.infer<typeof exitDataSchema>;
 
-export const eventsQuerySchema = z.strictObject({ after: z.coerce.number().int().nonnegative().optional() });
+/** `seq` of the last event before it; 0 if there is none. */
+export const endEventSchema = z.object({ seq: z.int() });
+export type EndEvent = z.infer<typeof endEventSchema>;
+
+export const eventsQuerySchema = z.strictObject({
+  after: z.coerce.number().int().nonnegative().optional(),
+  follow: z.stringbool().default(true),
+});
 
 /**
  * `GET /v1/events`: every change of state of a box or exec.

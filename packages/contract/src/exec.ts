@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { absolutePathSchema, createBoxRequestSchema, positiveInteger, timestampSchema } from "./box.ts";
 import { boxIdSchema, execIdSchema } from "./ids.ts";
+import { execStatuses, signalNames } from "./names.ts";
 
 const noNul = z.string().regex(/^[^\0]*$/, "must not contain NUL");
 
@@ -12,6 +13,12 @@ const execFields = {
   timeout_ms: positiveInteger.max(maxTimeoutMs).nullish(),
 };
 
+export const terminalSizeSchema = z.strictObject({
+  cols: positiveInteger.max(65_535),
+  rows: positiveInteger.max(65_535),
+});
+export type TerminalSize = z.infer<typeof terminalSizeSchema>;
+
 /** `POST /v1/boxes/{id}/exec`. */
 export const execRequestSchema = z.strictObject({
   ...execFields,
@@ -19,15 +26,14 @@ export const execRequestSchema = z.strictObject({
   workdir: absolutePathSchema.nullish(),
   /** `name`, `uid`, `name:group` or `uid:gid`, looked up in the box. Default: the image's user. */
   user: noNul.min(1).max(256).nullish(),
-  /** Run in a pseudo-terminal of 80 × 24; all output is then stdout. */
-  tty: z.boolean().nullish(),
+  /** Run in a pseudo-terminal of this size (`true`: 80 × 24); all output is then stdout. */
+  tty: z.union([z.boolean(), terminalSizeSchema]).nullish(),
   /** Keep standard input open for `POST …/stdin`. Default: it is empty. */
   stdin: z.boolean().nullish(),
 });
 export type ExecInput = z.input<typeof execRequestSchema>;
 export type ExecRequest = z.output<typeof execRequestSchema>;
 
-export const execStatuses = ["running", "succeeded", "failed", "timeout", "canceled"] as const;
 export const execStatusSchema = z.enum(execStatuses);
 export type ExecStatus = z.infer<typeof execStatusSchema>;
 
@@ -50,32 +56,7 @@ export type Exec = z.infer<typeof execSchema>;
 
 export const stdinQuerySchema = z.strictObject({ eof: z.stringbool().default(false) });
 
-export const terminalSizeSchema = z.strictObject({
-  cols: positiveInteger.max(65_535),
-  rows: positiveInteger.max(65_535),
-});
-export type TerminalSize = z.infer<typeof terminalSizeSchema>;
-
-/** Linux signals that a caller may send, by name. */
-export const signalNames = [
-  "SIGHUP",
-  "SIGINT",
-  "SIGQUIT",
-  "SIGKILL",
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGPIPE",
-  "SIGALRM",
-  "SIGTERM",
-  "SIGCONT",
-  "SIGSTOP",
-  "SIGTSTP",
-  "SIGTTIN",
-  "SIGTTOU",
-  "SIGWINCH",
-] as const;
 export const signalRequestSchema = z.strictObject({ signal: z.enum(signalNames) });
-export type SignalName = (typeof signalNames)[number];
 
 /** `POST /v1/run`: a create and its one command. */
 export const runRequestSchema = createBoxRequestSchema.extend(execFields);

@@ -1,23 +1,6 @@
 import { z } from "zod";
 import { imageReferenceSchema, timestampSchema } from "./box.ts";
 
-/** Short names for images that people start from. `base` ships with BoxRun and needs no registry. */
-export const imageAliases: Readonly<Record<string, string>> = {
-  default: "ubuntu:24.04",
-  ubuntu: "ubuntu:24.04",
-  python: "python:3.12-slim",
-  node: "node:22-slim",
-  golang: "golang:1.22",
-  rust: "rust:1.77-slim",
-  alpine: "alpine:3.20",
-};
-
-export const baseImageReference = "base";
-
-export function resolveImageAlias(reference: string): string {
-  return Object.hasOwn(imageAliases, reference) ? (imageAliases[reference] ?? reference) : reference;
-}
-
 export const imageSchema = z.object({
   reference: z.string(),
   /** The digest of the image's manifest: `sha256:` and 64 hex digits. */
@@ -29,9 +12,6 @@ export const imageSchema = z.object({
   builtin: z.boolean(),
 });
 export type Image = z.infer<typeof imageSchema>;
-
-export const pullPolicies = ["missing", "always", "never"] as const;
-export type PullPolicy = (typeof pullPolicies)[number];
 
 export const pullImageRequestSchema = z.strictObject({ reference: imageReferenceSchema });
 

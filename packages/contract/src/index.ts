@@ -1,5 +1,5 @@
 export * from "./box.ts";
-export * from "./errors.ts";
+export * from "./error-body.ts";
 export * from "./events.ts";
 export * from "./exec.ts";
 export * from "./files.ts";
@@ -8,6 +8,5 @@ export * from "./images.ts";
 export * from "./info.ts";
 export * from "./openapi.ts";
 export * from "./operations.ts";
+export * from "./plain.ts";
 export * from "./sessions.ts";
-export * from "./states.ts";
-export * from "./urls.ts";

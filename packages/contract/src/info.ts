@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { boxStatuses } from "./box.ts";
+import { boxStatuses } from "./names.ts";
 
 export const engineInfoSchema = z.object({
   name: z.string(),

@@ -7,8 +7,9 @@ import {
   volumeRequestSchema,
   volumeSchema,
 } from "./box.ts";
-import { type ErrorCode, errorBodySchema, errorCodes, errorTable } from "./errors.ts";
-import { boxRemovedSchema, exitDataSchema, exitEventSchema, logEventSchema } from "./events.ts";
+import { errorBodySchema } from "./error-body.ts";
+import { type ErrorCode, errorCodes, errorTable } from "./errors.ts";
+import { boxRemovedSchema, endEventSchema, exitDataSchema, exitEventSchema, logEventSchema } from "./events.ts";
 import {
   execRequestSchema,
   execSchema,
@@ -50,6 +51,7 @@ const responseNames = new Map<z.ZodType, string>([
   [runResponseSchema, "RunResponse"],
   [logEventSchema, "LogEvent"],
   [exitEventSchema, "ExitEvent"],
+  [endEventSchema, "EndEvent"],
   [exitDataSchema, "ExitData"],
   [boxRemovedSchema, "BoxRemoved"],
   [sessionSchema, "Session"],

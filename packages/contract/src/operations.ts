@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { boxListQuerySchema, boxSchema, createBoxRequestSchema, okSchema, removeBoxQuerySchema } from "./box.ts";
-import { type ErrorCode, errorBodySchema } from "./errors.ts";
-import { boxRemovedSchema, eventsQuerySchema, exitEventSchema, logEventSchema } from "./events.ts";
+import { errorBodySchema } from "./error-body.ts";
+import type { ErrorCode } from "./errors.ts";
+import { boxRemovedSchema, endEventSchema, eventsQuerySchema, exitEventSchema, logEventSchema } from "./events.ts";
 import {
   execRequestSchema,
   execSchema,
@@ -161,9 +162,9 @@ const execOperations = {
     path: "/v1/boxes/{id}/exec/{exec_id}/events",
     tag: "execs",
     summary:
-      "Follow an exec's output: what there is already, then what comes, up to its end; `Last-Event-ID` or `after` resumes",
+      "Follow an exec's output: what there is already, then (unless `follow=false`) what comes, up to its end; `Last-Event-ID` or `after` resumes",
     query: eventsQuerySchema,
-    response: { kind: "events", events: { log: logEventSchema, exit: exitEventSchema } },
+    response: { kind: "events", events: { log: logEventSchema, exit: exitEventSchema, end: endEventSchema } },
     errors: execMissing,
   },
   cancelExec: {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { timestampSchema } from "./box.ts";
-import { errorBodySchema } from "./errors.ts";
+import { errorBodySchema } from "./error-body.ts";
 import { terminalSizeSchema } from "./exec.ts";
 import { boxIdSchema } from "./ids.ts";
 

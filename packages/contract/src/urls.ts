@@ -21,7 +21,8 @@ export const urls = {
   execs: (id: string) => `${box(id)}/execs`,
   startExec: (id: string) => `${box(id)}/exec`,
   exec,
-  execEvents: (boxId: string, execId: string, after?: number) => `${exec(boxId, execId)}/events${query({ after })}`,
+  execEvents: (boxId: string, execId: string, options: { readonly after?: number; readonly follow?: boolean } = {}) =>
+    `${exec(boxId, execId)}/events${query({ ...options })}`,
   execAction: (boxId: string, execId: string, action: "cancel" | "resize" | "signal") =>
     `${exec(boxId, execId)}:${action}`,
   stdin: (boxId: string, execId: string, eof: boolean) =>
@@ -45,3 +46,6 @@ export const urls = {
   metrics: () => "/metrics",
   openapi: () => "/openapi.json",
 } as const;
+
+/** Every answer carries the server's `revision`: a client of the same one need not check the answer's shape. */
+export const revisionHeader = "boxrun-contract";

@@ -209,13 +209,8 @@ test("the event loop goes on while an image is flattened", async () => {
   const entries = Array.from({ length: 10_000 }, (_, i) => file(`d${i % 100}/f${i}`, `${i}`));
   const layoutDir = await writeLayout([gzipSync(layerTar(entries), { level: 1 })]);
   const outFile = join(await scratchDir(), "image.squashfs");
-  let longestMs = 0;
-  let last = performance.now();
-  const beat = setInterval(() => {
-    longestMs = Math.max(longestMs, performance.now() - last);
-    last = performance.now();
-  }, 5);
+  const before = performance.eventLoopUtilization();
   await flattenImage({ layoutDir, outFile, signal: never });
-  clearInterval(beat);
-  expect(longestMs).toBeLessThan(250);
+  // Merging here would keep the loop busy all the time; in a process of its own, it waits for that.
+  expect(performance.eventLoopUtilization(before).utilization).toBeLessThan(0.5);
 });

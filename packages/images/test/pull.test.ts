@@ -1,10 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmod, mkdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import type { PullProgress } from "@boxrun/contract";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { account, type Registry, startRegistry } from "./support/registry.ts";
+import { account, type Registry, startBrake, startRegistry } from "./support/registry.ts";
 import { empty, holdings, inode, makeStore, patient } from "./support/store.ts";
 import { tempDir } from "./support/temp-dir.ts";
 
@@ -74,11 +75,52 @@ test("progress names each layer when it is there, with its bytes", async () => {
   const { content } = await makeStore();
   const events: PullProgress[] = [];
   await content.pull(`${registry.address}/progress:1`, { ...patient, onProgress: (event) => events.push(event) });
-  const started = events.filter((event) => event.message === "pulling a layer");
+  const started = events.filter((event) => event.message === "pulling" && event.layer !== undefined);
   expect(new Set(started.map((event) => event.layer)).size).toBe(2);
-  const done = events.filter((event) => event.total_bytes !== undefined && event.layer !== undefined);
+  const done = events.filter((event) => event.message === "pulled");
   expect(done.map((event) => event.layer)).toEqual(expect.arrayContaining(started.map((event) => event.layer)));
   for (const event of done) expect(event.done_bytes).toBe(event.total_bytes);
+});
+
+test("of a pull that takes its time, progress tells how far each layer is, of how much, and what is here already", async () => {
+  const here = { "usr/here": randomBytes(50_000).toString("hex") };
+  const [big, bigger] = [1_000_000, 1_500_000].map((bytes) => ({ content: randomBytes(bytes).toString("hex") }));
+  await registry.push("slow/first:1", { layers: [here] });
+  const digest = await registry.push("slow/second:1", { layers: [here, big ?? {}, bigger ?? {}] });
+  await registry.pushIndex("slow/second:all", [digest]);
+  const manifest = JSON.parse(await readFile(registry.blobFile(digest), "utf8"));
+  const layers: { digest: string; size: number }[] = manifest.layers;
+  const [first = "", second = "", third = ""] = layers.map((layer) => layer.digest);
+  await using brake = await startBrake(registry.address);
+  brake.hold(second, 1_000_000);
+  brake.hold(third, 2_500_000);
+  const { content } = await makeStore();
+  await content.pull(`${brake.address}/slow/first:1`, patient);
+
+  const latest = new Map<string | undefined, PullProgress>();
+  const reached = Promise.withResolvers<void>();
+  const pulling = content.pull(`${brake.address}/slow/second:all`, {
+    ...patient,
+    onProgress: (event) => {
+      latest.set(event.layer, event);
+      const done = (layer?: string) => latest.get(layer)?.done_bytes ?? 0;
+      if (done(second) === 1_000_000 && done(third) === 2_500_000 && done() === 3_500_000) reached.resolve();
+    },
+  });
+  await Promise.race([reached.promise, pulling]);
+  const size = (layer: string) => layers.find((one) => one.digest === layer)?.size;
+  expect(latest.get(first)).toMatchObject({
+    message: "already here",
+    done_bytes: size(first),
+    total_bytes: size(first),
+  });
+  expect(latest.get(second)).toMatchObject({ total_bytes: size(second) });
+  expect(latest.get(third)).toMatchObject({ total_bytes: size(third) });
+  expect(latest.get(undefined)).toMatchObject({ total_bytes: (size(second) ?? 0) + (size(third) ?? 0) });
+
+  brake.release();
+  await pulling;
+  for (const layer of [second, third]) expect(latest.get(layer)).toMatchObject({ message: "pulled" });
 });
 
 test("many pulls at once, of images that share layers and of the same image, all come out whole", async () => {

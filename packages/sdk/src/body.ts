@@ -62,12 +62,19 @@ async function* parts(
   after: readonly Uint8Array[],
 ): AsyncGenerator<Uint8Array> {
   yield* before;
-  yield* content instanceof ReadableStream ? readAll(content) : content;
+  yield* chunksOf(content);
   yield* after;
 }
 
-/** Like the stream's own iterator, which not every browser has. Leaving the loop cancels the stream. */
-export async function* readAll(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** Leaving a loop over it cancels a stream. */
+export function chunksOf(
+  content: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array, unknown, unknown> {
+  return Symbol.asyncIterator in content ? content : readAll(content);
+}
+
+/** Like the stream's own iterator, which not every browser has. */
+async function* readAll(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
   let ended = false;
   try {

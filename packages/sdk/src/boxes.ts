@@ -1,6 +1,9 @@
-import { type Box, type BoxStatus, boxSchema, type CreateBoxInput, okSchema, urls } from "@boxrun/contract";
-import { z } from "zod";
+import type { Box, BoxStatus, CreateBoxInput } from "@boxrun/contract";
+import { urls } from "@boxrun/contract/plain";
 import type { CallOptions, Http } from "./http.ts";
+import type { Contract } from "./shape.ts";
+
+const box = (contract: Contract) => contract.boxSchema;
 
 /** A box is named by its id or its name everywhere. */
 export class Boxes {
@@ -15,28 +18,33 @@ export class Boxes {
    * removes that by force, which interrupts the creation.
    */
   create(input: CreateBoxInput, options: CallOptions = {}): Promise<Box> {
-    return this.#http.call("POST", urls.boxes(), boxSchema, { ...options, json: input });
+    return this.#http.call("POST", urls.boxes(), box, { ...options, json: input });
   }
 
   /** Newest first. */
   list(options: CallOptions & { readonly status?: BoxStatus | "all" | undefined } = {}): Promise<Box[]> {
-    return this.#http.call("GET", urls.boxes(options.status), z.array(boxSchema), options);
+    return this.#http.call("GET", urls.boxes(options.status), (contract) => contract.boxSchema.array(), options);
   }
 
-  get(box: string, options: CallOptions = {}): Promise<Box> {
-    return this.#http.call("GET", urls.box(box), boxSchema, options);
+  get(id: string, options: CallOptions = {}): Promise<Box> {
+    return this.#http.call("GET", urls.box(id), box, options);
   }
 
-  start(box: string, options: CallOptions = {}): Promise<Box> {
-    return this.#http.call("POST", urls.boxAction(box, "start"), boxSchema, options);
+  start(id: string, options: CallOptions = {}): Promise<Box> {
+    return this.#http.call("POST", urls.boxAction(id, "start"), box, options);
   }
 
-  stop(box: string, options: CallOptions = {}): Promise<Box> {
-    return this.#http.call("POST", urls.boxAction(box, "stop"), boxSchema, options);
+  stop(id: string, options: CallOptions = {}): Promise<Box> {
+    return this.#http.call("POST", urls.boxAction(id, "stop"), box, options);
   }
 
   /** `force`: also a running box. */
   async remove(box: string, options: CallOptions & { readonly force?: boolean | undefined } = {}): Promise<void> {
-    await this.#http.call("DELETE", urls.removeBox(box, options.force ?? false), okSchema, options);
+    await this.#http.call(
+      "DELETE",
+      urls.removeBox(box, options.force ?? false),
+      (contract) => contract.okSchema,
+      options,
+    );
   }
 }

@@ -1,21 +1,11 @@
-import {
-  gcResponseSchema,
-  type Health,
-  healthSchema,
-  type Info,
-  infoSchema,
-  type RunInput,
-  type RunResponse,
-  runResponseSchema,
-  type ServerEvent,
-  urls,
-} from "@boxrun/contract";
+import type { Health, Info, RunInput, RunResponse, ServerEvent } from "@boxrun/contract";
+import { urls } from "@boxrun/contract/plain";
 import { Boxes } from "./boxes.ts";
 import { Execs } from "./execs.ts";
 import { Files } from "./files.ts";
 import { type CallOptions, Http } from "./http.ts";
 import { Images } from "./images.ts";
-import { serverEvents } from "./server-events.ts";
+import { type ServerEventsOptions, serverEvents } from "./server-events.ts";
 import { Sessions } from "./sessions.ts";
 import { type AttachOptions, attach } from "./terminal/attach.ts";
 import type { Terminal } from "./terminal/terminal.ts";
@@ -67,13 +57,14 @@ export class BoxRunClient implements AsyncDisposable {
 
   /** Creates a box, runs one command in it and removes it; output is collected, so mind its size. Aborting removes the box too. */
   run(input: RunInput, options: CallOptions = {}): Promise<RunResponse> {
-    return this.#http.call("POST", urls.run(), runResponseSchema, { ...options, json: input });
+    return this.#http.call("POST", urls.run(), (contract) => contract.runResponseSchema, { ...options, json: input });
   }
 
   /** Removes boxes stopped for longer than so many seconds (default 3600); resolves with their number. */
   async gc(options: CallOptions & { readonly olderThanSeconds?: number | undefined } = {}): Promise<number> {
     const json = options.olderThanSeconds === undefined ? {} : { older_than: options.olderThanSeconds };
-    return (await this.#http.call("POST", urls.gc(), gcResponseSchema, { ...options, json })).removed;
+    return (await this.#http.call("POST", urls.gc(), (contract) => contract.gcResponseSchema, { ...options, json }))
+      .removed;
   }
 
   /**
@@ -85,15 +76,15 @@ export class BoxRunClient implements AsyncDisposable {
   }
 
   info(options: CallOptions = {}): Promise<Info> {
-    return this.#http.call("GET", urls.info(), infoSchema, options);
+    return this.#http.call("GET", urls.info(), (contract) => contract.infoSchema, options);
   }
 
   /** Resolves if the server is up. */
   health(options: CallOptions = {}): Promise<Health> {
-    return this.#http.call("GET", urls.health(), healthSchema, options);
+    return this.#http.call("GET", urls.health(), (contract) => contract.healthSchema, options);
   }
 
-  events(options: CallOptions = {}): AsyncGenerator<ServerEvent> {
+  events(options: ServerEventsOptions = {}): AsyncGenerator<ServerEvent> {
     return serverEvents(this.#http, options);
   }
 

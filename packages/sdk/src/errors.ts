@@ -1,5 +1,5 @@
-import { BoxRunError, errorBodySchema, isErrorCode } from "@boxrun/contract";
-import type { z } from "zod";
+import type { ErrorBody } from "@boxrun/contract";
+import { BoxRunError, isErrorCode } from "@boxrun/contract/plain";
 
 /**
  * Failures that no server has answered: the client's own table beside the contract's. What the server refuses is a BoxRunError with
@@ -55,15 +55,19 @@ export function systemCodeOf(error: unknown): string | undefined {
 }
 
 /** The error that an answer with a status of 400 or more stands for. */
-export function serverError(status: number, text: string, what: string): BoxRunError | ClientError {
-  const body = errorBodySchema.safeParse(parseJson(text));
-  if (body.success) return knownError(body.data, status);
+export function serverError(
+  status: number,
+  body: ErrorBody | undefined,
+  what: string,
+  text: string,
+): BoxRunError | ClientError {
+  if (body !== undefined) return knownError(body, status);
   const start = text.trim().slice(0, 200);
   return new ClientError("INVALID_ANSWER", `${what} was answered with status ${status}${start && `: ${start}`}`);
 }
 
 /** An error of the server's. A code that only a newer server knows goes to `details.code`. */
-export function knownError({ code, message, details }: z.output<typeof errorBodySchema>, status?: number): BoxRunError {
+export function knownError({ code, message, details }: ErrorBody, status?: number): BoxRunError {
   const known = status === undefined ? {} : { status };
   if (isErrorCode(code))
     return new BoxRunError(code, message, { ...known, ...(details === undefined ? {} : { details }) });

@@ -1,14 +1,8 @@
-import {
-  BoxRunError,
-  type ExitData,
-  exitDataSchema,
-  exitEventSchema,
-  type LogEvent,
-  logEventSchema,
-  urls,
-} from "@boxrun/contract";
+import type { ExitData, LogEvent } from "@boxrun/contract";
+import { BoxRunError, urls } from "@boxrun/contract/plain";
 import { ClientError } from "./errors.ts";
 import type { CallOptions, Http } from "./http.ts";
+import type { Contract } from "./shape.ts";
 import { readSse, type SseEvent } from "./sse.ts";
 
 /** One event of an exec: a piece of output, or its end. `seq` counts from 1, without gaps. */
@@ -19,6 +13,8 @@ export type ExecEvent =
 export interface ExecEventsOptions extends CallOptions {
   /** Events up to and with this `seq` are left out. */
   readonly after?: number | undefined;
+  /** `false`: what there is by now and no more; an exec that runs on then has no exit event here. */
+  readonly follow?: boolean | undefined;
 }
 
 /** Pauses before the attempts to reconnect after a loss, in ms: 24 s in all, enough for a server to restart. */
@@ -32,15 +28,16 @@ const retryDelaysMs = [50, 100, 200, 400, 800, 1600, 3200, 4000, 4000, 5000, 500
 export async function* execEvents(
   http: Http,
   target: { readonly boxId: string; readonly execId: string },
-  { after = 0, signal }: ExecEventsOptions,
+  { after = 0, follow = true, signal }: ExecEventsOptions,
 ): AsyncGenerator<ExecEvent> {
+  const url = urls.execEvents(target.boxId, target.execId, follow ? {} : { follow });
   let seen = after;
   let failures = 0;
   let wasConnected = false;
   for (;;) {
     try {
       const open = async (connectionSignal: AbortSignal) => {
-        const response = await http.open("GET", urls.execEvents(target.boxId, target.execId), {
+        const response = await http.open("GET", url, {
           signal: connectionSignal,
           headers: { accept: "text/event-stream", ...(seen > 0 ? { "last-event-id": String(seen) } : {}) },
         });
@@ -48,7 +45,8 @@ export async function* execEvents(
         return response;
       };
       for await (const sse of readSse(http, { open, signal })) {
-        const event = parseEvent(http, sse);
+        if (sse.event === "end") return;
+        const event = await parseEvent(http, sse);
         if (event === undefined || event.seq <= seen) continue;
         seen = event.seq;
         failures = 0;
@@ -75,11 +73,18 @@ function isPassing(error: unknown): boolean {
   return error instanceof BoxRunError && [502, 503, 504].includes(error.status);
 }
 
-function parseEvent(http: Http, { event, data }: SseEvent): ExecEvent | undefined {
-  if (event === "log") return { event, ...http.parse(logEventSchema, data, "A log event") };
+const shapes = {
+  log: (contract: Contract) => contract.logEventSchema,
+  exit: (contract: Contract) => contract.exitEventSchema,
+  exitData: (contract: Contract) => contract.exitDataSchema,
+};
+
+async function parseEvent(http: Http, { event, data, response }: SseEvent): Promise<ExecEvent | undefined> {
+  if (event === "log") return { event, ...(await http.parse(response, shapes.log, data, "A log event")) };
   if (event !== "exit") return undefined;
-  const exit = http.parse(exitEventSchema, data, "The exit event");
-  return { event, seq: exit.seq, ...http.parse(exitDataSchema, exit.data, "The exit event's data") };
+  const exit = await http.parse(response, shapes.exit, data, "The exit event");
+  const ended = await http.parse(response, shapes.exitData, exit.data, "The exit event's data");
+  return { event, seq: exit.seq, ...ended };
 }
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -1,8 +1,11 @@
-import { type Exec, type ExecInput, execSchema, type SignalName, type TerminalSize, urls } from "@boxrun/contract";
-import { z } from "zod";
+import type { Exec, ExecInput, SignalName, TerminalSize } from "@boxrun/contract";
+import { urls } from "@boxrun/contract/plain";
 import { type BodySource, encodeBody } from "./body.ts";
 import { type ExecEvent, type ExecEventsOptions, execEvents } from "./exec-events.ts";
 import type { CallOptions, Http } from "./http.ts";
+import type { Contract } from "./shape.ts";
+
+const shape = (contract: Contract) => contract.execSchema;
 
 export class Execs {
   readonly #http: Http;
@@ -13,16 +16,16 @@ export class Execs {
 
   /** Starts a command; it runs on whoever watches. */
   start(box: string, input: ExecInput, options: CallOptions = {}): Promise<Exec> {
-    return this.#http.call("POST", urls.startExec(box), execSchema, { ...options, json: input });
+    return this.#http.call("POST", urls.startExec(box), shape, { ...options, json: input });
   }
 
   /** Newest first. */
   list(box: string, options: CallOptions = {}): Promise<Exec[]> {
-    return this.#http.call("GET", urls.execs(box), z.array(execSchema), options);
+    return this.#http.call("GET", urls.execs(box), (contract) => contract.execSchema.array(), options);
   }
 
   get(box: string, exec: string, options: CallOptions = {}): Promise<Exec> {
-    return this.#http.call("GET", urls.exec(box, exec), execSchema, options);
+    return this.#http.call("GET", urls.exec(box, exec), shape, options);
   }
 
   /** Ends the command's process group: SIGTERM, 5 s later SIGKILL. Resolves when it is really gone. */

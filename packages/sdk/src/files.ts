@@ -1,4 +1,5 @@
-import { type FileEntry, fileListSchema, uploadResponseSchema, urls } from "@boxrun/contract";
+import type { FileEntry } from "@boxrun/contract";
+import { urls } from "@boxrun/contract/plain";
 import { type BodySource, encodeUpload } from "./body.ts";
 import type { CallOptions, Http } from "./http.ts";
 
@@ -38,7 +39,7 @@ export class Files {
 
   /** A directory's entries, sorted by name. VALIDATION_ERROR if it is none. */
   list(box: string, path: string, options: CallOptions = {}): Promise<FileEntry[]> {
-    return this.#http.call("GET", urls.files(box, path), fileListSchema, options);
+    return this.#http.call("GET", urls.files(box, path), (contract) => contract.fileListSchema, options);
   }
 
   /** A file or a whole directory. */
@@ -48,7 +49,7 @@ export class Files {
 
   async #upload(url: string, dest: string, content: BodySource, options: CallOptions): Promise<void> {
     const body = encodeUpload(dest, content);
-    await this.#http.call("POST", url, uploadResponseSchema, { ...options, body });
+    await this.#http.call("POST", url, (contract) => contract.uploadResponseSchema, { ...options, body });
   }
 
   async #download(url: string, path: string, options: CallOptions): Promise<Download> {

@@ -1,6 +1,8 @@
-import type { z } from "zod";
-import { type EncodedBody, readAll } from "./body.ts";
+import type { ErrorBody } from "@boxrun/contract";
+import { revision, revisionHeader } from "@boxrun/contract/plain";
+import { chunksOf, type EncodedBody } from "./body.ts";
 import { ClientError, parseJson, reasonOf, serverError } from "./errors.ts";
+import { loadContract, readErrorBody, type Shape } from "./shape.ts";
 import type { Fetch, FetchInit, FetchResponse, Transport } from "./transport.ts";
 
 export interface CallOptions {
@@ -23,7 +25,12 @@ interface RequestOptions extends CallOptions {
 
 type Method = "GET" | "POST" | "DELETE";
 
-/** Requests to one server; answers are parsed, refusals thrown. A body's source that fails is thrown as it is. */
+/**
+ * Requests to one server; answers are parsed, refusals thrown. A body's source that fails is thrown as it is.
+ *
+ * An answer over a Unix socket by a server of the very same contract (`revisionHeader`) has its shape by construction, and is not
+ * checked against a schema; any other is.
+ */
 export class Http implements AsyncDisposable {
   readonly #options: HttpOptions;
   #transport: Promise<Transport> | undefined;
@@ -48,15 +55,10 @@ export class Http implements AsyncDisposable {
   }
 
   /** A JSON answer. */
-  async call<Schema extends z.ZodType>(
-    method: Method,
-    path: string,
-    schema: Schema,
-    options: RequestOptions = {},
-  ): Promise<z.output<Schema>> {
+  async call<Value>(method: Method, path: string, shape: Shape<Value>, options: RequestOptions = {}): Promise<Value> {
     const response = await this.open(method, path, options);
     const text = await this.#text(response, options.signal);
-    return this.parse(schema, text, `${method} ${path}`);
+    return this.parse(response, shape, text, `${method} ${path}`);
   }
 
   /** A call whose answer says nothing but that it went well. */
@@ -85,28 +87,46 @@ export class Http implements AsyncDisposable {
       );
     }
     if (response.ok) return response;
-    throw serverError(response.status, await this.#text(response, signal), `${method} ${path} at ${this.address}`);
+    const text = await this.#text(response, signal);
+    throw serverError(
+      response.status,
+      await this.errorBody(response, text),
+      `${method} ${path} at ${this.address}`,
+      text,
+    );
   }
 
   /** The chunks of an answer; a connection that breaks is a CONNECTION_FAILED. Leaving the loop hangs up. */
   async *chunks(response: FetchResponse, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
     if (response.body === null) return;
     try {
-      yield* readAll(response.body);
+      yield* chunksOf(response.body);
     } catch (error) {
       signal?.throwIfAborted();
       throw this.#broken(error);
     }
   }
 
-  parse<Schema extends z.ZodType>(schema: Schema, text: string, what: string): z.output<Schema> {
-    const result = schema.safeParse(parseJson(text));
+  /** A piece of the answer `response`. */
+  async parse<Value>(response: FetchResponse, shape: Shape<Value>, text: string, what: string): Promise<Value> {
+    if (this.#sharesContract(response)) return JSON.parse(text);
+    const result = shape(await loadContract()).safeParse(parseJson(text));
     if (result.success) return result.data;
     const issue = result.error.issues[0];
     const where = issue === undefined ? "" : `${issue.path.join(".") || "the answer"}: ${issue.message}`;
     throw new ClientError("INVALID_ANSWER", `${what} at ${this.address} gave an answer of another shape: ${where}`, {
       cause: result.error,
     });
+  }
+
+  /** `undefined` for what is no error of BoxRun's. */
+  async errorBody(response: FetchResponse, text: string): Promise<ErrorBody | undefined> {
+    if (this.#sharesContract(response)) return JSON.parse(text);
+    return readErrorBody(await loadContract(), text);
+  }
+
+  #sharesContract(response: FetchResponse): boolean {
+    return this.#options.socketPath !== undefined && response.headers.get(revisionHeader) === revision;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

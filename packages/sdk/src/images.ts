@@ -1,13 +1,18 @@
-import { type Image, imageSchema, okSchema, type PullProgress, pullProgressSchema, urls } from "@boxrun/contract";
-import { z } from "zod";
+import type { Image, PullProgress } from "@boxrun/contract";
+import { urls } from "@boxrun/contract/plain";
 import { type BodySource, encodeBody } from "./body.ts";
 import { ClientError, serverError } from "./errors.ts";
 import type { CallOptions, Http } from "./http.ts";
+import type { Contract } from "./shape.ts";
 import { readSse } from "./sse.ts";
 
 export type PullEvent =
   | ({ readonly event: "progress" } & PullProgress)
   | { readonly event: "done"; readonly image: Image };
+
+const image = (contract: Contract) => contract.imageSchema;
+const images = (contract: Contract) => contract.imageSchema.array();
+const progress = (contract: Contract) => contract.pullProgressSchema;
 
 export class Images {
   readonly #http: Http;
@@ -17,7 +22,7 @@ export class Images {
   }
 
   list(options: CallOptions = {}): Promise<Image[]> {
-    return this.#http.call("GET", urls.images(), z.array(imageSchema), options);
+    return this.#http.call("GET", urls.images(), images, options);
   }
 
   /** Progress, then `done` as the last event. Throws IMAGE_PULL_FAILED with the registry's reason. Leaving the loop gives the pull up. */
@@ -28,14 +33,14 @@ export class Images {
         headers: { accept: "text/event-stream" },
         signal: connectionSignal,
       });
-    for await (const { event, data } of readSse(this.#http, { open, signal })) {
+    for await (const { event, data, response } of readSse(this.#http, { open, signal })) {
       if (event === "progress") {
-        yield { event, ...this.#http.parse(pullProgressSchema, data, "A progress event") };
+        yield { event, ...(await this.#http.parse(response, progress, data, "A progress event")) };
       } else if (event === "done") {
-        yield { event, image: this.#http.parse(imageSchema, data, "The last event of a pull") };
+        yield { event, image: await this.#http.parse(response, image, data, "The last event of a pull") };
         return;
       } else if (event === "error") {
-        throw serverError(400, data, `Pulling ${reference}`);
+        throw serverError(400, await this.#http.errorBody(response, data), `Pulling ${reference}`, data);
       }
     }
     throw new ClientError(
@@ -47,10 +52,10 @@ export class Images {
   /** From a tar of an OCI layout or a docker-archive; `reference` names the image where the archive does not. */
   import(tar: BodySource, options: CallOptions & { readonly reference?: string | undefined } = {}): Promise<Image[]> {
     const body = encodeBody(tar, "application/x-tar");
-    return this.#http.call("POST", urls.importImage(options.reference), z.array(imageSchema), { ...options, body });
+    return this.#http.call("POST", urls.importImage(options.reference), images, { ...options, body });
   }
 
   async remove(reference: string, options: CallOptions = {}): Promise<void> {
-    await this.#http.call("DELETE", urls.image(reference), okSchema, options);
+    await this.#http.call("DELETE", urls.image(reference), (contract) => contract.okSchema, options);
   }
 }

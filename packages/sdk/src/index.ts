@@ -21,7 +21,7 @@ export type {
   TerminalSize,
   Volume,
 } from "@boxrun/contract";
-export { BoxRunError } from "@boxrun/contract";
+export { BoxRunError } from "@boxrun/contract/plain";
 export type { BodySource } from "./body.ts";
 export { BoxRunClient, type ClientOptions } from "./client.ts";
 export { ClientError, type ClientErrorCode, systemCodeOf } from "./errors.ts";

@@ -1,5 +1,5 @@
-import { okSchema, type Session, sessionSchema, urls } from "@boxrun/contract";
-import { z } from "zod";
+import type { Session } from "@boxrun/contract";
+import { urls } from "@boxrun/contract/plain";
 import type { CallOptions, Http } from "./http.ts";
 
 /** Named shells that run on without a client; `BoxRunClient.attach` starts them. */
@@ -12,11 +12,11 @@ export class Sessions {
 
   /** Newest first. */
   list(box: string, options: CallOptions = {}): Promise<Session[]> {
-    return this.#http.call("GET", urls.sessions(box), z.array(sessionSchema), options);
+    return this.#http.call("GET", urls.sessions(box), (contract) => contract.sessionSchema.array(), options);
   }
 
   /** Ends its shell and everything that was started in it; resolves when they are gone. SESSION_NOT_FOUND. */
   async remove(box: string, name: string, options: CallOptions = {}): Promise<void> {
-    await this.#http.call("DELETE", urls.session(box, name), okSchema, options);
+    await this.#http.call("DELETE", urls.session(box, name), (contract) => contract.okSchema, options);
   }
 }

@@ -6,6 +6,8 @@ import type { FetchResponse } from "./transport.ts";
 export interface SseEvent {
   readonly event: string;
   readonly data: string;
+  /** The answer that it is a piece of. */
+  readonly response: FetchResponse;
 }
 
 /** The server says something every 15 s, if only a comment: a connection silent for so long is dead. */
@@ -20,7 +22,7 @@ interface SseRequest {
 export async function* readSse(http: Http, request: SseRequest): AsyncGenerator<SseEvent> {
   const silence = new AbortController();
   const signal = request.signal === undefined ? silence.signal : AbortSignal.any([request.signal, silence.signal]);
-  const waiting: SseEvent[] = [];
+  const waiting: { readonly event: string; readonly data: string }[] = [];
   const parser = createParser({ onEvent: ({ event = "message", data }) => void waiting.push({ event, data }) });
   const decoder = new TextDecoder();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -39,7 +41,7 @@ export async function* readSse(http: Http, request: SseRequest): AsyncGenerator<
       // A reader that takes its time over an event is not a silent server.
       clearTimeout(timer);
       parser.feed(decoder.decode(chunk, { stream: true }));
-      yield* waiting.splice(0);
+      for (const event of waiting.splice(0)) yield { ...event, response };
       watch();
     }
   } finally {

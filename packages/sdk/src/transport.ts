@@ -5,7 +5,7 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** The part of the Fetch API that the client uses: the browser's, Node's and undici's all fit. */
+/** The part of the Fetch API that the client uses: the browser's, Node's and undici's own all fit. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
 
 export type FetchBody = string | Blob | ReadableStream<Uint8Array>;
@@ -23,7 +23,7 @@ export interface FetchResponse {
   readonly ok: boolean;
   readonly status: number;
   readonly headers: { get(name: string): string | null };
-  readonly body: ReadableStream<Uint8Array> | null;
+  readonly body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | null;
   text(): Promise<string>;
 }
 

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
+import { revision } from "@boxrun/contract/plain";
 import { describe, expect, it } from "vitest";
 import { BoxRunClient, BoxRunError, ClientError, systemCodeOf } from "../src/index.ts";
 import { readBody, StubServer, sampleBox, sendJson } from "./support/stub-server.ts";
@@ -130,5 +131,33 @@ describe("a server that is not there", () => {
       setImmediate(() => response.destroy());
     });
     await expect(stub.client.boxes.list()).rejects.toMatchObject({ code: "CONNECTION_FAILED" });
+  });
+});
+
+describe("the shape of an answer", () => {
+  const odd = { ...sampleBox, cpu: "two" };
+
+  it("is not checked again when a server on this host says that it has the same contract", async () => {
+    await using stub = await StubServer.start((_, response) => {
+      response.setHeader("boxrun-contract", revision);
+      sendJson(response, 200, odd);
+    });
+    expect(await stub.client.boxes.get("dev")).toEqual(odd);
+  });
+
+  it.each([["another"], [undefined]])("is checked when the server says that it has %s contract", async (revision) => {
+    await using stub = await StubServer.start((_, response) => {
+      if (revision !== undefined) response.setHeader("boxrun-contract", revision);
+      sendJson(response, 200, odd);
+    });
+    await expect(stub.client.boxes.get("dev")).rejects.toMatchObject({ code: "INVALID_ANSWER" });
+  });
+
+  it("is checked when it comes over the network, whatever the server says", async () => {
+    const client = new BoxRunClient({
+      baseUrl: "http://example.invalid",
+      fetch: async () => Response.json(odd, { headers: { "boxrun-contract": revision } }),
+    });
+    await expect(client.boxes.get("dev")).rejects.toMatchObject({ code: "INVALID_ANSWER" });
   });
 });

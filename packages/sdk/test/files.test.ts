@@ -43,12 +43,14 @@ describe("uploads", () => {
   });
 
   it("fail with what their source fails with, and let go of the connection", async () => {
-    const hungUp = Promise.withResolvers<void>();
+    const [arrived, hungUp] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     await using stub = await StubServer.start((request) => {
+      arrived.resolve();
       request.on("close", hungUp.resolve).resume();
     });
     async function* content() {
       yield Buffer.from("first");
+      await arrived.promise;
       throw new Error("disk on fire");
     }
     await expect(stub.client.files.upload("dev", "/x", content())).rejects.toThrow(/^disk on fire$/);

@@ -1,4 +1,4 @@
-import { BoxRunError, boxIdSchema, errorTable, type OperationId } from "@boxrun/contract";
+import { BoxRunError, boxIdSchema, errorTable, type OperationId, revision, revisionHeader } from "@boxrun/contract";
 import multipart from "@fastify/multipart";
 import Fastify, {
   type FastifyBaseLogger,
@@ -56,7 +56,12 @@ export async function buildApp(context: Context & { readonly guard: Guard }): Pr
   });
   app.addHook("onRequest", async (request, reply) => {
     logRequest(request, reply, logger, metrics);
-    reply.headers({ "x-request-id": request.id, "x-content-type-options": "nosniff", "cache-control": "no-store" });
+    reply.headers({
+      "x-request-id": request.id,
+      "x-content-type-options": "nosniff",
+      "cache-control": "no-store",
+      [revisionHeader]: revision,
+    });
     guard.checkOrigin(request.raw);
     if (!isOpen(request)) await guard.checkCaller(request.raw);
   });

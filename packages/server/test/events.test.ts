@@ -59,6 +59,9 @@ const memoryInUse = async () => {
 const readers = async () => (await ask(server, "/metrics")).text.match(/^boxrun_sse_readers (\d+)$/m)?.[1];
 const noReaders = () => expect.poll(readers).toBe("0");
 
+/** RFC 3339 in UTC. */
+const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+
 describe("the events of an exec", () => {
   it("are sent as the contract writes them", async () => {
     const exec = await startExec(server, boxId, ["sh", "-c", "echo out; echo err >&2; exit 3"]);
@@ -70,11 +73,11 @@ describe("the events of an exec", () => {
       "x-accel-buffering": "no",
     });
     expect(answer.text).toMatch(
-      /^retry: \d+\nid: 1\nevent: log\ndata: \{"stream":"stdout","data":"out\\n","seq":1\}\n\n/,
+      /^retry: \d+\nid: 1\nevent: log\ndata: \{"stream":"stdout","data":"out\\n","seq":1,"time":"[-\d]+T[:.\d]+Z"\}\n\n/,
     );
     expect(frames(answer.text)).toEqual([
-      { id: "1", event: "log", data: { stream: "stdout", data: "out\n", seq: 1 } },
-      { id: "2", event: "log", data: { stream: "stderr", data: "err\n", seq: 2 } },
+      { id: "1", event: "log", data: { stream: "stdout", data: "out\n", seq: 1, time } },
+      { id: "2", event: "log", data: { stream: "stderr", data: "err\n", seq: 2, time } },
       { id: "3", event: "exit", data: { stream: null, data: '{"exit_code":3}', seq: 3 } },
     ]);
   });
@@ -106,7 +109,7 @@ describe("the events of an exec", () => {
     const rest = ask(second, path, { headers: { "last-event-id": "1" } });
     gate.open();
     expect(frames((await rest).text)).toEqual([
-      { id: "2", event: "log", data: { stream: "stdout", data: "after\n", seq: 2 } },
+      { id: "2", event: "log", data: { stream: "stdout", data: "after\n", seq: 2, time } },
       { id: "3", event: "exit", data: { stream: null, data: '{"exit_code":0}', seq: 3 } },
     ]);
   });

@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { openApiDocument, operationIds, operations } from "@boxrun/contract";
+import { openApiDocument, operationIds, operations, revision } from "@boxrun/contract";
 import { describe, expect, it } from "vitest";
 import { buildApp } from "../src/app.ts";
 import { Guard } from "../src/auth/guard.ts";
@@ -58,6 +59,10 @@ describe("the OpenAPI document", () => {
 
   it("is checked in as the contract has it; `npm run openapi -w @boxrun/contract` writes it anew", () => {
     expect(checkedIn).toEqual(openApiDocument(version));
+    const digest = createHash("sha256")
+      .update(JSON.stringify(openApiDocument(version)))
+      .digest("hex");
+    expect(digest.slice(0, 16)).toBe(revision);
   });
 
   it("refers to nothing that it does not have", () => {

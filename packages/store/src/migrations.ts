@@ -100,6 +100,8 @@ export const migrations: readonly string[] = [
     UNIQUE (box_id, name)
   ) STRICT;
   `,
+  // When a piece of output came out of the box; NULL for exits, and for what was stored before.
+  "ALTER TABLE events ADD COLUMN at_ms INTEGER;",
 ];
 
 /**

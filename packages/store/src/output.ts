@@ -8,12 +8,13 @@ const kinds = { exit: 0, stdout: 1, stderr: 2 } as const;
 
 /** By hand, and not with a schema: replaying a long output reads a hundred thousand rows, and this is three times as fast. */
 const eventRow = {
-  parse({ seq, kind, base64, truncated, data }: Record<string, SQLOutputValue>): OutputEvent {
+  parse({ seq, kind, base64, truncated, data, at_ms }: Record<string, SQLOutputValue>): OutputEvent {
     if (typeof seq !== "number" || typeof data !== "string") throw new TypeError("`seq` or `data` has the wrong type");
     if (kind === kinds.exit) return { kind: "exit", seq, data };
     if (kind !== kinds.stdout && kind !== kinds.stderr) throw new TypeError(`unknown \`kind\` ${kind}`);
     const stream = kind === kinds.stdout ? "stdout" : "stderr";
-    return { kind: "log", seq, stream, data, base64: base64 !== 0, truncated: truncated !== 0 };
+    const atMs = typeof at_ms === "number" ? at_ms : null;
+    return { kind: "log", seq, stream, data, base64: base64 !== 0, truncated: truncated !== 0, atMs };
   },
 };
 
@@ -168,7 +169,7 @@ export class SqliteOutputStore implements OutputStore {
     if (write.kind === "finish") {
       if (!cursor.running) return undefined;
       const { status, exitCode, errorMessage, finishedAtMs, exitData } = write.finish;
-      this.#statements.insert(cursor.key, cursor.nextSeq++, kinds.exit, 0, 0, exitData);
+      this.#statements.insert(cursor.key, cursor.nextSeq++, kinds.exit, 0, 0, exitData, null);
       this.#statements.finish(status, exitCode, errorMessage, finishedAtMs, cursor.key);
       cursor.running = false;
       return undefined;
@@ -179,8 +180,16 @@ export class SqliteOutputStore implements OutputStore {
         `Cannot store output of ${write.execId}: its exit event is stored already, and nothing may follow that.`,
       );
     }
-    for (const { stream, base64, truncated, data } of write.events) {
-      this.#statements.insert(cursor.key, cursor.nextSeq++, kinds[stream], base64 ? 1 : 0, truncated ? 1 : 0, data);
+    for (const { stream, base64, truncated, data, atMs } of write.events) {
+      this.#statements.insert(
+        cursor.key,
+        cursor.nextSeq++,
+        kinds[stream],
+        base64 ? 1 : 0,
+        truncated ? 1 : 0,
+        data,
+        atMs,
+      );
     }
     cursor.progress = write.progress;
     return undefined;
@@ -221,7 +230,7 @@ function prepare(db: Database) {
     ),
     insert: db.command(
       "store output",
-      "INSERT INTO events (exec_key, seq, kind, base64, truncated, data) VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT INTO events (exec_key, seq, kind, base64, truncated, data, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
     ),
     advance: db.command(
       "store output",
@@ -233,7 +242,7 @@ function prepare(db: Database) {
     ),
     read: db.query(
       "read output",
-      "SELECT seq, kind, base64, truncated, data FROM events WHERE exec_key = ? AND seq > ? ORDER BY seq",
+      "SELECT seq, kind, base64, truncated, data, at_ms FROM events WHERE exec_key = ? AND seq > ? ORDER BY seq",
       eventRow,
     ),
   };

@@ -1,51 +1,58 @@
-import { copyBetweenBoxes, copyFromBox, copyInput, copyOutput, copyToBox } from "../copy/copy.ts";
+import { type Copy, copyBetweenBoxes, copyFromBox, copyToBox } from "../copy/copy.ts";
 import { type Location, parseLocation, resolveInBox } from "../copy/location.ts";
+import { CopyMeter } from "../copy/meter.ts";
+import { copyInput, copyOutput } from "../copy/stdio.ts";
 import { CliError } from "../failure.ts";
-import { spin } from "../output/spinner.ts";
-import { type Session, withServer } from "../session.ts";
+import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
 export function define(command: Verb): void {
   command
-    .argument("<source>", "PATH of this host, BOX:PATH, or - for standard input")
-    .argument("<destination>", "PATH of this host, BOX:PATH, or - for standard output")
+    .argument("<source>", "PATH of this host, BOX:PATH, or - for a tar on standard input")
+    .argument("<destination>", "PATH of this host, BOX:PATH, or - for a tar on standard output")
     .addHelpText(
       "after",
       `
-Copies a file, or a directory with all in it, and keeps modes. If the destination is a directory, the source goes into it, and
-DIR/. stands for what is in DIR. A relative path in a box is one below its working directory. A file of this host whose name
-has a colon is written ./NAME. In the box everything belongs to root.
+Copies a file, or a directory with all in it, and keeps modes, times and symlinks. If the destination is a directory, the source
+goes into it; DIR/ says that it is one, and as a source DIR/. stands for what is in DIR. A relative path in a box is one below
+its working directory. A file of this host whose name has a colon is written ./NAME. What comes from this host belongs to root in
+the box; what comes to it, to you.
 
 Examples:
   $ boxrun cp ./src dev:/root/
   $ boxrun cp dev:/etc/hostname .
   $ boxrun cp dev:/var/log/. ./logs
   $ boxrun cp dev:model.bin test:/tmp/model.bin
-  $ echo hello | boxrun cp - dev:/root/greeting
-  $ boxrun cp dev:/etc/passwd - | wc -l
+  $ tar c . | boxrun cp - dev:/root/src
+  $ boxrun cp dev:/root/src - | tar t
 `,
     )
     .action((source: string, destination: string) =>
       withServer(command, `cp ${source} ${destination}`, async (session) => {
         const [from, to] = [parseLocation(source), parseLocation(destination)];
-        using _ = from.kind === "stdio" || to.kind === "stdio" ? undefined : spin("Copying…", session.reporter);
-        await copy(session, from, to);
+        using meter = new CopyMeter("Copying", session.reporter);
+        await run({ ...session, meter }, from, to);
+        meter.finish("copied");
         if (to.kind !== "stdio") await session.reporter.result({ source, destination }, () => "");
       }),
     );
 }
 
-async function copy(session: Session, from: Location, to: Location): Promise<void> {
-  const { client, signal } = session;
+async function run(copy: Copy, from: Location, to: Location): Promise<void> {
+  const { client, signal } = copy;
   if (to.kind === "box") {
     const target = await resolveInBox(client, to, signal);
-    if (from.kind === "stdio") return copyInput(session, target);
-    if (from.kind === "host") return copyToBox(session, from.path, target);
-    return copyBetweenBoxes(session, await resolveInBox(client, from, signal), target);
+    if (from.kind === "stdio") return copyInput(copy, target);
+    if (from.kind === "host") return copyToBox(copy, from.path, target);
+    return copyBetweenBoxes(copy, await resolveInBox(client, from, signal), target);
   }
   if (from.kind === "box") {
     const source = await resolveInBox(client, from, signal);
-    return to.kind === "stdio" ? copyOutput(session, source) : copyFromBox(session, source, to.path);
+    return to.kind === "stdio" ? copyOutput(copy, source) : copyFromBox(copy, source, to.path);
   }
-  throw new CliError("USAGE", "one of source and destination must be in a box: BOX:PATH");
+  throw new CliError(
+    "USAGE",
+    "one of source and destination must be in a box: BOX:PATH",
+    "Say which box it is: `boxrun cp FILE BOX:PATH`; on this host, cp copies.",
+  );
 }

@@ -1,6 +1,7 @@
 import type { Box, Environment } from "@boxrun/contract";
 import { absolutePath, addBoxOptions, type BoxOptions, boxInput, environmentEntry } from "../options.ts";
 import { spin } from "../output/spinner.ts";
+import { provideImage } from "../pull-image.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
@@ -34,7 +35,9 @@ async function create(command: Verb, image: string, options: Options): Promise<v
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
   };
-  await withServer(command, "create", async ({ client, reporter, signal }) => {
+  await withServer(command, "create", async (session) => {
+    const { client, reporter, signal } = session;
+    await provideImage(session, image, options.pull);
     using _ = spin(`Creating a box of ${image}…`, reporter);
     let box: Box;
     try {

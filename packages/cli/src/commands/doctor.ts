@@ -5,8 +5,8 @@ import { checkServer } from "../doctor/server.ts";
 import { spin } from "../output/spinner.ts";
 import { print, printJson } from "../output/streams.ts";
 import { printable, type Style, styled } from "../output/text.ts";
-import { reporterOf } from "../session.ts";
-import { resolveTarget, stateDirOf } from "../target.ts";
+import { reporterOf, targetOf } from "../session.ts";
+import { isOwn, type Target } from "../target.ts";
 import type { Verb } from "../verb.ts";
 
 /** A check has failed. */
@@ -24,23 +24,21 @@ Examples:
   $ boxrun doctor --json | jq '.[] | select(.status != "ok")'
 `,
     )
-    .action(async (options: { readonly host?: string }) => {
-      const { host = command.parent?.opts().host } = options;
-      const checks = await examine(typeof host === "string" ? host : undefined, reporterOf(command).json);
+    .action(async () => {
+      const checks = await examine(targetOf(command), reporterOf(command).json);
       if (reporterOf(command).json) await printJson(checks);
       else await print(`${checks.map(line).join("")}${summary(checks)}`);
       if (checks.some(({ status }) => status === "fail")) process.exitCode = unhealthy;
     });
 }
 
-async function examine(host: string | undefined, json: boolean): Promise<Check[]> {
+async function examine(target: Target, json: boolean): Promise<Check[]> {
   const { env } = process;
-  const target = resolveTarget(host, env);
   using _ = spin("Looking around…", { json });
-  const server = await checkServer(target, env.BOXRUN_TOKEN || undefined);
+  const server = await checkServer(target);
   // Of a server elsewhere, this host says nothing.
-  if (target.kind === "url" || target.stateDir === undefined) return [checkNode(), ...server];
-  const stateDir = stateDirOf(env);
+  if (!isOwn(target)) return [checkNode(), ...server];
+  const { stateDir } = target;
   return [
     checkNode(),
     checkMachine(),

@@ -1,4 +1,5 @@
-import { followExec } from "../follow-exec.ts";
+import { execProgram, requireTerminalFor } from "../exec-program.ts";
+import { CliError } from "../failure.ts";
 import { addProgramOptions, execInput, type ProgramOptions } from "../options.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
@@ -12,6 +13,7 @@ export function define(command: Verb): void {
     command
       .programFollows()
       .argument("<box>", "name or id")
+      .completes("box:exec")
       .argument("<program...>", "the program and its arguments; no shell in between"),
   )
     .option("-d, --detach", "print the exec's id and leave the program running")
@@ -21,24 +23,29 @@ export function define(command: Verb): void {
 Passes on the program's output and exit code. Ctrl-C cancels the program; a second one leaves at once. Options behind the
 program's name are the program's. With --json each event is a line of JSON.
 
+With -it the program has the whole terminal, and Ctrl-C is its own; \`~.\` at the beginning of a line, or Ctrl-P Ctrl-Q, leaves it
+running and comes back here. For a shell that one can come back to: \`boxrun attach\`.
+
 Examples:
   $ boxrun exec dev -- ls -l /
-  $ boxrun exec -e DEBUG=1 -w /tmp dev env
+  $ boxrun exec -it dev sh
+  $ boxrun exec -e DEBUG=1 -e USER -w /tmp -u nobody dev env
   $ boxrun exec dev -- sh -c 'echo $HOME | tr a-z A-Z'
-  $ cat data.csv | boxrun exec -i dev -- wc -l
-  $ boxrun exec -t 60 dev -- make test
+  $ tar c . | boxrun exec -i dev -- tar x -C /srv
+  $ boxrun exec --timeout 60 dev -- make test
+  $ boxrun exec -d dev -- sh -c 'make all > /tmp/log'
 `,
     )
     .action((box: string, program: string[], options: Options) =>
       withServer(command, `exec in ${box}`, async (session) => {
         const { client, reporter } = session;
-        // Not given up by Ctrl-C: the program would run on without us knowing its id to cancel it.
-        const exec = await client.execs.start(box, execInput(program, options));
-        if (options.detach) return reporter.result(exec, ({ id }) => `${id}\n`);
-        process.exitCode = await followExec(session, exec, {
-          what: `exec in ${box}`,
-          interactive: options.interactive ?? false,
-        });
+        if (options.detach) {
+          if (options.interactive) throw new CliError("USAGE", "-d and -i: nobody would pass standard input on");
+          return reporter.result(await client.execs.start(box, execInput(program, options)), ({ id }) => `${id}\n`);
+        }
+        requireTerminalFor(options, session);
+        const end = await execProgram(session, { box, what: `exec in ${box}`, program, options });
+        process.exitCode = end.kind === "exited" ? end.code : 0;
       }),
     );
 }

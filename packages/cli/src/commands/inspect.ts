@@ -1,5 +1,8 @@
 import type { Box, Exec } from "@boxrun/contract";
-import { type Cell, fields, table } from "../output/table.ts";
+import { boxListing } from "../listings/boxes.ts";
+import { execListing } from "../listings/execs.ts";
+import { listTable, valuePrinter } from "../output/format.ts";
+import { type Cell, fields } from "../output/table.ts";
 import { age, statusStyle } from "../output/text.ts";
 import { forEachNamed, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
@@ -10,18 +13,21 @@ const shownExecs = 10;
 export function define(command: Verb): void {
   command
     .argument("<box...>", "names or ids")
+    .option("--format <format>", "json, yaml, or a template like '{{.box.status}}'")
     .addHelpText(
       "after",
       `
-Shows a box and its latest execs; with --json an array of {"box", "execs"}.
+Shows a box and its latest execs; with --json an array of {"box", "execs"}, which is what templates name fields of.
 
 Examples:
   $ boxrun inspect dev
+  $ boxrun inspect --format '{{.box.status}} {{.box.image}}' dev
   $ boxrun inspect --json dev | jq '.[0].box.error_message'
 `,
     )
-    .action((boxes: string[]) =>
-      withServer(command, "inspect", async (session) => {
+    .action((boxes: string[]) => {
+      const printFormat = valuePrinter<Inspected>(command, { box: boxListing.fields, execs: null });
+      return withServer(command, "inspect", async (session) => {
         const { client, signal } = session;
         const inspect = async (name: string) => {
           const [box, execs] = await Promise.all([
@@ -30,15 +36,19 @@ Examples:
           ]);
           return { box, execs };
         };
-        await forEachNamed(session, "inspect", boxes, inspect, ({ box, execs }) => description(box, execs));
-      }),
-    );
+        await forEachNamed(session, "inspect", boxes, inspect, description, printFormat);
+      });
+    });
 }
 
-function description(box: Box, execs: readonly Exec[]): string {
+interface Inspected {
+  readonly box: Box;
+  readonly execs: readonly Exec[];
+}
+
+function description({ box, execs }: Inspected): string {
   const shown = execs.slice(0, shownExecs);
-  const execTable =
-    shown.length === 0 ? "" : `\n${table(["EXEC", "STATUS", "EXIT", "CREATED", "COMMAND"], shown.map(execRow))}`;
+  const execTable = shown.length === 0 ? "" : `\n${listTable(execListing, shown)}`;
   return `${fields(boxFields(box))}${execTable}`;
 }
 
@@ -76,14 +86,4 @@ function boxFields(box: Box): [string, Cell][] {
 
 function when(timestamp: string): string {
   return `${timestamp} (${age(timestamp)})`;
-}
-
-function execRow(exec: Exec): Cell[] {
-  return [
-    exec.id,
-    exec.status,
-    String(exec.exit_code ?? "-"),
-    age(exec.created_at),
-    JSON.stringify(exec.cmd).slice(1, -1),
-  ];
 }

@@ -1,48 +1,64 @@
-import { type Box, type BoxStatus, boxStatuses } from "@boxrun/contract";
+import type { Box, BoxStatus } from "@boxrun/contract";
+import { boxStatuses } from "@boxrun/contract/plain";
 import { Option } from "commander";
-import { type Cell, table } from "../output/table.ts";
-import { age, statusStyle } from "../output/text.ts";
+import { CliError } from "../failure.ts";
+import { boxFilter, type Filter, matchesAll } from "../listings/box-filter.ts";
+import { boxListing } from "../listings/boxes.ts";
+import { addListOptions, listPrinter } from "../output/format.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
 interface Options {
   readonly status?: BoxStatus | "all";
+  readonly filter?: Filter[];
+  readonly watch?: boolean;
+  readonly format?: string;
+  readonly quiet?: boolean;
 }
 
 export function define(command: Verb): void {
-  command
-    .addOption(new Option("-s, --status <status>", "only boxes in this state").choices([...boxStatuses, "all"]))
+  addListOptions(
+    command
+      .addOption(new Option("-s, --status <status>", "only boxes in this state").choices([...boxStatuses, "all"]))
+      .option("-f, --filter <key=value>", "only boxes that match (repeatable; * and ? stand for anything)", boxFilter)
+      .option("-w, --watch", "go on showing them as they change"),
+  )
     .addHelpText(
       "after",
       `
-Newest first.
+Newest first. A filter's key is id, name, status, image, digest, engine, network (on, off), volume, env or error; several of one
+key are alternatives. With --watch and --json, or on a pipe, each change is a line.
+
+A template names fields as --json shows them, with pipes if wanted: json, upper, lower, age. 'table …' makes columns of it.
 
 Examples:
   $ boxrun ls
-  $ boxrun ls -s running
+  $ boxrun ls --watch
+  $ boxrun ls -f status=running -f 'name=test-*'
+  $ boxrun ls --format '{{.name}} {{.created_at | age}}'
+  $ boxrun ls --format 'table {{.id}}\\t{{.image}}'
+  $ boxrun stop $(boxrun ls -q -s running)
   $ boxrun ls --json | jq -r '.[].id'
 `,
     )
-    .action(({ status }: Options) =>
-      withServer(command, "ls", async ({ client, reporter, signal }) => {
-        await reporter.result(await client.boxes.list({ status, signal }), boxTable);
-      }),
-    );
-}
-
-function boxTable(boxes: readonly Box[]): string {
-  return table(["ID", "NAME", "STATUS", "IMAGE", "CPU", "MEMORY", "DISK", "CREATED"], boxes.map(row));
-}
-
-function row(box: Box): Cell[] {
-  return [
-    box.id,
-    box.name ?? "-",
-    { text: box.status, style: statusStyle(box.status) },
-    box.image,
-    String(box.cpu),
-    `${box.memory_mb} MB`,
-    `${box.disk_size_gb} GB`,
-    age(box.created_at),
-  ];
+    .action((options: Options) => {
+      const { status, filter = [], watch = false } = options;
+      if (watch && (options.quiet || (options.format !== undefined && options.format !== "json"))) {
+        throw new CliError(
+          "USAGE",
+          "--watch shows a table or, with --json, changes as JSON: leave out --format and -q",
+        );
+      }
+      const printBoxes = listPrinter(command, boxListing);
+      return withServer(command, "ls", async (session) => {
+        const { client, signal } = session;
+        const matches = (box: Box) =>
+          matchesAll(filter, box) && (status === undefined || status === "all" || box.status === status);
+        if (watch) {
+          const { watchBoxes } = await import("../watch/watch-boxes.ts");
+          return watchBoxes(session, { list: () => client.boxes.list({ signal }), matches });
+        }
+        await printBoxes((await client.boxes.list({ status, signal })).filter(matches));
+      });
+    });
 }

@@ -5,6 +5,7 @@ import type { Verb } from "../verb.ts";
 export function define(command: Verb): void {
   command
     .argument("<box...>", "names or ids")
+    .completes("box:start")
     .addHelpText(
       "after",
       `

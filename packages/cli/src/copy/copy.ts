@@ -1,127 +1,141 @@
 import { basename, join, posix, resolve } from "node:path";
-import { BoxRunError } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import { CliError } from "../failure.ts";
-import { write } from "../output/streams.ts";
 import type { Session } from "../session.ts";
-import { hostKind, makeHostDirectory, openHostFile, writeHostFile } from "./host-file.ts";
+import { boxDirectory, boxTreeSize, openBoxFile } from "./box-file.ts";
+import { hostKind, makeHostDirectory, setHostAttributes, writeHostFile } from "./host-file.ts";
+import { hostTreeBytes } from "./host-tree.ts";
 import { type BoxPath, kindInBox, wantedAs } from "./location.ts";
-import { type PackedFile, packDirectory, packFile } from "./pack.ts";
+import type { CopyMeter } from "./meter.ts";
+import { openHostFile, type PackedFile, packDirectory, packFile, packTree } from "./pack.ts";
 import { unpackDirectory } from "./unpack.ts";
 
+/** What a copy works with. */
+export interface Copy extends Session {
+  readonly meter: CopyMeter;
+}
+
 /**
- * The three ways of a copy. A source goes to the destination's very name, or into it where that is a directory; so does cp. Files travel
- * as tars too, because that is what carries their modes.
+ * The three ways of a copy. A source goes to the destination's very name, or into it where that is a directory; so does cp. All travels
+ * as tar, because that is what carries modes and times.
  */
-export async function copyToBox({ client, signal }: Session, from: string, to: BoxPath): Promise<void> {
+export async function copyToBox(copy: Copy, from: string, to: BoxPath): Promise<void> {
+  const { client, meter, reporter, signal } = copy;
   const kind = await hostKind(from);
   const name = basename(resolve(from));
   if (kind === "directory") {
-    const target = await directoryTarget(client, to, wantedAs(from) === "content" ? undefined : name, signal);
-    await client.files.uploadArchive(to.box, target, packDirectory(from), { signal });
+    const target = await directoryTarget(copy, to, wantedAs(from) === "content" ? undefined : name);
+    meter.expect(() => hostTreeBytes(from));
+    const onLeftOut = (path: string) =>
+      reporter.note(`Left out: ${path}: it is no file, directory or symlink`, { path });
+    // By way of the directory above it, so that its own mode and time go along.
+    const parent = target.keepsAttributes ? target.path : posix.dirname(target.path);
+    const rootName = target.keepsAttributes ? undefined : posix.basename(target.path);
+    const tree = packTree(from, { rootName, count: meter.count, onLeftOut });
+    await client.files.uploadArchive(to.box, parent, tree, { signal });
   } else if (kind === "file") {
-    const target = await fileTarget(client, to, name, signal);
-    await uploadFile(client, to.box, target.directory, await openHostFile(from, target.name), signal);
+    const target = await fileTarget(copy, to, name);
+    await uploadFile(copy, to.box, target.directory, await openHostFile(from, target.name));
+  } else if (wantedAs(from) !== "named" && (await hostKind(resolve(from))) !== "nothing") {
+    throw new CliError("HOST_FILE", `${from} is not a directory`);
   } else {
     throw new CliError("HOST_FILE", `There is no ${kind === "nothing" ? "file" : "regular file"} ${from} on this host`);
   }
 }
 
-export async function copyFromBox({ client, reporter, signal }: Session, from: BoxPath, to: string): Promise<void> {
+export async function copyFromBox(copy: Copy, from: BoxPath, to: string): Promise<void> {
+  const { client, meter, reporter, signal } = copy;
   const kind = await kindInBox(client, from, signal);
   const name = posix.basename(from.path);
   const targetKind = await hostKind(to);
   const isInto = targetKind === "directory" || wantedAs(to) !== "named";
   if (kind === "directory") {
     if (targetKind === "file" || targetKind === "other") throw new CliError("HOST_FILE", `${to} is not a directory`);
+    const keepsAttributes = from.as === "content" && targetKind === "directory";
     const target = isInto && from.as !== "content" ? join(to, name) : to;
+    const attributes = keepsAttributes ? undefined : await boxDirectory(client, from, signal);
     await makeHostDirectory(target);
+    meter.expect(async () => (await boxTreeSize(client, from, signal))?.contentBytes);
     const { content } = await client.files.downloadArchive(from.box, from.path, { signal });
-    for (const why of await unpackDirectory(content, target)) reporter.note(`Left out: ${why}`, {});
+    for (const why of await unpackDirectory(content, target, meter.count)) reporter.note(`Left out: ${why}`, {});
+    if (attributes !== undefined) await setHostAttributes(target, attributes);
   } else {
-    requireThere(kind, from);
+    requireFile(kind, from);
     if (isInto && targetKind !== "directory") throw new CliError("HOST_FILE", `There is no directory ${to}`);
     const file = await openBoxFile(client, from, name, signal);
-    await writeHostFile(isInto ? join(to, name) : to, file.content, file.mode);
+    meter.expect(async () => file.sizeBytes);
+    await writeHostFile(isInto ? join(to, name) : to, meter.count(file.content), file);
   }
 }
 
-export async function copyBetweenBoxes({ client, signal }: Session, from: BoxPath, to: BoxPath): Promise<void> {
+export async function copyBetweenBoxes(copy: Copy, from: BoxPath, to: BoxPath): Promise<void> {
+  const { client, meter, signal } = copy;
   const kind = await kindInBox(client, from, signal);
   const name = posix.basename(from.path);
   if (kind === "directory") {
-    const target = await directoryTarget(client, to, from.as === "content" ? undefined : name, signal);
+    requireNotBelow(from, to);
+    const target = await directoryTarget(copy, to, from.as === "content" ? undefined : name);
+    const attributes = target.keepsAttributes ? undefined : await boxDirectory(client, from, signal);
+    meter.expect(async () => (await boxTreeSize(client, from, signal))?.archiveBytes);
     const { content } = await client.files.downloadArchive(from.box, from.path, { signal });
-    await client.files.uploadArchive(to.box, target, content, { signal });
+    await client.files.uploadArchive(to.box, target.path, meter.count(content), { signal });
+    if (attributes === undefined || target.path === "/") return;
+    const directory = packDirectory({ name: posix.basename(target.path), ...attributes });
+    await client.files.uploadArchive(to.box, posix.dirname(target.path), directory, { signal });
   } else {
-    requireThere(kind, from);
-    const target = await fileTarget(client, to, name, signal);
-    await uploadFile(client, to.box, target.directory, await openBoxFile(client, from, target.name, signal), signal);
+    requireFile(kind, from);
+    const target = await fileTarget(copy, to, name);
+    await uploadFile(copy, to.box, target.directory, await openBoxFile(client, from, target.name, signal));
   }
 }
 
-/** Standard input, whose end nobody knows, as a file. */
-export async function copyInput({ client, signal }: Session, to: BoxPath): Promise<void> {
-  if (to.as !== "named" || (await kindInBox(client, to, signal)) === "directory") {
-    throw new CliError("USAGE", `${to.path} is a directory; standard input needs the name of a file`);
-  }
-  await client.files.upload(to.box, to.path, process.stdin, { signal });
+interface DirectoryTarget {
+  readonly path: string;
+  /** What is copied into it is the source's content only; its own mode and time are nobody's business. */
+  readonly keepsAttributes: boolean;
 }
-
-/** A file to standard output. */
-export async function copyOutput({ client, signal }: Session, from: BoxPath): Promise<void> {
-  const { content } = await client.files.download(from.box, from.path, { signal });
-  for await (const chunk of content) await write(process.stdout, chunk);
-}
-
-type Client = Session["client"];
 
 /** `name` undefined: the source's content, which goes into the destination whether it is there or not. */
 async function directoryTarget(
-  client: Client,
+  { client, signal }: Copy,
   to: BoxPath,
   name: string | undefined,
-  signal: AbortSignal,
-): Promise<string> {
+): Promise<DirectoryTarget> {
   const kind = await kindInBox(client, to, signal);
   if (kind === "file") throw new BoxRunError("VALIDATION_ERROR", `${to.path} in ${to.box} is a file, not a directory`);
-  const isInto = name !== undefined && (kind === "directory" || to.as !== "named");
-  return isInto ? posix.join(to.path, name) : to.path;
+  if (name === undefined) return { path: to.path, keepsAttributes: kind === "directory" || to.path === "/" };
+  const isInto = kind === "directory" || to.as !== "named";
+  return { path: isInto ? posix.join(to.path, name) : to.path, keepsAttributes: false };
 }
 
 async function fileTarget(
-  client: Client,
+  { client, signal }: Copy,
   to: BoxPath,
   name: string,
-  signal: AbortSignal,
 ): Promise<{ readonly directory: string; readonly name: string }> {
   const isInto = to.as !== "named" || (await kindInBox(client, to, signal)) === "directory";
   return isInto ? { directory: to.path, name } : { directory: posix.dirname(to.path), name: posix.basename(to.path) };
 }
 
 async function uploadFile(
-  client: Client,
+  { client, meter, signal }: Copy,
   box: string,
   directory: string,
   file: PackedFile,
-  signal: AbortSignal,
 ): Promise<void> {
-  await client.files.uploadArchive(box, directory, packFile(file), { signal });
+  meter.expect(async () => file.sizeBytes);
+  const tar = packFile({ ...file, content: meter.count(file.content) });
+  await client.files.uploadArchive(box, directory, tar, { signal });
 }
 
-/** A regular file's mode comes from its directory's listing; that of a symlink's target is not there, and is then a new file's. */
-async function openBoxFile(client: Client, from: BoxPath, name: string, signal: AbortSignal): Promise<PackedFile> {
-  const entries = await client.files.list(from.box, posix.dirname(from.path), { signal });
-  const entry = entries.find((one) => one.type === "file" && one.name === posix.basename(from.path));
-  const { content, sizeBytes } = await client.files.download(from.box, from.path, { signal });
-  return {
-    name,
-    content,
-    sizeBytes: sizeBytes ?? entry?.size ?? 0,
-    mode: entry === undefined ? 0o644 : Number.parseInt(entry.mode, 8) & 0o777,
-    mtime: entry === undefined ? undefined : new Date(entry.mtime),
-  };
-}
-
-function requireThere(kind: "file" | "nothing", { box, path }: BoxPath): void {
+function requireFile(kind: "file" | "nothing", { box, path, as }: BoxPath): void {
   if (kind === "nothing") throw new BoxRunError("FILE_NOT_FOUND", `There is no ${path} in ${box}`);
+  if (as !== "named") throw new BoxRunError("VALIDATION_ERROR", `${path} in ${box} is not a directory`);
+}
+
+/** It would copy what it has just written, without end. */
+function requireNotBelow(from: BoxPath, to: BoxPath): void {
+  if (from.box === to.box && `${to.path}/`.startsWith(from.path === "/" ? "/" : `${from.path}/`)) {
+    throw new CliError("USAGE", `${to.path} lies in ${from.path}: a directory can't be copied into itself`);
+  }
 }

@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { chmod, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, open, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { CliError } from "../failure.ts";
-import type { PackedFile } from "./pack.ts";
 
 export async function hostKind(path: string): Promise<"directory" | "file" | "other" | "nothing"> {
   const found = await stat(path).catch((error: unknown) => {
@@ -16,29 +15,30 @@ export async function hostKind(path: string): Promise<"directory" | "file" | "ot
   return found.isFile() ? "file" : "other";
 }
 
-export async function openHostFile(path: string, name: string): Promise<PackedFile> {
+/** No further than the size that the tar's header says. */
+export async function* readFileBytes(path: string, size: number): AsyncGenerator<Uint8Array> {
+  if (size === 0) return;
   try {
-    const { size, mode, mtime } = await stat(path);
-    // No further than the size that the tar's header says.
-    const content = size === 0 ? noBytes() : createReadStream(path, { end: size - 1 });
-    return { name, sizeBytes: size, mode: mode & 0o777, mtime, content };
+    yield* createReadStream(path, { end: size - 1, highWaterMark: 256 * 1024 });
   } catch (error) {
     throw hostFailure(error);
   }
 }
 
-async function* noBytes(): AsyncGenerator<Uint8Array> {}
-
 /** Writes a file beside `path` and renames it into place when complete; what is there and no regular file is written into. */
-export async function writeHostFile(path: string, chunks: AsyncIterable<Uint8Array>, mode: number): Promise<void> {
+export async function writeHostFile(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  { mode, mtime }: { readonly mode: number; readonly mtime: Date },
+): Promise<void> {
   if ((await hostKind(path)) === "other") {
     await writeAll(path, "w", chunks);
     return;
   }
-  const temporary = join(dirname(resolve(path)), `.${basename(path)}.${randomBytes(6).toString("hex")}`);
+  const temporary = temporaryBeside(path);
   try {
     await writeAll(temporary, "wx", chunks);
-    await chmod(temporary, mode & 0o777).catch(rethrow);
+    await setHostAttributes(temporary, { mode, mtime });
     await rename(temporary, path).catch(rethrow);
   } catch (error) {
     await rm(temporary, { force: true });
@@ -46,8 +46,22 @@ export async function writeHostFile(path: string, chunks: AsyncIterable<Uint8Arr
   }
 }
 
+/** A name in the same directory that nothing has. */
+export function temporaryBeside(path: string): string {
+  const beginning = basename(path).slice(0, 60);
+  return join(dirname(resolve(path)), `.${beginning}.${randomBytes(6).toString("hex")}`);
+}
+
 export async function makeHostDirectory(path: string): Promise<void> {
   await mkdir(path, { recursive: true }).catch(rethrow);
+}
+
+export async function setHostAttributes(
+  path: string,
+  { mode, mtime }: { readonly mode: number; readonly mtime: Date },
+) {
+  await chmod(path, mode & 0o777).catch(rethrow);
+  await utimes(path, mtime, mtime).catch(rethrow);
 }
 
 async function writeAll(path: string, flags: "w" | "wx", chunks: AsyncIterable<Uint8Array>): Promise<void> {
@@ -62,6 +76,6 @@ function rethrow(error: unknown): never {
   throw hostFailure(error);
 }
 
-function hostFailure(error: unknown): CliError {
+export function hostFailure(error: unknown): CliError {
   return new CliError("HOST_FILE", error instanceof Error ? error.message : String(error));
 }

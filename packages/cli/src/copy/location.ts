@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { BoxRunError } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import type { BoxRunClient } from "@boxrun/sdk";
 
 /** One end of a copy. */

@@ -1,23 +1,21 @@
 import type { EngineInfo } from "@boxrun/contract";
-import { BoxRunClient, ClientError, systemCodeOf } from "@boxrun/sdk";
-import type { Target } from "../target.ts";
+import { ClientError, systemCodeOf } from "@boxrun/sdk";
+import { openClient } from "../connect.ts";
+import { addressOf, isOwn, type Target } from "../target.ts";
 import { version } from "../version.ts";
 import { type Check, fail, ok, reason, warn } from "./check.ts";
 
 /** Whether the server answers, and what it says of its engine. Starts none. */
-export async function checkServer(target: Target, token: string | undefined): Promise<Check[]> {
-  const address = target.kind === "url" ? target.baseUrl : `unix://${target.socketPath}`;
-  await using client = new BoxRunClient(
-    target.kind === "url" ? { baseUrl: target.baseUrl, token } : { socketPath: target.socketPath, token },
-  );
+export async function checkServer(target: Target): Promise<Check[]> {
+  const address = addressOf(target);
+  await using client = await openClient(target);
   try {
     const info = await client.info({ signal: AbortSignal.timeout(15_000) });
     return [checkVersion(info.version, address), checkEngine(info.engine)];
   } catch (error) {
-    const isOwn = target.kind === "socket" && target.stateDir !== undefined;
     const isDown =
       error instanceof ClientError && ["ENOENT", "ECONNREFUSED"].includes(systemCodeOf(error) ?? "no code");
-    if (isOwn && isDown) return [ok("server", "does not run; the next command starts it")];
+    if (isOwn(target) && isDown) return [ok("server", "does not run; the next command starts it")];
     return [
       fail("server", `${address}: ${reason(error)}`, "Look into its log; `boxrun serve` shows it on the terminal."),
     ];

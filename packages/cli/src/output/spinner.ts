@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { drawLive, hideLive, isUtf8Terminal, terminalColumns } from "./live-area.ts";
 
 export interface Spinner extends Disposable {
   /** Replaces what is said beside it. */
@@ -6,13 +7,12 @@ export interface Spinner extends Disposable {
 }
 
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const asciiFrames = ["|", "/", "-", "\\"];
 const frameMs = 80;
 /** Work that is done sooner needs no sign of life. */
 const delayMs = 150;
-const clearLine = "\r\u001b[K";
 
 const silent: Spinner = { say: () => undefined, [Symbol.dispose]: () => undefined };
-let isShown = false;
 
 /**
  * On a terminal's standard error only; it is gone when the work ends. Of our own, because those of the registry handle Ctrl-C themselves
@@ -20,14 +20,11 @@ let isShown = false;
  */
 export function spin(text: string, options: { readonly json: boolean }): Spinner {
   if (options.json || !process.stderr.isTTY) return silent;
+  const isUtf8 = isUtf8Terminal();
   let said = text;
-  let frame = 0;
   const draw = () => {
-    frame = (frame + 1) % frames.length;
-    const width = process.stderr.columns || 80;
-    const mark = styleText("cyan", frames[frame] ?? "", { stream: process.stderr });
-    process.stderr.write(`${clearLine}${mark} ${said.slice(0, width - 3)}`);
-    isShown = true;
+    const line = isUtf8 ? said : said.replaceAll("…", "...");
+    drawLive([`${spinnerMark(isUtf8)} ${line.slice(0, terminalColumns() - 3)}`]);
   };
   let timer = setTimeout(() => {
     draw();
@@ -39,14 +36,14 @@ export function spin(text: string, options: { readonly json: boolean }): Spinner
     },
     [Symbol.dispose]: () => {
       clearInterval(timer);
-      hideSpinner();
+      hideLive();
     },
   };
 }
 
-/** Makes room for other output; the spinner comes back with its next frame. */
-export function hideSpinner(): void {
-  if (!isShown) return;
-  process.stderr.write(clearLine);
-  isShown = false;
+/** The frame that is due, so that it turns at the same speed however often it is drawn. */
+export function spinnerMark(isUtf8: boolean): string {
+  const turning = isUtf8 ? frames : asciiFrames;
+  const frame = turning[Math.floor(performance.now() / frameMs) % turning.length] ?? "";
+  return styleText("cyan", frame, { stream: process.stderr });
 }

@@ -1,4 +1,4 @@
-import { hideSpinner } from "./spinner.ts";
+import { hideLive } from "./live-area.ts";
 
 /** Whoever read our output is gone (`| head`). */
 export class BrokenPipe extends Error {}
@@ -10,7 +10,7 @@ for (const stream of [process.stdout, process.stderr]) {
 
 /** Resolves once the stream has taken it, so that who writes goes no faster than who reads. Throws a BrokenPipe. */
 export function write(stream: NodeJS.WriteStream, content: string | Uint8Array): Promise<void> {
-  hideSpinner();
+  hideLive();
   return new Promise((resolve, reject) => {
     stream.write(content, (error) => {
       if (error === undefined || error === null) resolve();
@@ -31,6 +31,6 @@ export function printJson(value: unknown): Promise<void> {
 
 /** A remark that is not the command's result. */
 export function note(text: string): void {
-  hideSpinner();
+  hideLive();
   process.stderr.write(text);
 }

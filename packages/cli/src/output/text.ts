@@ -11,11 +11,16 @@ export function printable(text: string): string {
 
 /** `42s ago`, `3m ago`, `5h ago`, `12d ago`. */
 export function age(timestamp: string, nowMs: number = Date.now()): string {
-  const seconds = Math.max(0, Math.floor((nowMs - Date.parse(timestamp)) / 1000));
-  if (seconds < 60) return `${seconds}s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ago`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h ago`;
-  return `${Math.floor(seconds / 86_400)}d ago`;
+  return `${duration(nowMs - Date.parse(timestamp))} ago`;
+}
+
+/** `42s`, `3m`, `5h`, `12d`. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
 }
 
 /** `4.2 MB`, in powers of 1000. */
@@ -37,6 +42,10 @@ export function styled(style: Style | undefined, text: string, stream: NodeJS.Wr
 
 const statusStyles: Readonly<Record<string, Style>> = {
   running: "green",
+  succeeded: "dim",
+  failed: "red",
+  timeout: "red",
+  canceled: "yellow",
   creating: "yellow",
   stopped: "dim",
   error: "red",

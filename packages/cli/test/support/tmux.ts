@@ -92,12 +92,21 @@ export class Tmux implements AsyncDisposable {
   async ended(): Promise<number> {
     const deadline = Date.now() + patienceMs;
     for (;;) {
-      const format = "#{pane_dead} #{pane_dead_status} #{pane_dead_signal}";
-      const [dead, code, signal] = (await this.#tmux(["display-message", "-p", format])).trim().split(" ");
-      if (dead === "1") return code ? Number(code) : 128 + Number(signal);
+      const format = "#{pane_dead} #{pid} #{pane_dead_status} #{pane_dead_signal}";
+      const [dead, pid, code, signal] = (await this.#tmux(["display-message", "-p", format])).trimEnd().split(" ");
+      if (dead === "1" && (code || signal)) return code ? Number(code) : 128 + Number(signal);
+      // tmux 3.3a sees the terminal close before it learns how the program ended, and sometimes misses that: this makes it look.
+      if (dead === "1") process.kill(Number(pid), "SIGCHLD");
       if (Date.now() > deadline) throw new Error(`the program did not end; its screen:\n${await this.screen()}`);
       await sleep(lookMs);
     }
+  }
+
+  /** What tmux knows of the terminal, by its names: `alternate_on`, `cursor_flag`, `mouse_any_flag`, … */
+  async state(...names: readonly string[]): Promise<Record<string, string>> {
+    const format = names.map((name) => `#{${name}}`).join(" ");
+    const values = (await this.#tmux(["display-message", "-p", format])).trimEnd().split(" ");
+    return Object.fromEntries(names.map((name, index) => [name, values[index] ?? ""]));
   }
 
   /** Of the program that was started. */

@@ -19,6 +19,7 @@ import type { ServerEvents } from "../server-events.ts";
 import { execView } from "../views.ts";
 import { Wakeups } from "../wakeups.ts";
 import { type ExecEnd, failedEnd, pumpOutput } from "./exec-pump.ts";
+import { terminalEnvironment } from "./terminal-environment.ts";
 import { type Patience, untilStored } from "./until-stored.ts";
 
 interface Parts {
@@ -41,7 +42,7 @@ interface ActiveExec {
 
 /** What one read of the store hands to a reader of events. */
 const readBytes = 256 * 1024;
-const terminalSize: TerminalSize = { cols: 80, rows: 24 };
+const defaultTerminal: TerminalSize = { cols: 80, rows: 24 };
 
 /** Starts commands, moves their output into the store, and lets any number of readers follow it. */
 export class ExecManager {
@@ -60,6 +61,7 @@ export class ExecManager {
     const box = findBox(this.#parts.store, idOrName);
     requireAllowed(box, "exec");
     this.#requireStaying(box);
+    const tty = request.tty === true ? defaultTerminal : request.tty || null;
     const exec: ExecRecord = {
       id: newExecId(),
       boxId: box.id,
@@ -68,7 +70,7 @@ export class ExecManager {
       env: request.env ?? null,
       workdir: request.workdir ?? null,
       user: request.user ?? null,
-      tty: request.tty ?? false,
+      tty: tty !== null,
       stdin: request.stdin ?? false,
       timeoutMs: request.timeout_ms ?? null,
       exitCode: null,
@@ -78,7 +80,7 @@ export class ExecManager {
     };
     this.#parts.store.execs.insert(exec);
     this.#parts.events.exec(execView(exec));
-    const handle = this.#parts.engine.exec(box.id, execSpec(exec, box));
+    const handle = this.#parts.engine.exec(box.id, execSpec(exec, box, tty));
     this.#follow(exec, handle);
     await handle.catch((error: unknown) => {
       throw toBoxRunError(error, "RUNTIME_ERROR");
@@ -128,13 +130,14 @@ export class ExecManager {
   }
 
   /**
-   * Batches of events behind `after`, in order, every event once; ends behind the exit event. Reads from the store only, woken by what
+   * Batches of events behind `after`, in order, every event once; ends behind the exit event, or with
+   * `follow: false` behind what there is. Reads from the store only, woken by what
    * is stored: so a slow reader holds up nobody, and a late one misses nothing.
    */
   async *events(
     idOrName: string,
     execId: string,
-    options: { readonly after: number; readonly signal: AbortSignal },
+    options: { readonly after: number; readonly follow?: boolean; readonly signal: AbortSignal },
   ): AsyncGenerator<readonly OutputEvent[]> {
     const { id } = this.#find(idOrName, execId);
     using wakeup = this.#wakeups.subscribe(id);
@@ -154,6 +157,7 @@ export class ExecManager {
         return;
       }
       if (exec.status !== "running") return;
+      if (options.follow === false) return;
       if (!this.#active.has(id)) {
         yield [unstoredExit(cursor, "Its end could not be stored")];
         return;
@@ -236,6 +240,7 @@ export class ExecManager {
         ...patience,
         exec: engineExec,
         store,
+        clock: this.#parts.clock,
         outputLimitBytes,
         onStored: (bytes) => {
           metrics.outputBytes(bytes);
@@ -311,15 +316,16 @@ function unstoredExit(after: number, message: string): OutputEvent {
   return { kind: "exit", seq: after + 1, data: JSON.stringify(failedEnd(message).exitData) };
 }
 
-function execSpec(exec: ExecRecord, box: BoxRecord): ExecSpec {
+function execSpec(exec: ExecRecord, box: BoxRecord, tty: TerminalSize | null): ExecSpec {
+  const env = { ...box.imageConfig?.env, ...box.env, ...exec.env };
   return {
     id: exec.id,
     cmd: exec.cmd,
-    env: { ...box.imageConfig?.env, ...box.env, ...exec.env },
+    env: tty === null ? env : terminalEnvironment(env),
     workdir: exec.workdir ?? box.workdir,
     user: exec.user ?? box.imageConfig?.user ?? null,
     stdin: exec.stdin,
-    tty: exec.tty ? terminalSize : null,
+    tty,
     timeoutMs: exec.timeoutMs,
   };
 }

@@ -1,6 +1,7 @@
 import type { ExitData } from "@boxrun/contract";
+import type { Clock } from "../ports/clock.ts";
 import type { EngineExec, ExecExit, OutputChunk, OutputOffsets } from "../ports/engine.ts";
-import type { ExecFinish, NewOutputEvent, OutputProgress, Store } from "../ports/store.ts";
+import type { ExecFinish, OutputPiece, OutputProgress, Store } from "../ports/store.ts";
 import { batches } from "./batches.ts";
 import { OutputText } from "./output-text.ts";
 import { type Patience, untilStored } from "./until-stored.ts";
@@ -8,6 +9,7 @@ import { type Patience, untilStored } from "./until-stored.ts";
 export interface PumpOptions extends Patience {
   readonly exec: EngineExec;
   readonly store: Store;
+  readonly clock: Clock;
   /** Bytes of output to keep; what comes after is read and dropped, behind an event that says so. */
   readonly outputLimitBytes: number;
   /** Something new can be read. */
@@ -55,12 +57,12 @@ class OutputPump {
   }
 
   async store(chunks: readonly OutputChunk[]): Promise<void> {
-    const events: NewOutputEvent[] = [];
+    const pieces: OutputPiece[] = [];
     for (const { stream, data } of joined(chunks)) {
-      events.push(...this.#limited(this.#texts[stream].add(data), data.length));
+      pieces.push(...this.#limited(this.#texts[stream].add(data), data.length));
       this.#taken = { ...this.#taken, [stream]: this.#taken[stream] + data.length };
     }
-    await this.#commit(events);
+    await this.#commit(pieces);
   }
 
   /** Gives out what is held of a cut character: nothing will complete it. */
@@ -69,19 +71,21 @@ class OutputPump {
     if (rest.length > 0) await this.#commit(this.#limited(rest, 0));
   }
 
-  #limited(events: NewOutputEvent[], bytes: number): NewOutputEvent[] {
+  #limited(pieces: OutputPiece[], bytes: number): OutputPiece[] {
     if (this.#progress.truncated) return [];
     const storedBytes = this.#progress.storedBytes + bytes;
     if (storedBytes <= this.#options.outputLimitBytes) {
       this.#progress = { ...this.#progress, storedBytes };
-      return events;
+      return pieces;
     }
     this.#progress = { ...this.#progress, truncated: true };
     return [truncation(this.#options.outputLimitBytes)];
   }
 
-  async #commit(events: readonly NewOutputEvent[]): Promise<void> {
-    const { execId, store, exec, onStored } = this.#options;
+  async #commit(pieces: readonly OutputPiece[]): Promise<void> {
+    const { execId, store, clock, exec, onStored } = this.#options;
+    const atMs = clock.now();
+    const events = pieces.map((piece) => ({ ...piece, atMs }));
     const before = this.#progress.offsets;
     const offsets = {
       stdout: this.#taken.stdout - this.#texts.stdout.heldBytes,
@@ -112,7 +116,7 @@ function* joined(chunks: readonly OutputChunk[]): Generator<{ stream: "stdout" |
 /** A log event is about this long at most, so that a reader takes it in one go. */
 const eventBytes = 64 * 1024;
 
-function truncation(limitBytes: number): NewOutputEvent {
+function truncation(limitBytes: number): OutputPiece {
   const limit = `${Math.floor(limitBytes / 1024 / 1024)} MiB`;
   return {
     stream: "stderr",

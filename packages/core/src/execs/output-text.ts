@@ -1,4 +1,4 @@
-import type { NewOutputEvent } from "../ports/store.ts";
+import type { OutputPiece } from "../ports/store.ts";
 
 /**
  * Turns one stream's bytes into events. A character cut by a read waits for its other bytes, at most 3; what is not UTF-8 goes out as
@@ -17,7 +17,7 @@ export class OutputText {
     return this.#held.length;
   }
 
-  add(data: Uint8Array): NewOutputEvent[] {
+  add(data: Uint8Array): OutputPiece[] {
     const bytes = this.#held.length === 0 ? asBuffer(data) : Buffer.concat([this.#held, data]);
     const complete = bytes.length - incompleteTail(bytes);
     this.#held = Buffer.from(bytes.subarray(complete));
@@ -25,13 +25,13 @@ export class OutputText {
   }
 
   /** At the end of the stream: what is held is all there will be. */
-  end(): NewOutputEvent[] {
+  end(): OutputPiece[] {
     const bytes = this.#held;
     this.#held = Buffer.alloc(0);
     return bytes.length === 0 ? [] : [this.#event(bytes)];
   }
 
-  #event(bytes: Buffer): NewOutputEvent {
+  #event(bytes: Buffer): OutputPiece {
     const text = decode(bytes);
     return text === undefined
       ? { stream: this.#stream, data: bytes.toString("base64"), base64: true, truncated: false }

@@ -95,16 +95,27 @@ export interface ExecStore {
   running(): readonly ExecRecord[];
 }
 
-export interface NewOutputEvent {
+/** A piece of one stream, as text or, where it is none, as base64. */
+export interface OutputPiece {
   readonly stream: "stdout" | "stderr";
   readonly data: string;
   readonly base64: boolean;
   readonly truncated: boolean;
 }
 
+export interface NewOutputEvent extends OutputPiece {
+  /** When it came out of the box. */
+  readonly atMs: number;
+}
+
 /** One stored event; `seq` counts from 1 within an exec, without gaps. */
 export type OutputEvent =
-  | ({ readonly kind: "log"; readonly seq: number } & NewOutputEvent)
+  | ({
+      readonly kind: "log";
+      readonly seq: number;
+      /** `null` for what an older BoxRun stored. */
+      readonly atMs: number | null;
+    } & OutputPiece)
   /** `data` is the JSON text of the exit event. */
   | { readonly kind: "exit"; readonly seq: number; readonly data: string };
 

@@ -69,6 +69,10 @@ function place(files: MemoryFileSystem, directory: string, header: Header, conte
     files.put(path, { ...newLink(header.linkname ?? ""), mtimeMs: meta.mtimeMs, uid: meta.uid, gid: meta.gid });
   } else if (header.type === "file" || header.type === "contiguous-file") {
     files.put(path, { ...newFile(content), ...meta });
+  } else if (header.type === "link") {
+    const node = files.get(`${directory}/${header.linkname ?? ""}`, { follow: false });
+    if (node.type === "dir") throw new BoxRunError("VALIDATION_ERROR", `${header.linkname} is a directory`);
+    files.put(path, node);
   } else {
     throw new BoxRunError("VALIDATION_ERROR", `The memory engine has no files of type ${header.type}`);
   }
@@ -91,7 +95,8 @@ function addChildren(packing: Pack, prefix: string, dir: DirNode): void {
 }
 
 function add(packing: Pack, name: string, node: FileNode): void {
-  const meta = { name, mode: node.mode, uid: node.uid, gid: node.gid, mtime: new Date(node.mtimeMs) };
+  // tar-stream takes a bare 0 for no mode given.
+  const meta = { name, mode: node.mode | 0o100000, uid: node.uid, gid: node.gid, mtime: new Date(node.mtimeMs) };
   if (node.type === "dir") packing.entry({ ...meta, type: "directory" });
   else if (node.type === "symlink") packing.entry({ ...meta, type: "symlink", linkname: node.target });
   else packing.entry({ ...meta, type: "file" }, node.content);

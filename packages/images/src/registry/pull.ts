@@ -6,6 +6,7 @@ import { addOrExplain } from "../content/add-image.ts";
 import type { LayoutStore } from "../content/layout-store.ts";
 import { skopeoCopy } from "../skopeo/run.ts";
 import { authFileOptions } from "./credentials.ts";
+import { inspectLayers } from "./layer-sizes.ts";
 import { PullWatch } from "./progress.ts";
 import { formatReference, isLoopback, parseReference } from "./reference.ts";
 
@@ -24,26 +25,43 @@ export async function pullImage(
   await mkdir(temporary);
   await store.seed(layoutDir);
 
+  const security = isLoopback(reference.registry) ? ["--src-tls-verify=false"] : [];
+  const sourceOptions = [...security, ...(await authFileOptions(reference, scratch.path))];
   const idle = new AbortController();
+  // The registry need not say more about an image that is here, or that it has refused.
+  const inspecting = new AbortController();
   const seconds = Math.ceil(options.idleTimeoutMs / 1000);
   const silent = new BoxRunError("TIMEOUT", `${operation}: ${reference.registry} has sent nothing for ${seconds} s`);
+  const run = { operation, errorCode: "IMAGE_PULL_FAILED", scratchDir: temporary } as const;
+  let inspection: Promise<unknown> | undefined;
   using watch = await PullWatch.start(layoutDir, {
     idleTimeoutMs: options.idleTimeoutMs,
     onProgress: options.onProgress,
     onIdle: () => idle.abort(silent),
+    inspect: () => {
+      const layers = inspectLayers(
+        {
+          image: source,
+          name: `${reference.registry}/${reference.path}`,
+          options: sourceOptions.map((option) => option.replace(/^--src-/, "--")),
+        },
+        { ...run, signal: AbortSignal.any([options.signal, inspecting.signal]) },
+      );
+      inspection = layers.catch(() => undefined);
+      return layers;
+    },
   });
   options.onProgress({ message: `asking ${reference.registry}` });
-  const security = isLoopback(reference.registry) ? ["--src-tls-verify=false"] : [];
-  await skopeoCopy(
-    [...security, ...(await authFileOptions(reference, scratch.path)), `docker://${source}`, `oci:${layoutDir}:image`],
-    {
-      operation,
-      errorCode: "IMAGE_PULL_FAILED",
-      scratchDir: temporary,
+  try {
+    await skopeoCopy([...sourceOptions, `docker://${source}`, `oci:${layoutDir}:image`], {
+      ...run,
       signal: AbortSignal.any([options.signal, idle.signal]),
       onLine: (line) => watch.line(line),
-    },
-  );
+    });
+  } finally {
+    inspecting.abort();
+    await inspection;
+  }
   await watch.finish();
   options.onProgress({ message: "checking" });
   return await addOrExplain(store, layoutDir, options.signal, "IMAGE_PULL_FAILED", operation);

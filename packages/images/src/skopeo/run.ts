@@ -3,8 +3,10 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { BoxRunError, type ErrorCode } from "@boxrun/contract";
 import { hostArchitecture } from "../oci/platform.ts";
+import { maxDocumentBytes } from "../oci/schemas.ts";
 import { findProgram } from "./programs.ts";
 
 export interface SkopeoRun {
@@ -24,15 +26,36 @@ const copyOptions = ["--dest-oci-accept-uncompressed-layers"];
 
 const outputLimitBytes = 64 * 1024;
 
+/** Runs `skopeo copy` to its end. Fails as `run` says. */
+export async function skopeoCopy(args: readonly string[], options: SkopeoRun): Promise<void> {
+  await run(["copy", ...copyOptions, ...args], options, (stdout) => {
+    createInterface({ input: stdout }).on("line", (line) => options.onLine?.(line));
+  });
+}
+
+/** What `skopeo inspect` prints. Fails as `run` says. */
+export async function skopeoInspect(args: readonly string[], options: SkopeoRun): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  await run(["inspect", ...args], options, (stdout) => {
+    stdout.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= maxDocumentBytes) chunks.push(chunk);
+    });
+  });
+  if (bytes > maxDocumentBytes) throw new Error(`skopeo inspect printed ${bytes} bytes`);
+  return Buffer.concat(chunks);
+}
+
 /**
- * Runs `skopeo copy` to its end. Rejects with `errorCode` and skopeo's own reason, RUNTIME_ERROR if there is no skopeo, and with the
+ * Runs skopeo to its end; `read` gets its standard output. Rejects with `errorCode` and skopeo's own reason, RUNTIME_ERROR if there is no skopeo, and with the
  * signal's reason on an abort, when the process is gone.
  */
-export async function skopeoCopy(args: readonly string[], options: SkopeoRun): Promise<void> {
+async function run(args: readonly string[], options: SkopeoRun, read: (stdout: Readable) => void): Promise<void> {
   const { operation, signal } = options;
   signal.throwIfAborted();
   const [program, ...before] = commandLine(operation);
-  const child = spawn(program, [...before, ...globalOptions(), "copy", ...copyOptions, ...args], {
+  const child = spawn(program, [...before, ...globalOptions(), ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, TMPDIR: options.scratchDir },
   });
@@ -42,8 +65,7 @@ export async function skopeoCopy(args: readonly string[], options: SkopeoRun): P
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     errors = (errors + text).slice(-outputLimitBytes);
   });
-  const lines = createInterface({ input: child.stdout });
-  lines.on("line", (line) => options.onLine?.(line));
+  read(child.stdout);
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once("error", reject);
@@ -57,7 +79,6 @@ export async function skopeoCopy(args: readonly string[], options: SkopeoRun): P
       );
   } finally {
     signal.removeEventListener("abort", kill);
-    lines.close();
   }
 }
 

@@ -1,10 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { statSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { hostArchitecture } from "../../src/oci/platform.ts";
 import { makeImage, skopeo } from "./make-image.ts";
+
+export { startBrake } from "./brake.ts";
 
 export interface Registry extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
@@ -13,6 +17,8 @@ export interface Registry extends AsyncDisposable {
   blobFile(digest: string): string;
   /** Pushes an image made for the occasion; returns its manifest's digest. */
   push(name: string, image: Parameters<typeof makeImage>[1]): Promise<string>;
+  /** Lists images of the same repository for several platforms: this host's the last, others before. */
+  pushIndex(name: string, digests: readonly string[]): Promise<void>;
   /** Pushes the image of an OCI layout tar. */
   pushArchive(name: string, tarFile: string): Promise<void>;
 }
@@ -43,12 +49,13 @@ export async function startRegistry(options: { readonly private?: boolean } = {}
   try {
     const address = await listening(server);
     const login = options.private ? ["--dest-creds", `${account.user}:${account.password}`] : [];
+    const blobFile = (digest: string) => {
+      const hex = digest.slice("sha256:".length);
+      return join(dir, "data/docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex, "data");
+    };
     return {
       address,
-      blobFile: (digest) => {
-        const hex = digest.slice("sha256:".length);
-        return join(dir, "data/docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex, "data");
-      },
+      blobFile,
       pushArchive: async (name, tarFile) => {
         const target = `docker://${address}/${name}`;
         await skopeo(
@@ -68,6 +75,23 @@ export async function startRegistry(options: { readonly private?: boolean } = {}
         const options = ["--dest-tls-verify=false", "--dest-oci-accept-uncompressed-layers", "--preserve-digests"];
         await skopeo("--insecure-policy", "copy", "-q", ...options, ...login, source, `docker://${address}/${name}`);
         return digest;
+      },
+      pushIndex: async (name, digests) => {
+        const [path = "", tag = ""] = name.split(":");
+        const mediaType = "application/vnd.oci.image.manifest.v1+json";
+        const manifests = digests.map((digest, index) => ({
+          mediaType,
+          digest,
+          size: statSync(blobFile(digest)).size,
+          platform: { os: "linux", architecture: index === digests.length - 1 ? hostArchitecture : "s390x" },
+        }));
+        const type = "application/vnd.oci.image.index.v1+json";
+        const answer = await fetch(`http://${address}/v2/${path}/manifests/${tag}`, {
+          method: "PUT",
+          headers: { "content-type": type },
+          body: JSON.stringify({ schemaVersion: 2, mediaType: type, manifests }),
+        });
+        if (!answer.ok) throw new Error(`the registry refused an index: ${await answer.text()}`);
       },
       [Symbol.asyncDispose]: stop,
     };

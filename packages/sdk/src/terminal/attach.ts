@@ -1,7 +1,9 @@
-import { type AttachInput, BoxRunError, type TerminalSize, urls } from "@boxrun/contract";
+import type { AttachInput, TerminalSize } from "@boxrun/contract";
+import { BoxRunError, urls } from "@boxrun/contract/plain";
 import { ClientError, reasonOf, serverError } from "../errors.ts";
 import type { CallOptions, Http } from "../http.ts";
-import { Terminal } from "./terminal.ts";
+import { loadContract, readErrorBody } from "../shape.ts";
+import type { Terminal } from "./terminal.ts";
 
 export interface AttachOptions extends CallOptions {
   /** Default: /bin/bash, and /bin/sh where the image has none. */
@@ -23,7 +25,11 @@ export async function attach(http: Http, box: string, options: AttachOptions): P
   const input: AttachInput = { ...rest, cols: size.cols, rows: size.rows };
   const path = urls.attach(box, input);
   const what = `attach to ${box} at ${http.address}`;
-  const { openTerminalSocket } = await import("#terminal-socket");
+  const [{ openTerminalSocket }, terminals, contract] = await Promise.all([
+    import("#terminal-socket"),
+    import("./terminal.ts"),
+    loadContract(),
+  ]);
   const askWhy = async (): Promise<Error | undefined> => {
     try {
       await http.do("GET", path, { signal });
@@ -32,9 +38,9 @@ export async function attach(http: Http, box: string, options: AttachOptions): P
     }
     return undefined;
   };
-  const refusal = (status: number, text: string) => serverError(status, text, what);
+  const refusal = (status: number, text: string) => serverError(status, readErrorBody(contract, text), what, text);
   try {
-    const terminal = await Terminal.open(http.address, (events) =>
+    const terminal = await terminals.Terminal.open(http.address, (events) =>
       openTerminalSocket({ ...http.target(path), signal, events, refusal, askWhy }),
     );
     const leave = () => void terminal.detach();

@@ -1,4 +1,4 @@
-import { type ExitEvent, eventsQuerySchema, type LogEvent } from "@boxrun/contract";
+import { type EndEvent, type ExitEvent, eventsQuerySchema, type LogEvent } from "@boxrun/contract";
 import type { OutputEvent } from "@boxrun/core";
 import type { Handlers } from "../register.ts";
 import type { SseEvent } from "../sse.ts";
@@ -32,8 +32,12 @@ export function execHandlers(context: Context): ExecHandlers {
       // Said while an error can still be answered; by its id, because a name may change hands.
       const exec = core.execs.get(path.id, path.exec_id);
       return answerEvents(reply, context, async function* (signal) {
-        for await (const events of core.execs.events(exec.box_id, exec.id, { after, signal }))
+        let last: OutputEvent | undefined;
+        for await (const events of core.execs.events(exec.box_id, exec.id, { after, follow: query.follow, signal })) {
+          last = events.at(-1);
           yield events.map(sseEvent);
+        }
+        if (!query.follow && last?.kind !== "exit" && !signal.aborted) yield [endEvent(last?.seq ?? after)];
       });
     },
     cancelExec: ({ path }) => core.execs.cancel(path.id, path.exec_id),
@@ -59,6 +63,11 @@ function lastEventId(header: string | string[] | undefined): number | undefined 
   return validate(eventsQuerySchema, { after: String(header) }, "Last-Event-ID").after;
 }
 
+function endEvent(seq: number): SseEvent {
+  const data: EndEvent = { seq };
+  return { event: "end", id: seq, data };
+}
+
 function sseEvent(event: OutputEvent): SseEvent {
   const { seq } = event;
   if (event.kind === "exit") {
@@ -71,6 +80,7 @@ function sseEvent(event: OutputEvent): SseEvent {
     seq,
     ...(event.base64 ? { encoding: "base64" } : {}),
     ...(event.truncated ? { truncated: true } : {}),
+    ...(event.atMs === null ? {} : { time: new Date(event.atMs).toISOString() }),
   };
   return { event: "log", id: seq, data };
 }

@@ -47,7 +47,7 @@ export function exec(id: string, boxId: string, changes: Partial<ExecRecord> = {
 }
 
 export function line(data: string, changes: Partial<NewOutputEvent> = {}): NewOutputEvent {
-  return { stream: "stdout", data, base64: false, truncated: false, ...changes };
+  return { stream: "stdout", data, base64: false, truncated: false, atMs: 1_000, ...changes };
 }
 
 export function stored(stdout: number, changes: Partial<OutputProgress> = {}): OutputProgress {

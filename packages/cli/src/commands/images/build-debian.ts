@@ -5,11 +5,12 @@ import { join, resolve } from "node:path";
 import { cacheDirOf } from "../../doctor/files.ts";
 import { CommandFailure } from "../../failure.ts";
 import { listenForInterrupts } from "../../interrupts.ts";
+import { imageListing } from "../../listings/images.ts";
+import { listTable } from "../../output/format.ts";
 import { spin } from "../../output/spinner.ts";
 import { bytes, printable } from "../../output/text.ts";
 import { reporterOf, withServer } from "../../session.ts";
 import type { Verb } from "../../verb.ts";
-import { imageTable } from "./ls.ts";
 
 interface Options {
   readonly suite?: string;
@@ -75,7 +76,7 @@ async function buildAndImport(command: Verb, options: Options): Promise<void> {
       await build(options, outFile, { signal, json: reporter.json });
       using _ = spin("Importing the image…", reporter);
       const images = await client.images.import(createReadStream(outFile), { reference: options.name, signal });
-      await reporter.result(images, imageTable);
+      await reporter.result(images, (rows) => listTable(imageListing, rows));
     } catch (error) {
       signal.throwIfAborted();
       throw error;

@@ -1,12 +1,13 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import type { BodySource } from "@boxrun/sdk";
+import { hostFailure } from "../../copy/host-file.ts";
+import { hostTreeBytes } from "../../copy/host-tree.ts";
+import { CopyMeter } from "../../copy/meter.ts";
 import { packEntries } from "../../copy/pack.ts";
-import { CliError } from "../../failure.ts";
-import { spin } from "../../output/spinner.ts";
+import { imageListing } from "../../listings/images.ts";
+import { listTable } from "../../output/format.ts";
 import { withServer } from "../../session.ts";
 import type { Verb } from "../../verb.ts";
-import { imageTable } from "./ls.ts";
 
 interface Options {
   readonly name?: string;
@@ -29,17 +30,23 @@ Examples:
     )
     .action((archive: string, { name }: Options) =>
       withServer(command, `import ${archive}`, async ({ client, reporter, signal }) => {
-        const content = await open(archive);
-        using _ = spin(`Importing ${archive}…`, reporter);
-        await reporter.result(await client.images.import(content, { reference: name, signal }), imageTable);
+        using meter = new CopyMeter("Importing", reporter);
+        const content = meter.count(await open(archive, meter));
+        const images = await client.images.import(content, { reference: name, signal }).finally(() => {
+          // Whoever writes it may have more to say, and we would wait for that.
+          if (archive === "-") process.stdin.destroy();
+        });
+        meter.finish("imported");
+        await reporter.result(images, (rows) => listTable(imageListing, rows));
       }),
     );
 }
 
-async function open(archive: string): Promise<BodySource> {
+async function open(archive: string, meter: CopyMeter): Promise<AsyncIterable<Uint8Array>> {
   if (archive === "-") return process.stdin;
   const found = await stat(archive).catch((error: unknown) => {
-    throw new CliError("HOST_FILE", error instanceof Error ? error.message : String(error));
+    throw hostFailure(error);
   });
+  meter.expect(() => (found.isDirectory() ? hostTreeBytes(archive) : Promise.resolve(found.size)));
   return found.isDirectory() ? packEntries(archive) : createReadStream(archive);
 }

@@ -1,7 +1,4 @@
-import { resolveImageAlias } from "@boxrun/contract";
-import type { PullEvent } from "@boxrun/sdk";
-import { spin } from "../../output/spinner.ts";
-import { bytes, printable } from "../../output/text.ts";
+import { pullImage } from "../../pull-image.ts";
 import { withServer } from "../../session.ts";
 import type { Verb } from "../../verb.ts";
 
@@ -19,17 +16,9 @@ Examples:
 `,
     )
     .action((image: string) =>
-      withServer(command, `pull ${image}`, async ({ client, reporter, signal }) => {
-        using spinner = spin(`Pulling ${resolveImageAlias(image)}…`, reporter);
-        for await (const event of client.images.pull(image, { signal })) {
-          if (event.event === "progress") spinner.say(progressText(event));
-          else await reporter.result(event.image, ({ reference, digest }) => `${reference} ${digest}\n`);
-        }
+      withServer(command, `pull ${image}`, async (session) => {
+        const pulled = await pullImage(session, image);
+        await session.reporter.result(pulled, ({ reference, digest }) => `${reference} ${digest}\n`);
       }),
     );
-}
-
-function progressText({ message, done_bytes, total_bytes }: Extract<PullEvent, { event: "progress" }>): string {
-  const total = total_bytes === undefined ? "" : ` of ${bytes(total_bytes)}`;
-  return `${printable(message)}${done_bytes === undefined ? "" : ` (${bytes(done_bytes)}${total})`}`;
 }

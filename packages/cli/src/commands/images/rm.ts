@@ -4,6 +4,7 @@ import type { Verb } from "../../verb.ts";
 export function define(command: Verb): void {
   command
     .argument("<image...>", "references as `boxrun images` shows them")
+    .completes("image")
     .addHelpText("after", "\nExamples:\n  $ boxrun images rm python:3.12-slim\n")
     .action((images: string[]) =>
       withServer(command, "images rm", async (session) => {

@@ -1,0 +1,40 @@
+import type { Box } from "@boxrun/contract";
+import type { Listing } from "../output/format.ts";
+import { age, statusStyle } from "../output/text.ts";
+
+const boxFields = {
+  id: null,
+  name: null,
+  status: null,
+  image: null,
+  cpu: null,
+  memory_mb: null,
+  disk_size_gb: null,
+  network: null,
+  workdir: null,
+  env: null,
+  volumes: null,
+  boxlite_id: null,
+  error_code: null,
+  error_message: null,
+  created_at: null,
+  started_at: null,
+  stopped_at: null,
+  engine: null,
+  image_digest: null,
+} as const satisfies Record<keyof Box, null>;
+
+export const boxListing: Listing<Box> = {
+  fields: boxFields,
+  id: ({ id }) => id,
+  columns: [
+    { head: "ID", cell: ({ id }) => id },
+    { head: "NAME", cell: ({ name }) => name ?? "-", yields: 6, minWidth: 8 },
+    { head: "STATUS", cell: ({ status }) => ({ text: status, style: statusStyle(status) }), yields: 7 },
+    { head: "IMAGE", cell: ({ image }) => image, yields: 1, minWidth: 12 },
+    { head: "CPU", cell: ({ cpu }) => String(cpu), yields: 3 },
+    { head: "MEMORY", cell: ({ memory_mb }) => `${memory_mb} MB`, yields: 4 },
+    { head: "DISK", cell: ({ disk_size_gb }) => `${disk_size_gb} GB`, yields: 2 },
+    { head: "CREATED", cell: ({ created_at }) => age(created_at), yields: 5 },
+  ],
+};

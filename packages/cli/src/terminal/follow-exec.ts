@@ -1,0 +1,75 @@
+import type { Exec } from "@boxrun/contract";
+import { ClientError, logBytes } from "@boxrun/sdk";
+import { exitCodes } from "../exit-codes.ts";
+import { CommandFailure } from "../failure.ts";
+import { cancelExec, hasEnded } from "../follow-exec.ts";
+import { BrokenPipe } from "../output/streams.ts";
+import type { Session } from "../session.ts";
+import type { HostTerminal } from "./host-terminal.ts";
+import { type BoxTerminal, joinTerminals, type TerminalEnd } from "./join.ts";
+
+interface FollowOptions {
+  /** Names the exec in messages. */
+  readonly what: string;
+  /** What people call the box. */
+  readonly box: string;
+  /** Pass keys on. */
+  readonly interactive: boolean;
+  readonly host: HostTerminal;
+}
+
+/**
+ * Joins a program that was started with `tty` with this terminal, and puts the terminal back. After the detach keys, or a lost
+ * connection, the program runs on; another way to end this process (Ctrl-C without raw mode, SIGTERM, SIGHUP, a closed pipe) cancels it.
+ */
+export async function followInTerminal(session: Session, exec: Exec, options: FollowOptions): Promise<TerminalEnd> {
+  const { client, reporter, signal } = session;
+  const { what, box, interactive, host } = options;
+  const over = new AbortController();
+  let problem: string | undefined;
+  const exit = Promise.withResolvers<{ readonly code: number }>();
+  async function* output(): AsyncGenerator<Uint8Array> {
+    for await (const event of client.execs.events(exec.box_id, exec.id, { signal: over.signal })) {
+      if (event.event === "log") yield logBytes(event);
+      else {
+        problem = event.error;
+        exit.resolve({ code: event.exit_code ?? exitCodes.failure });
+      }
+    }
+  }
+  const terminal: BoxTerminal = {
+    output: output(),
+    exit: exit.promise,
+    resize: (size) => client.execs.resize(exec.box_id, exec.id, size, { signal: over.signal }),
+    send: interactive ? (keys) => sendKeys(client, exec, keys, over.signal) : undefined,
+  };
+  const noteThatItRuns = (how: string) =>
+    reporter.note(`${how}; the program runs on: \`boxrun logs -f ${box} ${exec.id}\``, { exec_id: exec.id });
+  try {
+    const end = await joinTerminals(terminal, host, signal);
+    host[Symbol.dispose]();
+    if (problem !== undefined) reporter.failure(new CommandFailure(what, problem));
+    if (end.kind === "detached") noteThatItRuns("Detached");
+    return end;
+  } catch (error) {
+    host[Symbol.dispose]();
+    if (signal.aborted || error instanceof BrokenPipe) await cancelExec(client, exec);
+    else if (error instanceof ClientError) noteThatItRuns("The connection is lost");
+    throw error;
+  } finally {
+    over.abort();
+  }
+}
+
+async function sendKeys(
+  client: Session["client"],
+  exec: Exec,
+  keys: AsyncIterable<Uint8Array>,
+  over: AbortSignal,
+): Promise<void> {
+  try {
+    await client.execs.stdin(exec.box_id, exec.id, keys, { signal: over });
+  } catch (error) {
+    if (!over.aborted && !hasEnded(error)) throw error;
+  }
+}

@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CliWithServer } from "./support/server.ts";
+
+let cli: CliWithServer;
+beforeAll(async () => {
+  cli = await CliWithServer.start();
+  await cli.createBox("dev");
+});
+afterAll(() => cli[Symbol.asyncDispose]());
+
+const start = async (...program: readonly string[]) =>
+  (await cli.run("exec", "-d", "dev", "--", ...program)).stdout.trim();
+
+describe("ps", () => {
+  it("lists what runs, with -a also what has ended, with -q ids", async () => {
+    const running = await start("sleep", "60");
+    await cli.run("exec", "dev", "--", "sh", "-c", "exit 4");
+    expect((await cli.run("ps", "-q", "dev")).stdout).toBe(`${running}\n`);
+    const { stdout } = await cli.run("ps", "-a", "dev");
+    expect(stdout).toMatch(/^EXEC +STATUS +EXIT +STARTED +TOOK +COMMAND\n/);
+    expect(stdout).toMatch(/^exec_\S{12} +failed +4 +\d+s ago +\S+ +sh -c 'exit 4'$/m);
+    expect(stdout).toMatch(/^exec_\S{12} +running +- .* sleep 60$/m);
+    await cli.run("kill", "dev", running);
+  });
+});
+
+describe("logs", () => {
+  it("are of the latest exec, each stream to its own", async () => {
+    await cli.run("exec", "dev", "--", "sh", "-c", "echo out; echo err >&2");
+    expect(await cli.run("logs", "dev")).toMatchObject({ code: 0, stdout: "out\n", stderr: "err\n" });
+  });
+
+  it("of a program that runs end with what there is, or follow it to its end", async () => {
+    const exec = await start("sh", "-c", "echo one; sleep 60");
+    const following = cli.spawn("logs", "-f", "dev", exec);
+    await following.printed("one\n");
+    expect(await cli.run("logs", "dev", exec)).toMatchObject({ code: 0, stdout: "one\n" });
+    await cli.run("kill", "dev", exec);
+    expect(await following.result()).toMatchObject({ code: 0, stdout: "one\n" });
+  });
+
+  it("may be only the last lines, with the time before each", async () => {
+    const exec = await start("seq", "1000");
+    await cli.run("wait", "dev", exec);
+    expect((await cli.run("logs", "--tail", "3", "dev", exec)).stdout).toBe("998\n999\n1000\n");
+    expect((await cli.run("logs", "--tail", "0", "dev", exec)).stdout).toBe("");
+    expect((await cli.run("logs", "-t", "--tail", "2", "dev", exec)).stdout).toMatch(
+      /^\d{4}-\d\d-\d\dT[\d:.]+Z 999\n\d{4}-\d\d-\d\dT[\d:.]+Z 1000\n$/,
+    );
+  });
+});
+
+describe("kill", () => {
+  it("ends a program, or sends it a signal by name or number", async () => {
+    const [one, two, three] = [await start("sleep", "60"), await start("sleep", "60"), await start("sleep", "60")];
+    expect(await cli.run("kill", "dev", one)).toMatchObject({ code: 0, stdout: `${one}\n` });
+    expect(await cli.run("kill", "-s", "kill", "dev", two)).toMatchObject({ code: 0 });
+    expect(await cli.run("kill", "-s", "9", "dev", three)).toMatchObject({ code: 0 });
+    expect(await cli.run("wait", "dev", two)).toMatchObject({ code: 137, stdout: "", stderr: "" });
+    expect(await cli.run("wait", "dev", three)).toMatchObject({ code: 137 });
+    expect((await cli.run("kill", "-s", "SIGNONE", "dev", one)).code).toBe(2);
+    expect(await cli.run("kill", "dev", one)).toMatchObject({ code: 125 });
+  });
+});
+
+describe("wait", () => {
+  it("exits as the first of the programs that has failed", async () => {
+    const [good, bad, worse] = [
+      await start("true"),
+      await start("sh", "-c", "exit 3"),
+      await start("sh", "-c", "exit 5"),
+    ];
+    expect(await cli.run("wait", "dev", good)).toMatchObject({ code: 0, stdout: "" });
+    expect(await cli.run("wait", "dev", good, worse, bad)).toMatchObject({ code: 5 });
+    expect(await cli.run("wait", "dev", "exec_000000000000")).toMatchObject({ code: 125 });
+  });
+
+  it("waits for a program that runs", async () => {
+    const exec = await start("sleep", "60");
+    const waiting = cli.spawn("wait", "--json", "dev");
+    await expect.poll(() => cli.server.core.execs.get("dev", exec).status).toBe("running");
+    await cli.run("kill", "-s", "TERM", "dev", exec);
+    expect(await waiting.result()).toMatchObject({ code: 143, stdout: expect.stringContaining(exec) });
+  });
+});

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { table } from "../src/output/table.ts";
+import { cliPath } from "./support/cli.ts";
+import { CliWithServer } from "./support/server.ts";
+import { Tmux } from "./support/tmux.ts";
+
+let cli: CliWithServer;
+let first: string;
+beforeAll(async () => {
+  cli = await CliWithServer.start();
+  first = await cli.createBox("first");
+  await cli.createBox("second");
+  await cli.run("stop", "second");
+});
+afterAll(() => cli[Symbol.asyncDispose]());
+
+describe("formats of ls", () => {
+  it.each([
+    [["-q", "-s", "running"], () => `${first}\n`],
+    [["--format", "{{.name}}\\t{{.status | upper}}"], () => "second\tSTOPPED\nfirst\tRUNNING\n"],
+    [["--format", "{{json .name}}"], () => '"second"\n"first"\n'],
+    [["--format", "table {{.name}}\\t{{.cpu}}"], () => "NAME    CPU\nsecond  1\nfirst   1\n"],
+    [["--filter", "name=f*", "--format", "{{.name}}"], () => "first\n"],
+    [["-f", "status=stopped", "-f", "status=error", "--format", "{{.name}}"], () => "second\n"],
+    [["-f", "network=on", "-q"], () => ""],
+  ])("%j", async (args, expected) => {
+    expect(await cli.run("ls", ...args)).toMatchObject({ code: 0, stdout: expected(), stderr: "" });
+  });
+
+  it("are YAML too, also of images and inspected boxes", async () => {
+    expect((await cli.run("ls", "--format", "yaml")).stdout).toMatch(/^- id: box_.*\n {2}name: second\n/);
+    expect((await cli.run("images", "ls", "--format", "yaml")).stdout).toMatch(/^- reference: base\n/);
+    expect((await cli.run("inspect", "--format", "{{.box.status}}", "first")).stdout).toBe("running\n");
+  });
+
+  it.each([
+    [["--format", "{{.nmae}}"], /there is no field \.nmae; there are \.id, \.name/],
+    [["--format", "{{.name | shout}}"], /there is no function "shout"; there are json, upper/],
+    [["--format", "{{.name"], /`\{\{` without `\}\}`/],
+    [["--format", "xml"], /there is no such format/],
+    [["--format", "yaml", "--json"], /--json is --format json/],
+    [["--filter", "nmae=x"], /KEY one of id, name, status/],
+    [["--filter", "status=runing"], /A status is one of creating, running/],
+    [["--watch", "-q"], /--watch shows a table/],
+  ])("refuses %j", async (args, message) => {
+    expect(await cli.run("ls", ...args)).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(message) });
+  });
+});
+
+describe("a table", () => {
+  const columns = [
+    { head: "ID", cell: (row: readonly string[]) => row[0] ?? "" },
+    { head: "IMAGE", cell: (row: readonly string[]) => row[1] ?? "", yields: 1, minWidth: 6 },
+    { head: "DISK", cell: (row: readonly string[]) => row[2] ?? "", yields: 2 },
+  ];
+  it.each([
+    [undefined, "ID  IMAGE       DISK\nx   long-image  1\n"],
+    [18, "ID  IMAGE     DISK\nx   long-im…  1\n"],
+    [10, "ID  IMAGE\nx   long-…\n"],
+    [5, "ID\nx\n"],
+  ])("%s columns wide", (fit, expected) => {
+    expect(table(columns, [["x", "long-image", "1"]], fit)).toBe(expected);
+  });
+
+  it("measures wide characters as a terminal does", () => {
+    expect(table(columns, [["箱子", "a", "1"]])).toBe("ID    IMAGE  DISK\n箱子  a      1\n");
+  });
+});
+
+describe("ls --watch", () => {
+  const watch = [process.execPath, cliPath, "ls", "--watch"];
+
+  it("redraws on a terminal, and Ctrl-C leaves it as it was", async () => {
+    await using tmux = await Tmux.start(
+      ["sh", "-c", 'trap : INT; echo before; "$@"; echo "code $?"; read _', "sh", ...watch],
+      {
+        env: cli.env,
+      },
+    );
+    await tmux.shows("first");
+    await cli.createBox("third");
+    await tmux.shows(/third +running/);
+    await cli.run("rm", "-f", "third");
+    await tmux.shows((screen) => !screen.includes("third"));
+    await tmux.press("C-c");
+    expect(await tmux.shows("code 130")).toMatch(/^before\n(\^C)?/);
+  });
+
+  it("prints a line per change on a pipe, JSON with --json", async () => {
+    const [text, json] = [cli.spawn("ls", "--watch", "-f", "name=w*"), cli.spawn("ls", "--watch", "--json")];
+    await json.printed("second");
+    await cli.createBox("watched");
+    await text.printed("  watched  running  base\n");
+    await cli.run("rm", "-f", "watched");
+    await text.printed("  watched  removed  base\n");
+    await json.printed("box_removed");
+    text.child.kill("SIGINT");
+    json.child.kill("SIGINT");
+    expect(await text.result()).toMatchObject({ code: 130, stderr: "" });
+    const events = (await json.result()).stdout
+      .trim()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line));
+    expect(events[0]).toMatchObject({ event: "box", data: { name: "first" } });
+    expect(events.at(-1)).toMatchObject({ event: "box_removed" });
+  });
+});

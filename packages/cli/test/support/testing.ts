@@ -1,0 +1,1 @@
+export { Tmux } from "./tmux.ts";
