@@ -271,7 +271,7 @@ describe("output of a terminal", () => {
     expect(count.written).toBe(10_000);
   });
 
-  it.each<[string, (harness: CoreHarness, id: string) => Promise<unknown> | void]>([
+  it.each<[string, (harness: CoreHarness, id: string) => Promise<void> | void]>([
     ["is removed", (harness, id) => harness.core.sessions.remove(id, "work")],
     ["was in a box that is stopped", (harness, id) => harness.core.boxes.stop(id)],
     ["was in a box that is removed", (harness, id) => harness.core.boxes.remove(id, { force: true })],
