@@ -53,7 +53,9 @@ async function expectSane(shell: Tmux): Promise<void> {
   });
   await shell.type("stty -a | grep -o -w -e '-*icanon' -e '-*echo' -e '-*isig' | sort | xargs\n");
   await shell.shows(/^echo icanon isig$/m);
-  await shell.type("sleep 1000\n");
+  // Once it runs: a Ctrl-C that comes sooner is the shell's.
+  await shell.type("sh -c 'echo sleep\"\"ing; exec sleep 1000'\n");
+  await shell.shows("sleeping");
   await shell.press("C-c");
   await shell.type("echo inter''rupted $?\n");
   await shell.shows("interrupted 130");
