@@ -206,7 +206,9 @@ describe("attach", () => {
     await shell.shows(/^first$/m);
     await shell.type("\n~.");
     expect(await shell.shows("code 0")).toContain("`boxrun attach dev --session work` comes back to it");
-    await shell.type("clear; br attach dev --session work; echo code $?\n");
+    await shell.type("clear\n");
+    await shell.shows((screen) => !screen.includes("first"));
+    await shell.type("br attach dev --session work; echo code $?\n");
     await shell.shows(/^first$/m);
     await using other = await openShell();
     await other.type("br attach dev --session work; echo code $?\n");
