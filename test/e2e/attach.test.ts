@@ -152,14 +152,16 @@ describe("a session in a real box", () => {
   it("survives a server that is killed, with its screen and all that was written meanwhile", async () => {
     const first = await attach({ session: "work" });
     const pid = await pidOf(first);
-    await first.type("seq 1 300000; echo do''ne\r");
+    // 2 MB: more than the agent keeps while there is no server.
+    await inBox("seq 1 300000 > /tmp/numbers");
+    await first.type("cat /tmp/numbers; echo fin''ished\r");
     await first.until("\n5000\r\n");
     await server.kill();
     await first.rest();
     await server.restart();
     expect(await client.sessions.list("dev")).toMatchObject([{ name: "work", clients: 0, survives_server: true }]);
     const second = await attach({ session: "work" });
-    const text = await second.until("done\r\n");
+    const text = await second.until("finished\r\n");
     const numbers = [...text.matchAll(/^(\d+)\r$/gm)].map(([, number]) => Number(number));
     expect(numbers.at(-1)).toBe(300_000);
     expect(numbers.length).toBeGreaterThan(30_000);
@@ -180,7 +182,9 @@ describe("a session in a real box", () => {
     await first.terminal.detach();
     const second = await attach({ session: "edit" });
     await second.until("/tmp/book");
-    await second.type("\x1b:wq\r");
+    await second.type("\x1b");
+    await second.until("Modified");
+    await second.type(":wq\r");
     await second.run("true");
     expect((await inBox("cat /tmp/book")).stdout).toBe("Chapter 1\n");
     await client.sessions.remove("dev", "edit");

@@ -1,4 +1,5 @@
-import { readdir } from "node:fs/promises";
+import { mkdtemp, readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { runCli, TestServer } from "./support/server.ts";
@@ -34,9 +35,9 @@ it("`uninstall --purge` leaves no VM and nothing in the state directory", async 
   await server.restart();
   expect((await server.runCli(["start", "dev"])).exitCode).toBe(0);
   // What was built at set-up is not the test's to remove.
-  const elsewhere = join(server.stateDir, "nowhere");
-  const env = { ...server.env, BOXRUN_CACHE_DIR: elsewhere, XDG_CONFIG_HOME: elsewhere };
+  const elsewhere = await mkdtemp(join(tmpdir(), "br-cache-"));
+  const env = { ...server.env, BOXRUN_CACHE_DIR: elsewhere, XDG_CONFIG_HOME: join(elsewhere, "config") };
   expect(await runCli(["uninstall", "--purge", "--yes"], env)).toMatchObject({ exitCode: 0, stdout: "Done.\n" });
   expect(await server.helperPids()).toEqual([]);
-  await expect(readdir(server.stateDir)).rejects.toThrow("ENOENT");
+  for (const gone of [server.stateDir, elsewhere]) await expect(readdir(gone)).rejects.toThrow("ENOENT");
 });

@@ -47,7 +47,8 @@ it("a shell in a box of its own: prompt, colours, UTF-8, the window's size, Ctrl
   expect(await shell.shows("grün ✓ colour")).toMatch(/^24 80$/m);
   expect(await shell.screen({ styled: true })).toContain("\u001b[32mcolour");
   await shell.resize(100, 30);
-  await shell.type("clear\n");
+  // No `clear` before it: of what follows a prompt in the first row busybox's shell loses some (it takes the terminal's answer to
+  // where the cursor is, ESC [ 1 ; 5 R, for a key that goes on).
   await shell.type("stty size\n");
   await shell.shows(/^30 100$/m);
   await shell.type("echo sleep''ing; sleep 1000\n");

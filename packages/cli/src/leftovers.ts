@@ -21,6 +21,7 @@ export function places(env: NodeJS.ProcessEnv): Place[] {
       what: "boxes, images and log",
       dir: stateDirOf(env),
       entries: [
+        "boxlite",
         "boxrun.db",
         "boxrun.db-wal",
         "boxrun.db-shm",
@@ -39,7 +40,7 @@ export function places(env: NodeJS.ProcessEnv): Place[] {
     {
       what: "kernel, agent and base image",
       dir: cacheDirOf(env),
-      entries: ["compile", "guest", "images", "kernel", "probe"],
+      entries: ["agent", "compile", "guest", "images", "kernel", "outer-vm", "probe", "test"],
     },
     { what: "contexts", dir: configDirOf(env), entries: ["contexts.json"] },
   ];

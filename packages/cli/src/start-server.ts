@@ -49,9 +49,10 @@ export async function startServer(options: StartOptions): Promise<Started | unde
     }
     await delay(pollMs);
   }
-  return serverPid(stateDir) === server.pid
-    ? { pid: server.pid, log: logFile, withoutTcp: server.withoutTcp }
-    : undefined;
+  if (serverPid(stateDir) === server.pid) return { pid: server.pid, log: logFile, withoutTcp: server.withoutTcp };
+  // Another command's was faster. Ours may be so slow that it would find the directory free again, once that one was stopped.
+  server.end();
+  return undefined;
 }
 
 /** A server that this command has started. */
@@ -77,6 +78,7 @@ interface LaunchedServer {
   /** Where in the log this server's part begins, in bytes. */
   readonly logOffset: number;
   hasExited(): boolean;
+  end(): void;
 }
 
 async function launch(options: StartOptions, logFile: string): Promise<LaunchedServer> {
@@ -107,6 +109,7 @@ async function launch(options: StartOptions, logFile: string): Promise<LaunchedS
       withoutTcp,
       logOffset: log.offset,
       hasExited: () => child.exitCode !== null || child.signalCode !== null,
+      end: () => child.kill("SIGTERM"),
     };
   } finally {
     closeSync(log.fd);

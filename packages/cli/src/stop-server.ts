@@ -54,12 +54,19 @@ export async function stopServer(target: OwnTarget, options: StopOptions): Promi
   return { pid: server.pid, boxes, runningBoxes };
 }
 
-/** Whether a box was ever booted here: a directory per box that there is. */
+/** Each engine has a directory of its own, with something in it for each of its boxes. */
+const engineDirs = ["vm", "boxlite"];
+
+/** Whether there are boxes here; a server that runs knows for sure. */
 function mayHaveVms({ stateDir }: OwnTarget): boolean {
+  return liveServer(stateDir) !== undefined || engineDirs.some((dir) => isFilled(join(stateDir, dir)));
+}
+
+function isFilled(dir: string): boolean {
   try {
-    return readdirSync(join(stateDir, "vm")).length > 0;
+    return readdirSync(dir).length > 0;
   } catch {
-    return liveServer(stateDir) !== undefined;
+    return false;
   }
 }
 

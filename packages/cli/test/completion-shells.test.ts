@@ -11,7 +11,7 @@ describe.each<[CompletingShell]>([["bash"], ["zsh"], ["fish"]])("Tab in %s", (na
     await cli.createBox("idle");
     await cli.run("stop", "idle");
     for (const path of ["deep/below", "notes", "two words", "a;touch ran;b"]) {
-      expect(await cli.runWith({ input: "1" }, "cp", "-", `dev:/data/${path}`)).toMatchObject({ code: 0 });
+      await cli.putFile("dev", `/data/${path}`, "1");
     }
     shell = await ShellWithCompletion.start(name, { env: cli.env, files: ["letter.txt", "dew.txt"] });
   }, 60_000);

@@ -39,9 +39,9 @@ describe("what Tab offers", () => {
     devId = await cli.createBox("dev");
     await cli.createBox("idle");
     await cli.run("stop", "idle");
-    await cli.runWith({ input: "1" }, "cp", "-", "dev:/data/notes");
-    await cli.runWith({ input: "1" }, "cp", "-", "dev:/data/.hidden");
-    await cli.runWith({ input: "1" }, "cp", "-", "dev:/data/broken\nline");
+    await cli.putFile("dev", "/data/notes", "1");
+    await cli.putFile("dev", "/data/.hidden", "1");
+    await cli.putFile("dev", "/data/broken\nline", "1");
   });
   afterAll(() => cli[Symbol.asyncDispose]());
 

@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { chmod, mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { cliPath } from "./support/cli.ts";
@@ -21,9 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-const { signal } = new AbortController();
-const put = (path: string, content: string) =>
-  cli.server.core.files.write("dev", path, Readable.from([Buffer.from(content)]), { signal });
+const put = (path: string, content: string) => cli.putFile("dev", path, content);
 const list = (path: string) => cli.server.core.files.list("dev", path);
 
 /** The tar of a directory with one program in it, as a real tar makes it. */

@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CliWithServer } from "./support/server.ts";
 
@@ -60,7 +59,7 @@ function box(name: string): Side {
   };
   return {
     prefix: `${name}:`,
-    put: (path, content) => cli.server.core.files.write(name, path, Readable.from([Buffer.from(content)]), { signal }),
+    put: (path, content) => cli.putFile(name, path, content),
     files,
   };
 }

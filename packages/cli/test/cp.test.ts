@@ -18,7 +18,6 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CliWithServer } from "./support/server.ts";
 
@@ -48,9 +47,7 @@ async function inBox(path: string, box = "dev"): Promise<string> {
 async function modeInBox(folder: string, name: string): Promise<string | undefined> {
   return (await cli.server.core.files.list("dev", folder)).find((entry) => entry.name === name)?.mode;
 }
-async function putInBox(path: string, content: string | Uint8Array): Promise<void> {
-  await cli.server.core.files.write("dev", path, Readable.from([Buffer.from(content)]), { signal });
-}
+const putInBox = (path: string, content: string | Uint8Array) => cli.putFile("dev", path, content);
 const modeOf = async (path: string) => ((await stat(join(dir, path))).mode & 0o7777).toString(8);
 const here = (path: string) => readFile(join(dir, path), "utf8");
 

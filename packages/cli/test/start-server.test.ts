@@ -36,6 +36,13 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Every process that was started for the state directory and lives. */
+async function processesOfStateDir(): Promise<number[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+  const environments = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/environ`, "utf8").catch(() => "")));
+  return pids.filter((_, index) => environments[index]?.includes(`BOXRUN_STATE_DIR=${stateDir}\0`));
+}
+
 describe("the first command", () => {
   it("starts the server in the background and says so; the next one finds it", async () => {
     const first = await boxrun(["ls"], { env });
@@ -56,6 +63,15 @@ describe("the first command", () => {
     const notes = results.map(({ stderr }) => stderr).filter((stderr) => stderr !== "");
     expect(notes).toHaveLength(1);
     expect(JSON.parse(notes[0] ?? "")).toMatchObject({ pid: await serverPid() });
+  });
+
+  it.runIf(process.platform === "linux")("leaves no second server behind that comes up later", async () => {
+    const slowToServe =
+      'if (process.argv.includes("serve")) await new Promise((resolve) => setTimeout(resolve, 600_000));';
+    const slow = { ...env, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(slowToServe)}` };
+    const results = await Promise.all([boxrun(["ls", "-q"], { env }), boxrun(["ls", "-q"], { env: slow })]);
+    for (const result of results) expect(result).toMatchObject({ code: 0, stdout: "" });
+    await expect.poll(processesOfStateDir).toEqual([await serverPid()]);
   });
 
   it("says what the server said when it does not come up", async () => {

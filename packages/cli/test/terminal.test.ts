@@ -53,7 +53,9 @@ async function expectSane(shell: Tmux): Promise<void> {
   });
   await shell.type("stty -a | grep -o -w -e '-*icanon' -e '-*echo' -e '-*isig' | sort | xargs\n");
   await shell.shows(/^echo icanon isig$/m);
-  await shell.type("sleep 1000\n");
+  // Once it runs: a Ctrl-C that comes sooner is the shell's.
+  await shell.type("sh -c 'echo sleep\"\"ing; exec sleep 1000'\n");
+  await shell.shows("sleeping");
   await shell.press("C-c");
   await shell.type("echo inter''rupted $?\n");
   await shell.shows("interrupted 130");
@@ -204,7 +206,9 @@ describe("attach", () => {
     await shell.shows(/^first$/m);
     await shell.type("\n~.");
     expect(await shell.shows("code 0")).toContain("`boxrun attach dev --session work` comes back to it");
-    await shell.type("clear; br attach dev --session work; echo code $?\n");
+    await shell.type("clear\n");
+    await shell.shows((screen) => !screen.includes("first"));
+    await shell.type("br attach dev --session work; echo code $?\n");
     await shell.shows(/^first$/m);
     await using other = await openShell();
     await other.type("br attach dev --session work; echo code $?\n");

@@ -271,6 +271,24 @@ describe("output of a terminal", () => {
     expect(count.written).toBe(10_000);
   });
 
+  it.each<[string, (harness: CoreHarness, id: string) => Promise<void> | void]>([
+    ["is removed", (harness, id) => harness.core.sessions.remove(id, "work")],
+    ["was in a box that is stopped", (harness, id) => harness.core.boxes.stop(id)],
+    ["was in a box that is removed", (harness, id) => harness.core.boxes.remove(id, { force: true })],
+    ["was in a box that dies", (harness, id) => harness.host.kill(id, "out of memory")],
+  ])("holds up no session that %s", async (_, end) => {
+    const count = { written: 0 };
+    const engine = { programs: writer(10_000, count), killGraceMs: 50 };
+    await using harness = await CoreHarness.open({ engine });
+    const { id } = await harness.create();
+    const terminal = await TestTerminal.attach(harness.core, id, { session: "work", shell: "lines" });
+    await terminal.next();
+    await expect.poll(() => count.written).toBeGreaterThan(200);
+    await end(harness, id);
+    expect(await terminal.terminal.end).toMatchObject({ kind: "error" });
+    await expect.poll(() => harness.core.sessions.count).toBe(0);
+  });
+
   it("goes by when nobody is attached, and the newest of it is shown to the next client", async () => {
     const count = { written: 0 };
     await using harness = await CoreHarness.open({ engine: { programs: { ...writer(10_000, count) } } });

@@ -11,6 +11,11 @@ import { Http } from "./http.ts";
 
 export const cliPath = fileURLToPath(new URL("../../../packages/cli/bin/boxrun.js", import.meta.url));
 
+/** What removing all boxes may take: one that hangs fails the test, and leaves no VM behind all the same. */
+const removalMs = 60_000;
+/** A server ends within 10 s of SIGTERM, whatever hangs. */
+const stopMs = 30_000;
+
 interface ServerOptions {
   readonly stateDir?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -115,13 +120,19 @@ export class TestServer implements AsyncDisposable {
       }
       const boxes = (await this.http.json("GET", urls.boxes())).body;
       if (Array.isArray(boxes)) {
-        await Promise.all(boxes.map((box: { id: string }) => this.http.json("DELETE", urls.removeBox(box.id, true))));
+        const signal = AbortSignal.timeout(removalMs);
+        await Promise.all(
+          boxes.map((box: { id: string }) => this.http.json("DELETE", urls.removeBox(box.id, true), undefined, signal)),
+        );
       }
     } finally {
-      await this.stop();
-      await this.http[Symbol.asyncDispose]();
-      for (const pid of await this.helperPids()) process.kill(pid, "SIGKILL");
-      await rm(this.stateDir, { recursive: true, force: true });
+      try {
+        await this.stop();
+      } finally {
+        await this.http[Symbol.asyncDispose]();
+        for (const pid of await this.helperPids()) process.kill(pid, "SIGKILL");
+        await rm(this.stateDir, { recursive: true, force: true });
+      }
     }
   }
 
@@ -130,7 +141,12 @@ export class TestServer implements AsyncDisposable {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
     child.kill(signal);
+    const timer = setTimeout(() => child.kill("SIGKILL"), stopMs);
     await exited;
+    clearTimeout(timer);
+    if (signal === "SIGTERM" && child.signalCode === "SIGKILL") {
+      throw new Error(`the server did not stop in ${stopMs / 1000} s:\n${this.#log}`);
+    }
   }
 
   async #answers(): Promise<boolean> {

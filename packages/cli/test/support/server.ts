@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { startTestServer, type TestServer } from "@boxrun/server/testing";
 import { boxrun, type CliOptions, CliProcess, type CliResult } from "./cli.ts";
 
@@ -38,6 +39,12 @@ export class CliWithServer implements AsyncDisposable {
       { signal: new AbortController().signal },
     );
     return box.id;
+  }
+
+  /** Writes a file of a box; the directories above it are made. */
+  async putFile(box: string, path: string, content: string | Uint8Array): Promise<void> {
+    const { signal } = new AbortController();
+    await this.server.core.files.write(box, path, Readable.from([Buffer.from(content)]), { signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

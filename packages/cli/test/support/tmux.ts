@@ -18,6 +18,16 @@ set-option -g status off
 set-option -sg escape-time 0
 `;
 
+/** What a person's shell does not have: Node prints no colours where CI is set, and others mean another terminal or server. */
+const notAPersons = {
+  CI: undefined,
+  NO_COLOR: undefined,
+  FORCE_COLOR: undefined,
+  NODE_DISABLE_COLORS: undefined,
+  TMUX: undefined,
+  BOXRUN_HOST: undefined,
+};
+
 interface TmuxOptions {
   /** Characters. Default 80 × 24. */
   readonly cols?: number;
@@ -38,7 +48,7 @@ export class Tmux implements AsyncDisposable {
   /** Resolves when the program runs. When it has ended its last screen stays, until `close`. */
   static async start(command: readonly string[], options: TmuxOptions = {}): Promise<Tmux> {
     const tmux = new Tmux(await mkdtemp(join(tmpdir(), "boxrun-tmux-")));
-    const env = Object.entries({ NO_COLOR: undefined, BOXRUN_HOST: undefined, TMUX: undefined, ...options.env });
+    const env = Object.entries({ ...notAPersons, ...options.env });
     const unset = env.flatMap(([name, value]) => (value === undefined ? ["-u", name] : []));
     const set = env.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
     const size = ["-x", String(options.cols ?? 80), "-y", String(options.rows ?? 24)];

@@ -75,7 +75,7 @@ export class SessionManager {
     const box = findBox(this.#parts.store, idOrName);
     const survives = await this.#surviveServer();
     return [...this.#sessions.values()]
-      .filter(({ record }) => record.boxId === box.id && record.name !== null)
+      .filter(({ record, hasEnded }) => record.boxId === box.id && record.name !== null && !hasEnded)
       .sort((a, b) => b.record.createdAtMs - a.record.createdAtMs)
       .map((session) => view(session, survives));
   }

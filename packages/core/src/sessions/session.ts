@@ -37,6 +37,8 @@ export class Session {
   /** Why the shell was told to end. */
   #hangUp: { readonly reason: BoxRunError; readonly told: Promise<void> } | undefined;
   #released = false;
+  /** The box is gone. */
+  #lost = false;
   #resizing: Promise<void> | undefined;
   #wakePump: (() => void) | undefined;
 
@@ -46,6 +48,10 @@ export class Session {
     this.#ring = new OutputRing(record.outputOffset, record.modes);
     this.#input = new TerminalInput(parts.exec, this.#ended.signal);
     this.done = this.#run();
+    parts.exec.exit.catch(() => {
+      this.#lost = true;
+      this.#wakePump?.();
+    });
   }
 
   get record(): SessionRecord {
@@ -56,9 +62,14 @@ export class Session {
     return this.#clients.size;
   }
 
+  /** Whether the shell has ended; its clients are told so before the engine has forgotten it. */
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
   /** Whether the shell has ended or was told to. */
   get isEnding(): boolean {
-    return this.#end !== undefined || this.#hangUp !== undefined;
+    return this.hasEnded || this.#hangUp !== undefined;
   }
 
   /** `isNew`: it was started for this client, which so misses nothing. Without `share` the others' terminals end. */
@@ -87,6 +98,7 @@ export class Session {
   /** Ends the shell and everything that was started in it. Resolves once it was told; `done` follows. */
   hangUp(reason: BoxRunError): Promise<void> {
     this.#hangUp ??= { reason, told: this.#tellEnd() };
+    this.#wakePump?.();
     return this.#hangUp.told;
   }
 
@@ -152,10 +164,12 @@ export class Session {
     this.#parts.exec.acknowledge({ stdout: outputOffset, stderr: 0 });
   }
 
-  /** Resolves when a client can take more, or when there is none. */
+  /** Resolves when a client can take more, when there is none, or when the shell is to end: nobody may hold that up. */
   async #room(): Promise<void> {
     const isFull = () =>
       !this.#released &&
+      !this.#lost &&
+      this.#hangUp === undefined &&
       this.#clients.size > 0 &&
       Math.min(...Array.from(this.#clients, (client) => client.lag)) > maxLagBytes;
     while (isFull()) {
