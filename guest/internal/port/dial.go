@@ -2,6 +2,7 @@ package port
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -13,10 +14,18 @@ import (
 // hostCID is the host's address in every VM (VMADDR_CID_HOST).
 const hostCID = 2
 
+// welcome is the byte with which the host answers the secret.
+const welcome = 0x06
+
+// welcomeLimit is how long the host may take to answer.
+const welcomeLimit = time.Second
+
 // Caller makes its connections itself, to a vsock port of the host behind which a server listens, or none for a while. One at
 // a time, like the others. Any program in the VM can call that port: what tells the agent apart is the secret, which it sends
-// before its greeting.
+// before its greeting. libkrun connects every call, also where nobody listens: only one that the host has welcomed leads anywhere.
 type Caller struct {
+	dial    func() (net.Conn, error)
+	limit   time.Duration
 	port    uint32
 	opening []byte
 	turn    chan struct{}
@@ -24,24 +33,48 @@ type Caller struct {
 
 // NewCaller makes one; secret is what the host expects first.
 func NewCaller(port uint32, secret, greeting []byte) *Caller {
-	c := &Caller{port: port, opening: append(append([]byte{}, secret...), greeting...), turn: make(chan struct{}, 1)}
+	c := &Caller{
+		dial:    func() (net.Conn, error) { return dialVsock(port) },
+		limit:   welcomeLimit,
+		port:    port,
+		opening: append(append([]byte{}, secret...), greeting...),
+		turn:    make(chan struct{}, 1),
+	}
 	c.turn <- struct{}{}
 	return c
 }
 
-// Accept waits until the connection before is closed, then calls until somebody answers.
+// Accept waits until the connection before is closed, then calls until the host answers.
 func (c *Caller) Accept() (net.Conn, error) {
 	<-c.turn
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		conn, err := dialVsock(c.port)
+		conn, err := c.dial()
 		if err == nil {
-			if _, err = conn.Write(c.opening); err == nil {
+			if err = c.introduce(conn); err == nil {
 				return &turnConn{Conn: conn, done: sync.OnceFunc(func() { c.turn <- struct{}{} })}, nil
 			}
 			conn.Close()
 		}
 		time.Sleep(pause)
 	}
+}
+
+// introduce says the secret and the greeting, and waits for the welcome.
+func (c *Caller) introduce(conn net.Conn) error {
+	if err := conn.SetDeadline(time.Now().Add(c.limit)); err != nil {
+		return err
+	}
+	if _, err := conn.Write(c.opening); err != nil {
+		return err
+	}
+	var answer [1]byte
+	if _, err := io.ReadFull(conn, answer[:]); err != nil {
+		return err
+	}
+	if answer[0] != welcome {
+		return fmt.Errorf("the host answered %#x", answer[0])
+	}
+	return conn.SetDeadline(time.Time{})
 }
 
 // Close does nothing: the agent calls as long as it lives.

@@ -6,6 +6,8 @@ import type { AgentAddress } from "@boxrun/guest-agent";
 import { EagerStream } from "./eager-stream.ts";
 
 export const secretSize = 32;
+/** Said to the agent: libkrun connects a call also where nobody listens, and then never ends it. */
+const welcome = Buffer.of(0x06);
 
 /** How long a caller may take to say the secret. */
 const introductionMs = 5000;
@@ -100,6 +102,7 @@ export class Reception implements AgentAddress {
   }
 
   #admit(socket: Socket): void {
+    socket.write(welcome);
     const asking = this.#asking;
     this.#asking = undefined;
     if (asking !== undefined) return asking(socket);

@@ -54,6 +54,12 @@ test("the secret may come in pieces, and before anybody asks for the agent", asy
   expect(await firstBytes(await reception.connect(soon()))).toBe("later");
 });
 
+test("the agent is welcomed with one byte, so that it knows a server from a connection that leads nowhere", async () => {
+  const { secret, call } = await open();
+  const caller = await call(secret);
+  expect(await once(caller, "data")).toEqual([Buffer.of(6)]);
+});
+
 test("a caller with another secret, or with too little of it, is hung up on and never handed out", async () => {
   const { reception, secret, call } = await open();
   const over = new AbortController();
