@@ -1,4 +1,5 @@
 import { benchBoot } from "./boot.bench.ts";
+import { benchCli } from "./cli.bench.ts";
 import { benchExec } from "./exec.bench.ts";
 import { type Figure, print } from "./figures.ts";
 import { benchFiles } from "./files.bench.ts";
@@ -9,6 +10,7 @@ import { benchOutput } from "./output.bench.ts";
 /** `npm run bench [name…]`: each benchmark by itself, on a server and boxes of its own; exit 1 if a bar does not hold. */
 const benchmarks: Readonly<Record<string, () => Promise<Figure[]>>> = {
   boot: benchBoot,
+  cli: benchCli,
   exec: benchExec,
   output: benchOutput,
   files: benchFiles,
