@@ -68,7 +68,7 @@ describe("context", () => {
   });
 
   it.each([
-    [["add", "lab"], "required option '--host"],
+    [["add", "lab"], "--host is missing"],
     [["add", "lab", "--host", "boxes.example.org"], "no server's address"],
     [["add", "lab", "--host", "http://me:pw@h"], "has a user or password in it"],
     [["add", "local", "--host", "http://h"], "your own server"],

@@ -1,0 +1,13 @@
+import { Help } from "commander";
+
+/** Wider than this is hard to read. */
+const widestColumns = 120;
+/** Of what is no terminal: commander's own. */
+const usualColumns = 80;
+
+/** Paragraphs as wide as the terminal; indented lines, which are examples and tables, as they are. */
+export function flow(text: string, columns: number = usualColumns): string {
+  const help = new Help();
+  const width = Math.min(columns, widestColumns);
+  return text.replace(/^\S.*(?:\n\S.*)*$/gm, (paragraph) => help.boxWrap(paragraph.replaceAll("\n", " "), width));
+}
