@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { table } from "../src/output/table.ts";
-import { cliPath } from "./support/cli.ts";
 import { CliWithServer } from "./support/server.ts";
-import { Tmux } from "./support/tmux.ts";
 
 let cli: CliWithServer;
 let first: string;
@@ -64,44 +62,5 @@ describe("a table", () => {
 
   it("measures wide characters as a terminal does", () => {
     expect(table(columns, [["箱子", "a", "1"]])).toBe("ID    IMAGE  DISK\n箱子  a      1\n");
-  });
-});
-
-describe("ls --watch", () => {
-  const watch = [process.execPath, cliPath, "ls", "--watch"];
-
-  it("redraws on a terminal, and Ctrl-C leaves it as it was", async () => {
-    await using tmux = await Tmux.start(
-      ["sh", "-c", 'trap : INT; echo before; "$@"; echo "code $?"; read _', "sh", ...watch],
-      {
-        env: cli.env,
-      },
-    );
-    await tmux.shows("first");
-    await cli.createBox("third");
-    await tmux.shows(/third +running/);
-    await cli.run("rm", "-f", "third");
-    await tmux.shows((screen) => !screen.includes("third"));
-    await tmux.press("C-c");
-    expect(await tmux.shows("code 130")).toMatch(/^before\n(\^C)?/);
-  });
-
-  it("prints a line per change on a pipe, JSON with --json", async () => {
-    const [text, json] = [cli.spawn("ls", "--watch", "-f", "name=w*"), cli.spawn("ls", "--watch", "--json")];
-    await json.printed("second");
-    await cli.createBox("watched");
-    await text.printed("  watched  running  base\n");
-    await cli.run("rm", "-f", "watched");
-    await text.printed("  watched  removed  base\n");
-    await json.printed("box_removed");
-    text.child.kill("SIGINT");
-    json.child.kill("SIGINT");
-    expect(await text.result()).toMatchObject({ code: 130, stderr: "" });
-    const events = (await json.result()).stdout
-      .trim()
-      .split("\n")
-      .map((line): unknown => JSON.parse(line));
-    expect(events[0]).toMatchObject({ event: "box", data: { name: "first" } });
-    expect(events.at(-1)).toMatchObject({ event: "box_removed" });
   });
 });
