@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { table } from "../src/output/table.ts";
+import { fields, table } from "../src/output/table.ts";
 import { CliWithServer } from "./support/server.ts";
 
 let cli: CliWithServer;
@@ -62,5 +62,21 @@ describe("a table", () => {
 
   it("measures wide characters as a terminal does", () => {
     expect(table(columns, [["箱子", "a", "1"]])).toBe("ID    IMAGE  DISK\n箱子  a      1\n");
+  });
+});
+
+describe("a list of fields", () => {
+  const entries = [
+    ["why", "the kernel said no: 不可以 and no again"],
+    ["digest", "sha256:0123456789abcdef0123456789"],
+  ] as const;
+  it.each([
+    [undefined, "why     the kernel said no: 不可以 and no again\ndigest  sha256:0123456789abcdef0123456789\n"],
+    [
+      26,
+      "why     the kernel said\n        no: 不可以 and no\n        again\ndigest  sha256:0123456789abcdef0123456789\n",
+    ],
+  ])("%s columns wide", (fit, expected) => {
+    expect(fields(entries, fit)).toBe(expected);
   });
 });

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
-import { boxrun } from "./support/cli.ts";
+import { boxrun, CliProcess, cliPath } from "./support/cli.ts";
 import { allVerbs } from "./support/verbs.ts";
 
 const verbs = await allVerbs();
@@ -67,6 +69,23 @@ describe("wrong arguments exit with 2", () => {
 describe("--version", () => {
   it("is the package's", async () => {
     expect(await boxrun(["--version"])).toMatchObject({ code: 0, stdout: `${packageJson.version}\n`, stderr: "" });
+  });
+});
+
+describe("what is shown before there is a server", () => {
+  it.each([["--version"], ["--help"], ["exec --help"]])(
+    "of %s is of no interest where nobody reads it",
+    async (line) => {
+      const asked = new CliProcess(line.split(" "), nowhere);
+      asked.child.stdout?.destroy();
+      expect(await asked.result()).toMatchObject({ code: 141, stderr: "" });
+    },
+  );
+
+  it.each([["--version"], ["--help"]])("of %s fails where it can't be written", async (line) => {
+    const script = `"${process.execPath}" "${cliPath}" ${line} > /dev/full`;
+    const failed = await promisify(execFile)("sh", ["-c", script]).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: 125, stderr: expect.stringMatching(/^Error: ENOSPC: .*\n$/) });
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Info } from "@boxrun/contract";
-import { fields } from "../output/table.ts";
+import { fieldList } from "../output/format.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
@@ -23,7 +23,7 @@ Examples:
 function description(info: Info): string {
   const { engine } = info;
   const boxes = Object.entries(info.boxes).flatMap(([status, count]) => (count ? [`${count} ${status}`] : []));
-  return fields([
+  return fieldList([
     ["version", info.version],
     ["engine", `${engine.name}, ${engine.accelerator}${engine.ready ? "" : ", not ready"}`],
     ["why", engine.why],

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { CliError } from "../failure.ts";
 import { print, printJson } from "./streams.ts";
-import { type Column, table } from "./table.ts";
+import { type Cell, type Column, fields, table } from "./table.ts";
 import { type Fields, parseTemplate } from "./template.ts";
 
 /** How things of one kind are shown, in every format. */
@@ -47,7 +47,16 @@ export function valuePrinter<Value>(command: Command, fields: Fields): Printer<V
 
 /** As wide as the terminal at most. */
 export function listTable<Row>({ columns }: Pick<Listing<Row>, "columns">, rows: readonly Row[]): string {
-  return table(columns, rows, process.stdout.isTTY ? process.stdout.columns : undefined);
+  return table(columns, rows, outputColumns());
+}
+
+/** `name   value` lines, as wide as the terminal at most. */
+export function fieldList(entries: readonly (readonly [string, Cell])[]): string {
+  return fields(entries, outputColumns());
+}
+
+function outputColumns(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns : undefined;
 }
 
 function formatOptions(command: Command): FormatOptions {
