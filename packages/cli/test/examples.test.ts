@@ -17,22 +17,40 @@ const lines = [[], ...(await allVerbs())].map((words) => ["boxrun", ...words].jo
 afterEach(() => vi.unstubAllEnvs());
 
 describe("the examples", () => {
-  it.each(lines)("of %s are right", async (line) => {
-    // `-e USER` passes on what is set here.
-    vi.stubEnv("USER", "me");
+  it.each(lines)("in the help of %s are right", async (line) => {
     const words = line.split(" ").slice(1);
     const { stdout } = await boxrun([...words, "--help"], nowhere);
-    const examples = examplesIn(stdout);
-    expect(examples).not.toEqual([]);
-    for (const example of examples) {
-      const calls = await boxrunCalls(example);
-      expect(calls, `${example} runs no boxrun`).not.toEqual([]);
-      for (const call of calls) {
-        await parseOnly(call).catch((error: unknown) => expect.fail(`${example}: ${String(error)}`));
-      }
-    }
+    await expectRight(examplesIn(stdout));
   });
+
+  it.each(["README.md", "docs/cli-setup.md", "docs/copying.md", "docs/scripting.md", "docs/terminal.md"])(
+    "in %s are right",
+    async (page) => {
+      await expectRight(commandsIn(await readFile(new URL(`../../../${page}`, import.meta.url), "utf8")));
+    },
+  );
 });
+
+/** Throws unless there are some, and `boxrun` understands every one of them. */
+async function expectRight(examples: readonly string[]): Promise<void> {
+  // `-e USER` passes on what is set here.
+  vi.stubEnv("USER", "me");
+  expect(examples).not.toEqual([]);
+  for (const example of examples) {
+    const calls = await boxrunCalls(example);
+    expect(calls, `${example} runs no boxrun`).not.toEqual([]);
+    for (const call of calls) {
+      await parseOnly(call).catch((error: unknown) => expect.fail(`${example}: ${String(error)}`));
+    }
+  }
+}
+
+/** The lines of a page's shell blocks that run boxrun; `<Tab>` is no shell's word. */
+function commandsIn(page: string): string[] {
+  const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = ""]) => block);
+  const commands = blocks.flatMap((block) => block.replaceAll("\\\n", "").split("\n"));
+  return commands.filter((line) => /^[^#]*\bboxrun [a-z-]/.test(line) && !line.includes("<Tab>"));
+}
 
 /** What stands behind `$ ` below `Examples:`. */
 function examplesIn(help: string): string[] {
@@ -47,6 +65,7 @@ boxrun() {
   printf '%s\\0' "$#" "$@" >> "$RECORD"
   echo id_1
 }
+npx() { "$@"; }
 sudo() {
   while [[ $1 == -* ]]; do shift; done
   "$@"
