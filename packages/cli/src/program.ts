@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { exitCodes } from "./exit-codes.ts";
 import { CliError, ReportedFailure } from "./failure.ts";
+import { minWidthToWrap } from "./help-text.ts";
 import { Interrupted } from "./interrupts.ts";
 import { BrokenPipe, print } from "./output/streams.ts";
 import { Reporter } from "./reporter.ts";
@@ -120,7 +121,7 @@ export function createProgram(wantsJson: boolean, showHelp: (text: string) => vo
     .enablePositionalOptions()
     .exitOverride()
     .showHelpAfterError("Hint: add --help to see what there is.")
-    .configureHelp({ subcommandTerm: (verb) => verb.name(), showGlobalOptions: false })
+    .configureHelp({ subcommandTerm: (verb) => verb.name(), showGlobalOptions: false, minWidthToWrap })
     .configureOutput({
       writeOut: showHelp,
       outputError: (text, write) => {

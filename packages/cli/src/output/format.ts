@@ -3,6 +3,7 @@ import { CliError } from "../failure.ts";
 import { print, printJson } from "./streams.ts";
 import { type Cell, type Column, fields, table } from "./table.ts";
 import { type Fields, parseTemplate } from "./template.ts";
+import { wrap } from "./width.ts";
 
 /** How things of one kind are shown, in every format. */
 export interface Listing<Row> {
@@ -53,6 +54,12 @@ export function listTable<Row>({ columns }: Pick<Listing<Row>, "columns">, rows:
 /** `name   value` lines, as wide as the terminal at most. */
 export function fieldList(entries: readonly (readonly [string, Cell])[]): string {
   return fields(entries, outputColumns());
+}
+
+/** Text that goes on below itself, so many columns in, where the terminal is too narrow for it. */
+export function hanging(text: string, indent: number): string {
+  const columns = outputColumns();
+  return columns === undefined ? text : wrap(text, columns - indent).join(`\n${" ".repeat(indent)}`);
 }
 
 function outputColumns(): number | undefined {
