@@ -103,6 +103,8 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
   }
 }
 
+const helpHint = "add --help to see what there is.";
+
 /** Tells what went wrong, where that was not done yet, and sets the exit code. */
 export function endWith(error: unknown, reporter: Reporter = new Reporter(false)): void {
   process.exitCode = exitCodeOf(error, reporter);
@@ -120,7 +122,7 @@ export function createProgram(wantsJson: boolean, showHelp: (text: string) => vo
     .option("--json", "answer in JSON")
     .enablePositionalOptions()
     .exitOverride()
-    .showHelpAfterError("Hint: add --help to see what there is.")
+    .showHelpAfterError(`Hint: ${helpHint}`)
     .configureHelp({ subcommandTerm: (verb) => verb.name(), showGlobalOptions: false, minWidthToWrap })
     .configureOutput({
       writeOut: showHelp,
@@ -143,7 +145,9 @@ function helpLast(argv: readonly string[]): string[] {
 
 function exitCodeOf(error: unknown, reporter: Reporter): number {
   if (error instanceof CommanderError) {
-    if (reporter.json) reporter.failure(new CliError("USAGE", error.message.replace(/^error: /, "")));
+    // People have been shown the help by then.
+    const message = error.code === "commander.help" ? "There is no command" : error.message.replace(/^error: /, "");
+    if (reporter.json) reporter.failure(new CliError("USAGE", message, helpHint));
     return exitCodes.usage;
   }
   if (error instanceof Interrupted) return error.exitCode;

@@ -62,7 +62,13 @@ describe("wrong arguments exit with 2", () => {
   it("and are JSON with --json", async () => {
     const { code, stderr } = await boxrun(["create", "--json"], nowhere);
     expect(code).toBe(2);
-    expect(JSON.parse(stderr)).toEqual({ code: "USAGE", message: "missing required argument 'image'" });
+    const hint = "add --help to see what there is.";
+    expect(JSON.parse(stderr)).toEqual({ code: "USAGE", message: "missing required argument 'image'", hint });
+    for (const line of [["--json"], ["server", "--json"]]) {
+      const lone = await boxrun(line, nowhere);
+      expect(lone).toMatchObject({ code: 2, stdout: "" });
+      expect(JSON.parse(lone.stderr)).toEqual({ code: "USAGE", message: "There is no command", hint });
+    }
   });
 });
 
