@@ -57,6 +57,18 @@ module.exports = {
       to: { path: "^packages/", pathNot: "^packages/(cli|sdk|contract|server)/" },
     },
     {
+      name: "clients-load-no-schemas",
+      comment:
+        "CLI and SDK import values from @boxrun/contract/plain: the schema library takes longer to load than most commands run. " +
+        "Types cost nothing, and an import() comes when an answer has to be checked.",
+      severity: "error",
+      from: { path: "^packages/(cli|sdk)/src/" },
+      to: {
+        path: "^packages/contract/src/index\\.ts$",
+        dependencyTypesNot: ["type-only", "dynamic-import", "type-import"],
+      },
+    },
+    {
       name: "testkit-is-for-tests",
       severity: "error",
       from: { path: "^packages/(?!engine-testkit/)[^/]+/src/" },

@@ -1,5 +1,6 @@
 import { benchBoot } from "./boot.bench.ts";
 import { benchBoxLite } from "./boxlite.bench.ts";
+import { benchCli } from "./cli.bench.ts";
 import { benchExec } from "./exec.bench.ts";
 import { type Figure, print } from "./figures.ts";
 import { benchFiles } from "./files.bench.ts";
@@ -10,6 +11,7 @@ import { benchOutput } from "./output.bench.ts";
 /** `npm run bench [name…]`: each benchmark by itself, on a server and boxes of its own; exit 1 if a bar does not hold. */
 const benchmarks: Readonly<Record<string, () => Promise<Figure[]>>> = {
   boot: benchBoot,
+  cli: benchCli,
   exec: benchExec,
   output: benchOutput,
   files: benchFiles,

@@ -43,6 +43,19 @@ const allowed = [
   ["bench/src/fine.ts", "../../packages/engine-qemu/src/index.ts"],
 ] as const;
 
+/** Files of clients that import the contract's entry: where the way in which they do so is what the rule is about. */
+const contractImports = {
+  "packages/cli/src/value.ts": 'import { anything } from "@boxrun/contract";\nexport const again = anything;\n',
+  "packages/cli/src/both.ts":
+    'import { type Anything, anything } from "@boxrun/contract";\nexport const again: Anything = anything;\n',
+  "packages/sdk/src/passed-on.ts": 'export { anything } from "@boxrun/contract";\n',
+  "packages/cli/src/type.ts": 'import type { Anything } from "@boxrun/contract";\nexport type Again = Anything;\n',
+  "packages/sdk/src/passed-type.ts": 'export type { Anything } from "@boxrun/contract";\n',
+  "packages/sdk/src/later.ts":
+    'export const load = (): Promise<typeof import("@boxrun/contract")> => import("@boxrun/contract");\n',
+};
+const schemaLoaders = ["packages/cli/src/both.ts", "packages/cli/src/value.ts", "packages/sdk/src/passed-on.ts"];
+
 const statements = [
   (to: string) => `import "${to}";\n`,
   (to: string) => `import type { Anything } from "${to}";\nexport type Again = Anything;\n`,
@@ -77,6 +90,7 @@ describe("the import rules", () => {
       const statement = statements[index % statements.length];
       put(from, statement ? statement(to) : "");
     }
+    for (const [from, text] of Object.entries(contractImports)) put(from, text);
     const { summary } = await cruiseImports(root, tree, ["packages", "test", "bench"]);
     for (const { from, rule } of summary.violations) found.add(`${from}: ${rule.name}`);
   });
@@ -86,8 +100,14 @@ describe("the import rules", () => {
     expect(found).toContain(`${from}: ${rule}`);
   });
 
+  it("let clients take types from the contract's schemas, and values only when they need them", () => {
+    const broken = [...found].filter((violation) => violation.endsWith(": clients-load-no-schemas"));
+    expect(broken.sort()).toEqual(schemaLoaders.map((from) => `${from}: clients-load-no-schemas`));
+  });
+
   it("let every other import through", () => {
     const expected = new Set(forbidden.map(([from, , rule]) => `${from}: ${rule}`));
+    for (const from of schemaLoaders) expected.add(`${from}: clients-load-no-schemas`);
     expected.add("packages/core/src/cycle/b.ts: no-cycles");
     expect([...found].filter((violation) => !expected.has(violation))).toEqual([]);
   });

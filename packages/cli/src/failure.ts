@@ -42,7 +42,9 @@ export function failureText(error: unknown): string {
   const { what, cause } = unwrap(error);
   const hint = hintOf(cause);
   const message = printable(messageOf(cause));
-  return `Error: ${what === undefined ? "" : `${printable(what)}: `}${message}\n${hint === undefined ? "" : `Hint: ${hint}\n`}`;
+  // The server may have begun with the same words.
+  const operation = what === undefined || message.startsWith(`${printable(what)}: `) ? "" : `${printable(what)}: `;
+  return `Error: ${operation}${message}\n${hint === undefined ? "" : `Hint: ${hint}\n`}`;
 }
 
 /** For programs: one line of JSON. */
@@ -62,6 +64,10 @@ function unwrap(error: unknown): { readonly what: string | undefined; readonly c
 
 function hintOf(cause: unknown): string | undefined {
   if (cause instanceof CliError) return cause.hint;
+  // The contract's own hint is for who writes requests.
+  if (cause instanceof BoxRunError && cause.code === "VALIDATION_ERROR") {
+    return "Correct it and run the command again; --help says what it takes.";
+  }
   return cause instanceof BoxRunError || cause instanceof ClientError
     ? (connectionAdvice(cause) ?? cause.hint)
     : undefined;

@@ -15,7 +15,11 @@ export function positiveInteger(text: string): number {
 
 /** Whole, 0 or more. */
 export function wholeNumber(text: string): number {
-  return text === "0" ? 0 : positiveInteger(text);
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError("It must be a whole number, 0 or more.");
+  }
+  return value;
 }
 
 /** Seconds, fractions allowed. */
@@ -27,7 +31,8 @@ export function seconds(text: string): number {
 }
 
 export function secondsFromZero(text: string): number {
-  return text === "0" ? 0 : seconds(text);
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError("It must be a number of seconds, 0 or more.");
+  return Number(text);
 }
 
 /** `K=V`, or `K` for the value that it has here. */

@@ -1,8 +1,9 @@
 import { CommanderError } from "commander";
 import { exitCodes } from "./exit-codes.ts";
 import { CliError, ReportedFailure } from "./failure.ts";
+import { minWidthToWrap } from "./help-text.ts";
 import { Interrupted } from "./interrupts.ts";
-import { BrokenPipe } from "./output/streams.ts";
+import { BrokenPipe, print } from "./output/streams.ts";
 import { Reporter } from "./reporter.ts";
 import { Verb } from "./verb.ts";
 import { addVerbs, type VerbEntry } from "./verbs.ts";
@@ -33,7 +34,12 @@ const verbs: readonly VerbEntry[] = [
   { name: "gc", summary: "remove boxes that were stopped long ago", load: () => import("./commands/gc.ts") },
   { name: "info", summary: "show the server, its engine and its limits", load: () => import("./commands/info.ts") },
   { name: "doctor", summary: "check this host and say what to do", load: () => import("./commands/doctor.ts") },
-  { name: "serve", summary: "run the server in the foreground", load: () => import("./commands/serve.ts") },
+  {
+    name: "serve",
+    summary: "run the server in the foreground",
+    load: () => import("./commands/serve.ts"),
+    withoutServer: true,
+  },
   { name: "server", summary: "start, stop and look at your server", load: () => import("./commands/server.ts") },
   {
     name: "context",
@@ -85,16 +91,27 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
   // Before anything is parsed, so that a wrong argument is told as it was asked for.
   const wantsJson = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined).includes("--json");
   const reporter = new Reporter(wantsJson);
-  const program = createProgram(wantsJson);
+  const help: string[] = [];
+  const program = createProgram(wantsJson, (text) => help.push(text));
   try {
-    await program.parseAsync(helpLast(argv), { from: "user" });
+    await program.parseAsync(helpLast(argv), { from: "user" }).catch((error: unknown) => {
+      if (error instanceof CommanderError && error.exitCode === 0) return print(help.join(""));
+      throw error;
+    });
   } catch (error) {
-    process.exitCode = exitCodeOf(error, reporter);
+    endWith(error, reporter);
   }
 }
 
-/** All verbs, their files not loaded yet. */
-export function createProgram(wantsJson: boolean): Verb {
+const helpHint = "add --help to see what there is.";
+
+/** Tells what went wrong, where that was not done yet, and sets the exit code. */
+export function endWith(error: unknown, reporter: Reporter = new Reporter(false)): void {
+  process.exitCode = exitCodeOf(error, reporter);
+}
+
+/** All verbs, their files not loaded yet. `showHelp` is given a help that is asked for, or the version. */
+export function createProgram(wantsJson: boolean, showHelp: (text: string) => void = () => undefined): Verb {
   const program = new Verb("boxrun");
   program
     .description("Real Linux microVMs behind one small server.")
@@ -105,9 +122,10 @@ export function createProgram(wantsJson: boolean): Verb {
     .option("--json", "answer in JSON")
     .enablePositionalOptions()
     .exitOverride()
-    .showHelpAfterError("Hint: add --help to see what there is.")
-    .configureHelp({ subcommandTerm: (verb) => verb.name(), showGlobalOptions: false })
+    .showHelpAfterError(`Hint: ${helpHint}`)
+    .configureHelp({ subcommandTerm: (verb) => verb.name(), showGlobalOptions: false, minWidthToWrap })
     .configureOutput({
+      writeOut: showHelp,
       outputError: (text, write) => {
         if (!wantsJson) write(text.replace(/^error: /, "Error: "));
       },
@@ -125,11 +143,11 @@ function helpLast(argv: readonly string[]): string[] {
   return first === "help" ? [...rest, "--help"] : [...argv];
 }
 
-/** Tells what went wrong, where that was not done yet. */
 function exitCodeOf(error: unknown, reporter: Reporter): number {
   if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return 0;
-    if (reporter.json) reporter.failure(new CliError("USAGE", error.message.replace(/^error: /, "")));
+    // People have been shown the help by then.
+    const message = error.code === "commander.help" ? "There is no command" : error.message.replace(/^error: /, "");
+    if (reporter.json) reporter.failure(new CliError("USAGE", message, helpHint));
     return exitCodes.usage;
   }
   if (error instanceof Interrupted) return error.exitCode;

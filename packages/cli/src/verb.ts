@@ -1,5 +1,6 @@
-import { type Argument, Command, type Option } from "commander";
+import { type AddHelpTextContext, type AddHelpTextPosition, type Argument, Command, type Option } from "commander";
 import { type Completer, usualCompleter } from "./completion/completer.ts";
+import { flow } from "./help-text.ts";
 
 /** A verb's file: `define` adds its arguments, options, help and action. */
 export interface VerbModule {
@@ -67,6 +68,15 @@ export class Verb extends Command {
     return this;
   }
 
+  /** Paragraphs of `text` flow into the terminal's width. */
+  override addHelpText(position: AddHelpTextPosition, text: string | ((context: AddHelpTextContext) => string)): this {
+    const { getOutHelpWidth, getErrHelpWidth } = this.configureOutput();
+    return super.addHelpText(position, (context) => {
+      const columns = (context.error ? getErrHelpWidth : getOutHelpWidth)?.();
+      return flow(typeof text === "string" ? text : text(context), columns);
+    });
+  }
+
   /** What a lone `images` means. Commander's own default would also take what is mistyped for the default's argument. */
   defaultVerb(name: string): this {
     this.#defaultVerb = name;
@@ -75,9 +85,19 @@ export class Verb extends Command {
 
   override parseOptions(argv: string[]): ReturnType<Command["parseOptions"]> {
     const parsed = super.parseOptions(this.#programFollows ? separateProgram(this.options, argv) : argv);
-    const isLone = parsed.operands.length === 0 && parsed.unknown.length === 0;
-    return isLone && this.#defaultVerb !== undefined ? { ...parsed, operands: [this.#defaultVerb] } : parsed;
+    const [operand] = parsed.operands;
+    if (operand === undefined) {
+      const isLone = parsed.unknown.length === 0;
+      return isLone && this.#defaultVerb !== undefined ? { ...parsed, operands: [this.#defaultVerb] } : parsed;
+    }
+    // Whoever asks for the help of a mistyped verb would get ours, and not be told.
+    const isUnknownVerb = this.#verbs.length > 0 && !this.#verbs.some((verb) => verb.name() === operand);
+    return isUnknownVerb && operand !== "help" ? { ...parsed, unknown: parsed.unknown.filter(isNoHelpOption) } : parsed;
   }
+}
+
+function isNoHelpOption(word: string): boolean {
+  return word !== "--help" && word !== "-h";
 }
 
 /** `path` of `-w, --workdir <path>`. */

@@ -48,6 +48,27 @@ describe("logs", () => {
       /^\d{4}-\d\d-\d\dT[\d:.]+Z 999\n\d{4}-\d\d-\d\dT[\d:.]+Z 1000\n$/,
     );
   });
+
+  it("are the last events with --json and --tail, and how the program ended behind them", async () => {
+    const exec = await start("sh", "-c", "echo one; echo two >&2; echo three; exit 4");
+    await cli.run("wait", "dev", exec);
+    const events = async (...options: readonly string[]) => {
+      const { code, stdout, stderr } = await cli.run("logs", "--json", ...options, "dev", exec);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      return stdout.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
+    };
+    const all = await events();
+    expect(all).toMatchObject([
+      { event: "log", stream: "stdout", data: "one\n" },
+      { event: "log", stream: "stderr", data: "two\n" },
+      { event: "log", stream: "stdout", data: "three\n" },
+      { event: "exit", exit_code: 4 },
+    ]);
+    expect(await events("--tail", "2")).toEqual(all.slice(1));
+    expect(await events("-f", "--tail", "1")).toEqual(all.slice(2));
+    expect(await events("--tail", "0")).toEqual(all.slice(3));
+    expect(await events("--tail", "100")).toEqual(all);
+  });
 });
 
 describe("kill", () => {

@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { table } from "../src/output/table.ts";
-import { cliPath } from "./support/cli.ts";
+import { fields, table } from "../src/output/table.ts";
 import { CliWithServer } from "./support/server.ts";
-import { Tmux } from "./support/tmux.ts";
 
 let cli: CliWithServer;
 let first: string;
@@ -67,41 +65,18 @@ describe("a table", () => {
   });
 });
 
-describe("ls --watch", () => {
-  const watch = [process.execPath, cliPath, "ls", "--watch"];
-
-  it("redraws on a terminal, and Ctrl-C leaves it as it was", async () => {
-    await using tmux = await Tmux.start(
-      ["sh", "-c", 'trap : INT; echo before; "$@"; echo "code $?"; read _', "sh", ...watch],
-      {
-        env: cli.env,
-      },
-    );
-    await tmux.shows("first");
-    await cli.createBox("third");
-    await tmux.shows(/third +running/);
-    await cli.run("rm", "-f", "third");
-    await tmux.shows((screen) => !screen.includes("third"));
-    await tmux.press("C-c");
-    expect(await tmux.shows("code 130")).toMatch(/^before\n(\^C)?/);
-  });
-
-  it("prints a line per change on a pipe, JSON with --json", async () => {
-    const [text, json] = [cli.spawn("ls", "--watch", "-f", "name=w*"), cli.spawn("ls", "--watch", "--json")];
-    await json.printed("second");
-    await cli.createBox("watched");
-    await text.printed("  watched  running  base\n");
-    await cli.run("rm", "-f", "watched");
-    await text.printed("  watched  removed  base\n");
-    await json.printed("box_removed");
-    text.child.kill("SIGINT");
-    json.child.kill("SIGINT");
-    expect(await text.result()).toMatchObject({ code: 130, stderr: "" });
-    const events = (await json.result()).stdout
-      .trim()
-      .split("\n")
-      .map((line): unknown => JSON.parse(line));
-    expect(events[0]).toMatchObject({ event: "box", data: { name: "first" } });
-    expect(events.at(-1)).toMatchObject({ event: "box_removed" });
+describe("a list of fields", () => {
+  const entries = [
+    ["why", "the kernel said no: 不可以 and no again"],
+    ["digest", "sha256:0123456789abcdef0123456789"],
+  ] as const;
+  it.each([
+    [undefined, "why     the kernel said no: 不可以 and no again\ndigest  sha256:0123456789abcdef0123456789\n"],
+    [
+      26,
+      "why     the kernel said\n        no: 不可以 and no\n        again\ndigest  sha256:0123456789abcdef0123456789\n",
+    ],
+  ])("%s columns wide", (fit, expected) => {
+    expect(fields(entries, fit)).toBe(expected);
   });
 });

@@ -81,3 +81,70 @@ describe("run", () => {
     expect(await running.result()).toMatchObject({ code: 141 });
   });
 });
+
+describe("run --keep", () => {
+  const kept = "Its box stays: `boxrun rm -f kept` removes it\n";
+  const remove = () => cli.run("rm", "-f", "kept");
+
+  it("leaves the box, with what the program did in it, and says so", async () => {
+    const program = ["base", "--", "sh", "-c", "echo done > /root/done; exit 3"];
+    expect(await cli.run("run", "--keep", "-n", "kept", ...program)).toMatchObject({
+      code: 3,
+      stdout: "",
+      stderr: kept,
+    });
+    expect(await cli.run("exec", "kept", "cat", "/root/done")).toMatchObject({ code: 0, stdout: "done\n" });
+    expect(await remove()).toMatchObject({ code: 0 });
+  });
+
+  it("names a box that was given none", async () => {
+    const { stderr } = await cli.run("run", "--keep", "base", "true");
+    const name = /`boxrun rm -f (run-[0-9a-f]+)`/.exec(stderr)?.[1] ?? "";
+    expect(await cli.run("rm", "-f", name)).toMatchObject({ code: 0 });
+  });
+
+  it("tells the box's id as JSON with --json", async () => {
+    const { stderr } = await cli.run("run", "--json", "--keep", "-n", "kept", "base", "true");
+    expect(JSON.parse(stderr)).toMatchObject({ box_id: cli.server.core.boxes.get("kept").id });
+    await remove();
+  });
+
+  it("leaves the box also when the program is not there, and after Ctrl-C", async () => {
+    expect(await cli.run("run", "--keep", "-n", "kept", "base", "nosuch")).toMatchObject({
+      code: 127,
+      stderr: expect.stringContaining(kept),
+    });
+    await remove();
+    const running = cli.spawn("run", "--keep", "-n", "kept", "base", "--", "sh", "-c", "echo ready; sleep 60");
+    await running.printed("ready\n");
+    running.child.kill("SIGINT");
+    expect(await running.result()).toMatchObject({ code: 130, stderr: kept });
+    await remove();
+  });
+
+  it("leaves none when the box can't be created", async () => {
+    cli.server.engine.controls.failNext("create", new BoxRunError("RUNTIME_ERROR", "no room"));
+    expect(await cli.run("run", "--keep", "base", "true")).toMatchObject({
+      code: 125,
+      stderr: expect.not.stringContaining("stays"),
+    });
+  });
+});
+
+describe("run --rm", () => {
+  it("is what run does anyway", async () => {
+    expect(await cli.run("run", "--rm", "base", "echo", "gone")).toMatchObject({
+      code: 0,
+      stdout: "gone\n",
+      stderr: "",
+    });
+  });
+
+  it("can't be --keep too", async () => {
+    expect(await cli.run("run", "--rm", "--keep", "base", "true")).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringMatching(/^Error: option '--rm' cannot be used with option '--keep'\nHint: /),
+    });
+  });
+});

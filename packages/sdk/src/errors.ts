@@ -42,7 +42,12 @@ export function reasonOf(error: unknown): string {
     if (!(next instanceof Error)) break;
     current = next;
   }
-  return current instanceof Error ? current.message : String(current);
+  return current instanceof Error ? withoutOpenSslReport(current.message).trim() : String(current);
+}
+
+/** `write EPROTO 40…:error:0A00010B:SSL routines:…:wrong version number:….c:77:` has one part that is for people. */
+function withoutOpenSslReport(message: string): string {
+  return message.replace(/ ?\S*:error:[0-9A-F]+:SSL routines:[^:]*:([^:]*):.*/s, ": $1");
 }
 
 /** The system's code of a connection failure (`ECONNREFUSED`, `ENOENT`, …), if there is one. */

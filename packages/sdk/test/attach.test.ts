@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import * as contract from "@boxrun/contract";
 import { startTestServer, type TestServer } from "@boxrun/server/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BoxRunClient, ClientError, type Terminal } from "../src/index.ts";
@@ -173,7 +174,7 @@ describe("what can go wrong with a terminal", () => {
 
 describe("a browser's WebSocket", () => {
   const open = async (url: string, token?: string) =>
-    TerminalOverSocket.open(url, (events) =>
+    TerminalOverSocket.open(url, contract, (events) =>
       openTerminalSocket({
         url,
         socketPath: undefined,

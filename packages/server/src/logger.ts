@@ -17,6 +17,7 @@ export function openLog(options: { readonly level: LogLevel; readonly file: stri
   const destination = openDestination(file);
   // A log that can't be written (a full disk, a closed terminal) must not end the server.
   destination.on("error", () => undefined);
+  let isClosed = false;
   const logger = pino(
     {
       level,
@@ -25,11 +26,15 @@ export function openLog(options: { readonly level: LogLevel; readonly file: stri
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: secrets.flatMap((name) => [name, `*.${name}`, `*.headers.${name}`]), censor: "[redacted]" },
     },
-    destination,
+    {
+      // Connections end in their own time: one that does so behind the last line is not told of.
+      write: (line: string) => void (isClosed || destination.write(line)),
+    },
   );
   return {
     logger,
     close: () => {
+      isClosed = true;
       destination.flushSync();
       if (file !== null) destination.end();
     },

@@ -27,7 +27,7 @@ const packages = [
 /** Loaded at boot, with what they depend on. What a kernel has built in is left out. */
 const modules = [
   ...["virtio_pci", "virtio_blk", "virtio_net", "virtio_rng"],
-  ...["squashfs", "overlay", "ext4", "fuse", "tun", "loop"],
+  ...["squashfs", "overlay", "ext4", "fuse", "tun", "veth", "loop"],
   "kvm_amd",
 ];
 

@@ -3,6 +3,7 @@ import { checkBoxLite, checkChoice, checkEngine, foreseeEngine, thisHost } from 
 import { cacheDirOf, checkBuilt, checkSocket, checkStateDir } from "../doctor/files.ts";
 import { checkDiskSpace, checkKvm, checkMachine, checkNode, checkTools } from "../doctor/host.ts";
 import { checkServer } from "../doctor/server.ts";
+import { hanging } from "../output/format.ts";
 import { spin } from "../output/spinner.ts";
 import { print, printJson } from "../output/streams.ts";
 import { printable, type Style, styled } from "../output/text.ts";
@@ -28,7 +29,7 @@ Examples:
     .action(async () => {
       const checks = await examine(targetOf(command), reporterOf(command).json);
       if (reporterOf(command).json) await printJson(checks);
-      else await print(`${checks.map(line).join("")}${summary(checks)}`);
+      else await print(`${report(checks)}\n${summary(checks)}\n`);
       if (checks.some(({ status }) => status === "fail")) process.exitCode = unhealthy;
     });
 }
@@ -72,17 +73,23 @@ const marks: Readonly<Record<Check["status"], { readonly text: string; readonly 
   fail: { text: "FAIL", style: "red" },
 };
 
-function line({ status, name, message, advice }: Check): string {
-  const { text, style } = marks[status];
-  const what = `${styled(style, text)}  ${styled("bold", name)}  ${printable(message)}\n`;
-  return advice === undefined ? what : `${what}      ${styled("dim", "→")} ${printable(advice)}\n`;
+function report(checks: readonly Check[]): string {
+  const nameWidth = Math.max(...checks.map(({ name }) => name.length));
+  const indent = "FAIL  ".length + nameWidth + "  ".length;
+  const lines = checks.flatMap(({ status, name, message, advice }) => {
+    const { text, style } = marks[status];
+    const about = `${styled(style, text)}  ${styled("bold", name)}${" ".repeat(nameWidth - name.length)}`;
+    const what = `${about}  ${hanging(printable(message), indent)}\n`;
+    const arrow = `${" ".repeat(indent - 2)}${styled("dim", "→")} `;
+    return advice === undefined ? [what] : [what, `${arrow}${hanging(printable(advice), indent)}\n`];
+  });
+  return lines.join("");
 }
 
 function summary(checks: readonly Check[]): string {
   const failures = checks.filter(({ status }) => status === "fail").length;
   const warnings = checks.filter(({ status }) => status === "warn").length;
-  if (failures > 0) return `\n${failures} of ${checks.length} checks failed.\n`;
-  return warnings > 0
-    ? `\nBoxes run here; ${warnings === 1 ? "one thing" : `${warnings} things`} could be better.\n`
-    : "\nAll is well.\n";
+  if (failures > 0) return `${failures} of ${checks.length} checks failed.`;
+  if (warnings === 0) return "All is well.";
+  return `Boxes run here; ${warnings === 1 ? "one thing" : `${warnings} things`} could be better.`;
 }

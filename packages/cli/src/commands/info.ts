@@ -1,5 +1,5 @@
 import type { EngineInfo, Info } from "@boxrun/contract";
-import { fields } from "../output/table.ts";
+import { fieldList } from "../output/format.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
@@ -32,7 +32,7 @@ function choice({ requested, reason, considered = [] }: EngineInfo): [string, st
 function description(info: Info): string {
   const { engine } = info;
   const boxes = Object.entries(info.boxes).flatMap(([status, count]) => (count ? [`${count} ${status}`] : []));
-  return fields([
+  return fieldList([
     ["version", info.version],
     ["engine", `${engine.name}, ${engine.accelerator}${engine.ready ? "" : ", not ready"}`],
     ["why", engine.why],

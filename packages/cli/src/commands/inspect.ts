@@ -1,8 +1,8 @@
 import type { Box, Exec } from "@boxrun/contract";
 import { boxListing } from "../listings/boxes.ts";
 import { execListing } from "../listings/execs.ts";
-import { listTable, valuePrinter } from "../output/format.ts";
-import { type Cell, fields } from "../output/table.ts";
+import { fieldList, listTable, valuePrinter } from "../output/format.ts";
+import type { Cell } from "../output/table.ts";
 import { age, statusStyle } from "../output/text.ts";
 import { forEachNamed, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
@@ -49,7 +49,7 @@ interface Inspected {
 function description({ box, execs }: Inspected): string {
   const shown = execs.slice(0, shownExecs);
   const execTable = shown.length === 0 ? "" : `\n${listTable(execListing, shown)}`;
-  return `${fields(boxFields(box))}${execTable}`;
+  return `${fieldList(boxFields(box))}${execTable}`;
 }
 
 function boxFields(box: Box): [string, Cell][] {

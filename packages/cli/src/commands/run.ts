@@ -62,9 +62,9 @@ async function run(session: Session, { image, name, program, options }: Run): Pr
   try {
     const end = await execProgram(session, { box: box.name ?? box.id, what: `run ${image}`, program, options });
     if (end.kind === "detached") stays = true;
-    if (stays) reporter.note(`Its box stays: \`boxrun rm -f ${name}\` removes it`, { box_id: box.id });
     return end.kind === "exited" ? end.code : 0;
   } finally {
-    if (!stays) await removeIfThere(client, box.id);
+    if (stays) reporter.note(`Its box stays: \`boxrun rm -f ${name}\` removes it`, { box_id: box.id });
+    else await removeIfThere(client, box.id);
   }
 }

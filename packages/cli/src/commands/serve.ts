@@ -17,6 +17,7 @@ interface Options {
 
 export function define(command: Verb): void {
   command
+    .option("--host <address>", "listen on this address; other than loopback needs BOXRUN_TOKEN (default: 127.0.0.1)")
     .option("--port <port>", "listen on this port (default: 9090; 0: any free one)")
     .option("--no-tcp", "listen on the Unix socket alone")
     .option("--socket <path>", "the Unix socket (default: boxrun.sock in the state directory)")
@@ -28,7 +29,6 @@ export function define(command: Verb): void {
     .addHelpText(
       "after",
       `
---host says which address to listen on (default: 127.0.0.1). Any other than loopback needs BOXRUN_TOKEN.
 SIGTERM and Ctrl-C stop the server in 10 s at most.
 
 Examples:

@@ -1,25 +1,18 @@
-import type { Session as BoxSession } from "@boxrun/contract";
-import { type Column, table } from "../output/table.ts";
-import { age } from "../output/text.ts";
+import { sessionListing } from "../listings/sessions.ts";
+import { addListOptions, listPrinter } from "../output/format.ts";
 import { forEachNamed, type Session, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
-
-const columns: readonly Column<BoxSession>[] = [
-  { head: "NAME", cell: ({ name }) => name },
-  { head: "SHELL", cell: ({ shell }) => shell ?? "default" },
-  { head: "ATTACHED", cell: ({ clients }) => String(clients) },
-  { head: "SIZE", cell: ({ cols, rows }) => `${cols}x${rows}` },
-  { head: "STARTED", cell: ({ created_at }) => age(created_at) },
-];
 
 interface Options {
   readonly rm?: string[];
 }
 
 export function define(command: Verb): void {
-  command
-    .argument("<box>", "name or id")
-    .option("--rm <name...>", "end these sessions, and everything that was started in them")
+  addListOptions(
+    command
+      .argument("<box>", "name or id")
+      .option("--rm <name...>", "end these sessions, and everything that was started in them"),
+  )
     .addHelpText(
       "after",
       `
@@ -29,18 +22,16 @@ Examples:
   $ boxrun sessions dev
   $ boxrun sessions dev --json
   $ boxrun sessions dev --rm work
+  $ boxrun sessions dev --rm $(boxrun sessions -q dev)
 `,
     )
-    .action((box: string, options: Options) =>
-      withServer(command, `sessions ${box}`, (session) =>
-        options.rm === undefined ? list(session, box) : end(session, box, options.rm),
-      ),
-    );
-}
-
-async function list({ client, reporter, signal }: Session, box: string): Promise<void> {
-  const sessions = await client.sessions.list(box, { signal });
-  await reporter.result(sessions, (all) => table(columns, all));
+    .action((box: string, { rm: names }: Options) => {
+      const printSessions = listPrinter(command, sessionListing);
+      return withServer(command, `sessions ${box}`, async (session) => {
+        if (names !== undefined) return end(session, box, names);
+        await printSessions(await session.client.sessions.list(box, { signal: session.signal }));
+      });
+    });
 }
 
 async function end(session: Session, box: string, names: readonly string[]): Promise<void> {

@@ -13,7 +13,7 @@ Shuts boxes down; their disks are kept for \`boxrun start\`.
 
 Examples:
   $ boxrun stop dev
-  $ boxrun stop $(boxrun ls -s running --json | jq -r '.[].id')
+  $ boxrun stop $(boxrun ls -q -s running)
 `,
     )
     .action((boxes: string[]) =>

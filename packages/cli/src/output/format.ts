@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { CliError } from "../failure.ts";
 import { print, printJson } from "./streams.ts";
-import { type Column, table } from "./table.ts";
+import { type Cell, type Column, fields, table } from "./table.ts";
 import { type Fields, parseTemplate } from "./template.ts";
+import { wrap } from "./width.ts";
 
 /** How things of one kind are shown, in every format. */
 export interface Listing<Row> {
@@ -47,7 +48,22 @@ export function valuePrinter<Value>(command: Command, fields: Fields): Printer<V
 
 /** As wide as the terminal at most. */
 export function listTable<Row>({ columns }: Pick<Listing<Row>, "columns">, rows: readonly Row[]): string {
-  return table(columns, rows, process.stdout.isTTY ? process.stdout.columns : undefined);
+  return table(columns, rows, outputColumns());
+}
+
+/** `name   value` lines, as wide as the terminal at most. */
+export function fieldList(entries: readonly (readonly [string, Cell])[]): string {
+  return fields(entries, outputColumns());
+}
+
+/** Text that goes on below itself, so many columns in, where the terminal is too narrow for it. */
+export function hanging(text: string, indent: number): string {
+  const columns = outputColumns();
+  return columns === undefined ? text : wrap(text, columns - indent).join(`\n${" ".repeat(indent)}`);
+}
+
+function outputColumns(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns : undefined;
 }
 
 function formatOptions(command: Command): FormatOptions {

@@ -1,5 +1,5 @@
 import { printable, type Style, styled } from "./text.ts";
-import { cut, pad, width } from "./width.ts";
+import { cut, pad, width, wrap } from "./width.ts";
 
 export type Cell = string | { readonly text: string; readonly style: Style | undefined };
 
@@ -56,13 +56,16 @@ function fitted<Row>(columns: readonly LaidOut<Row>[], fit: number): readonly La
   return left;
 }
 
-/** `name   value` lines. */
-export function fields(entries: readonly (readonly [string, Cell])[]): string {
+/** `name   value` lines; with `fit`, values that are wider go on below themselves. */
+export function fields(entries: readonly (readonly [string, Cell])[], fit?: number): string {
   const nameWidth = Math.max(...entries.map(([name]) => name.length));
+  const indent = `\n${" ".repeat(nameWidth)}${gap}`;
   return entries
     .map(([name, value]) => {
-      const cell = normal(value);
-      return `${styled("dim", name.padEnd(nameWidth))}  ${styled(cell.style, cell.text)}\n`;
+      const { text, style } = normal(value);
+      const lines = fit === undefined ? [text] : wrap(text, fit - nameWidth - gap.length);
+      const shown = lines.map((line) => styled(style, line)).join(indent);
+      return `${styled("dim", name.padEnd(nameWidth))}${gap}${shown}\n`;
     })
     .join("");
 }

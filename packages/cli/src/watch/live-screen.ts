@@ -18,10 +18,10 @@ export class LiveScreen implements Disposable {
     const { columns = 80, rows = 24 } = process.stdout;
     const lines = this.#draw({ columns, rows }).trimEnd().split("\n");
     const shown = lines.length <= rows ? lines : [...lines.slice(0, rows - 1), `… ${lines.length - rows + 1} more`];
-    // Each line over the one that stands there, so that nothing flickers.
-    process.stdout.write(
-      `${beginUpdate}${home}${shown.map((line) => line + clearRest).join("\r\n")}${clearBelow}${endUpdate}`,
-    );
+    // Each line over the one that stands there, so that nothing flickers. Cleared before it is written: behind a line as wide as the
+    // terminal the cursor stands on its last character.
+    const drawn = shown.map((line, index) => (index === shown.length - 1 ? clearRest : clearLine) + line);
+    process.stdout.write(`${beginUpdate}${home}${drawn.join("\r\n")}${endUpdate}`);
   }
 
   [Symbol.dispose](): void {
@@ -40,8 +40,9 @@ export class LiveScreen implements Disposable {
 const enter = "\u001b[?1049h\u001b[?25l\u001b[?7l";
 const leave = "\u001b[?7h\u001b[?25h\u001b[?1049l";
 const home = "\u001b[H";
-const clearRest = "\u001b[K";
-const clearBelow = "\u001b[J";
+const clearLine = "\u001b[2K";
+/** From here to the end of the screen. */
+const clearRest = "\u001b[J";
 /** Terminals that know it show the whole update at once; others pass it over. */
 const beginUpdate = "\u001b[?2026h";
 const endUpdate = "\u001b[?2026l";

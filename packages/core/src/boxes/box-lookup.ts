@@ -1,4 +1,4 @@
-import { type BoxAction, BoxRunError, boxAllows } from "@boxrun/contract";
+import { type BoxAction, BoxRunError, type BoxStatus, boxAllows } from "@boxrun/contract";
 import type { BoxRecord, Store } from "../ports/store.ts";
 
 /** BOX_NOT_FOUND. An id wins over a name. */
@@ -13,7 +13,8 @@ export function requireAllowed(box: BoxRecord, action: BoxAction): void {
   const verdict = boxAllows(action, box.status);
   if (verdict !== true) {
     const why = box.errorMessage === null ? "" : `: ${box.errorMessage}`;
-    throw new BoxRunError(verdict, `Cannot ${verbs[action]} box ${box.name ?? box.id}: it is ${box.status}${why}`);
+    const condition = conditions[box.status];
+    throw new BoxRunError(verdict, `Cannot ${verbs[action]} box ${box.name ?? box.id}: it ${condition}${why}`);
   }
 }
 
@@ -23,4 +24,11 @@ const verbs: Record<BoxAction, string> = {
   exec: "use",
   remove: "remove",
   forceRemove: "remove",
+};
+
+const conditions: Record<BoxStatus, string> = {
+  creating: "is being created",
+  running: "is running",
+  stopped: "is stopped",
+  error: "is in the state error",
 };

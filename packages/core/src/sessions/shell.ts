@@ -1,4 +1,5 @@
 import type { AttachRequest } from "@boxrun/contract";
+import { terminalEnvironment } from "../execs/terminal-environment.ts";
 import type { ExecSpec } from "../ports/engine.ts";
 import type { BoxRecord } from "../ports/store.ts";
 
@@ -8,18 +9,16 @@ const defaultShell = "SHELL=/bin/sh; test -x /bin/bash && SHELL=/bin/bash; expor
 /** The exec behind an attached terminal: the environment of the box, and what a login would have set. */
 export function shellSpec(id: string, box: BoxRecord, request: AttachRequest): ExecSpec {
   const user = box.imageConfig?.user ?? null;
-  const env = { ...box.imageConfig?.env, ...box.env };
   return {
     id,
     cmd: request.shell === undefined ? ["/bin/sh", "-c", defaultShell] : [request.shell],
-    env: {
+    env: terminalEnvironment({
       ...(request.shell === undefined ? {} : { SHELL: request.shell }),
       ...userNames(user),
-      // Without it programs take the terminal for one of ASCII. An image that knows better says so.
-      ...("LC_ALL" in env ? {} : { LANG: "C.UTF-8" }),
-      ...env,
+      ...box.imageConfig?.env,
+      ...box.env,
       TERM: request.term,
-    },
+    }),
     workdir: box.workdir,
     user,
     stdin: true,

@@ -40,7 +40,7 @@ export async function attach(http: Http, box: string, options: AttachOptions): P
   };
   const refusal = (status: number, text: string) => serverError(status, readErrorBody(contract, text), what, text);
   try {
-    const terminal = await terminals.Terminal.open(http.address, (events) =>
+    const terminal = await terminals.Terminal.open(http.address, contract, (events) =>
       openTerminalSocket({ ...http.target(path), signal, events, refusal, askWhy }),
     );
     const leave = () => void terminal.detach();

@@ -1,10 +1,7 @@
-import {
-  BoxRunError,
-  type TerminalClientMessage,
-  type TerminalSize,
-  terminalServerMessageSchema,
-} from "@boxrun/contract";
+import type { TerminalClientMessage, TerminalSize } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import { ClientError, knownError, parseJson } from "../errors.ts";
+import type { Contract } from "../shape.ts";
 import type { TerminalSocket, TerminalSocketEvents } from "./socket.ts";
 
 /** What may wait for the reader before the socket is paused, and how little before it goes on, in bytes. */
@@ -30,6 +27,7 @@ export class Terminal implements AsyncDisposable {
    */
   readonly exit: Promise<{ readonly code: number }>;
   readonly #address: string;
+  readonly #contract: Contract;
   readonly #settle = Promise.withResolvers<{ readonly code: number }>();
   #socket: TerminalSocket | undefined;
   #waiting: Uint8Array[] = [];
@@ -39,8 +37,9 @@ export class Terminal implements AsyncDisposable {
   #over: Error | undefined;
   #wakeReader: (() => void) | undefined;
 
-  private constructor(address: string) {
+  private constructor(address: string, contract: Contract) {
     this.#address = address;
+    this.#contract = contract;
     this.output = this.#read();
     this.exit = this.#settle.promise;
     // Whoever only reads the output must not end the process by that.
@@ -50,9 +49,10 @@ export class Terminal implements AsyncDisposable {
   /** `address`: for messages. */
   static async open(
     address: string,
+    contract: Contract,
     openSocket: (events: TerminalSocketEvents) => Promise<TerminalSocket>,
   ): Promise<Terminal> {
-    const terminal = new Terminal(address);
+    const terminal = new Terminal(address, contract);
     const socket = await openSocket({
       onBytes: (data) => terminal.#push(data),
       onText: (text) => terminal.#message(text),
@@ -126,7 +126,7 @@ export class Terminal implements AsyncDisposable {
   }
 
   #message(text: string): void {
-    const parsed = terminalServerMessageSchema.safeParse(parseJson(text));
+    const parsed = this.#contract.terminalServerMessageSchema.safeParse(parseJson(text));
     if (!parsed.success) {
       // A later server may say more; only what is no message at all is wrong.
       if (parseJson(text) !== undefined) return;

@@ -7,7 +7,7 @@ import { parseHost } from "../../target.ts";
 import type { Verb } from "../../verb.ts";
 
 interface Options {
-  readonly host: string;
+  readonly host?: string;
   readonly tokenStdin?: boolean;
   readonly tokenFile?: string;
   readonly use?: boolean;
@@ -17,7 +17,8 @@ interface Options {
 export function define(command: Verb): void {
   command
     .argument("<name>", "what to call it: letters, digits, - _ .")
-    .requiredOption("--host <address>", "the server: unix:///path, http://HOST:PORT or https://HOST")
+    // Not a required option of commander's: its lack would be told in place of the mistyped `--hots`.
+    .option("--host <address>", "needed; the server: unix:///path, http://HOST:PORT or https://HOST")
     .option("--token-stdin", "read its token from standard input")
     .option("--token-file <file>", "read its token from a file")
     .option("--use", "talk to it from now on")
@@ -40,6 +41,13 @@ Examples:
 async function add(command: Verb, name: string, options: Options): Promise<void> {
   const { host } = options;
   requireName(name);
+  if (host === undefined) {
+    throw new CliError(
+      "USAGE",
+      "--host is missing: a context is a server's address",
+      "Give --host unix:///path/to/boxrun.sock, http://HOST:PORT or https://HOST[:PORT].",
+    );
+  }
   parseHost("--host", host);
   const { env } = process;
   if (Object.hasOwn(readContexts(env).contexts, name) && !options.force) {

@@ -1,6 +1,6 @@
 import { localContext, readContexts } from "../../contexts/file.ts";
 import { CliError } from "../../failure.ts";
-import { table } from "../../output/table.ts";
+import { listTable } from "../../output/format.ts";
 import { reporterOf } from "../../session.ts";
 import { addressOf, resolveTarget, type Target } from "../../target.ts";
 import type { Verb } from "../../verb.ts";
@@ -30,13 +30,15 @@ async function list(command: Verb): Promise<void> {
   ].map((row) => ({ ...row, current: row.name === current }));
   const reporter = reporterOf(command);
   await reporter.result(rows, () =>
-    table(
-      [
-        { head: "", cell: (row) => (row.current ? "*" : "") },
-        { head: "NAME", cell: ({ name }) => name },
-        { head: "HOST", cell: ({ host }) => host },
-        { head: "TOKEN", cell: ({ token }) => (token ? "kept" : "-") },
-      ],
+    listTable(
+      {
+        columns: [
+          { head: "", cell: (row) => (row.current ? "*" : "") },
+          { head: "NAME", cell: ({ name }) => name },
+          { head: "HOST", cell: ({ host }) => host, yields: 1, minWidth: 20 },
+          { head: "TOKEN", cell: ({ token }) => (token ? "kept" : "-"), yields: 2 },
+        ],
+      },
       rows,
     ),
   );

@@ -1,5 +1,5 @@
 import { contextsFile } from "../../contexts/file.ts";
-import { fields } from "../../output/table.ts";
+import { fieldList } from "../../output/format.ts";
 import { reporterOf, targetOf } from "../../session.ts";
 import { addressOf, resolveTarget } from "../../target.ts";
 import type { Verb } from "../../verb.ts";
@@ -28,7 +28,7 @@ Examples:
         file: contextsFile(env),
       };
       await reporterOf(command).result(shown, () =>
-        fields([
+        fieldList([
           ["context", shown.name ?? "none"],
           ["host", shown.host],
           ["token", shown.token ? "there is one" : "none"],

@@ -1,7 +1,7 @@
 import type { Info } from "@boxrun/contract";
 import { hasListener, openClient } from "../../connect.ts";
 import { failureText } from "../../failure.ts";
-import { fields } from "../../output/table.ts";
+import { fieldList } from "../../output/format.ts";
 import { age } from "../../output/text.ts";
 import { ownServer } from "../../own-server.ts";
 import { liveServer, type ServerRecord } from "../../server-pid.ts";
@@ -50,7 +50,7 @@ async function status(command: Verb): Promise<void> {
   }
   const shown = description(server, info, target.socketPath);
   await reporter.result({ ...shown, state_dir: target.stateDir }, () =>
-    fields([
+    fieldList([
       [
         "status",
         {
