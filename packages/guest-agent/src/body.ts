@@ -31,11 +31,11 @@ export class Body extends Readable {
       this.#seen += chunk.length;
       if (!this.push(chunk)) stream.pause();
     });
-    stream.once("end", () => {
-      this.#ended = true;
-      if (!options.untilClosed && !stream.rstCode) this.push(null);
-    });
+    stream.once("end", () => this.#end());
     stream.once("close", () => this.#close());
+    // An answer without a body that came at once, on a connection that is no plain socket: its events may be over.
+    if (stream.readableEnded) this.#end();
+    if (stream.destroyed) process.nextTick(() => this.#close());
     stream.pause();
   }
 
@@ -46,6 +46,11 @@ export class Body extends Readable {
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#stream.destroy();
     callback(error);
+  }
+
+  #end(): void {
+    this.#ended = true;
+    if (!this.#options.untilClosed && !this.#stream.rstCode) this.push(null);
   }
 
   #close(): void {

@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import type { ServerHttp2Stream } from "node:http2";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
+import { Duplex, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { BoxRunError } from "@boxrun/contract";
 import { afterAll, expect, onTestFinished, test } from "vitest";
@@ -16,18 +17,42 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 let sockets = 0;
 const never = () => ({ signal: new AbortController().signal });
 
-async function filesOf(answer: (stream: ServerHttp2Stream, path: string) => void): Promise<AgentFiles> {
+/** `behindStream`: over a connection that is no socket, whose frames Node takes in all at once. */
+async function filesOf(
+  answer: (stream: ServerHttp2Stream, path: string) => void,
+  { behindStream = false } = {},
+): Promise<AgentFiles> {
   const agent = await startFakeAgent(join(dir, `${sockets++}.sock`), (stream, { path }) => {
     if (path === "/hello") json(stream, { agent: "0", protocol: 1, boot_id: "0".repeat(32), setup: true });
     else answer(stream, path);
   });
-  const line = new AgentLine(socketAddress(agent.path));
+  const stream = async () => {
+    const socket = connect(agent.path);
+    return Duplex.from({ readable: socket, writable: socket });
+  };
+  const line = new AgentLine(behindStream ? { name: "a stream", connect: stream } : socketAddress(agent.path));
   onTestFinished(async () => {
     line.end(new BoxRunError("RUNTIME_ERROR", "the test is over"));
     await agent[Symbol.asyncDispose]();
   });
   return new AgentFiles(line, "box_1");
 }
+
+test.each([{ behindStream: false }, { behindStream: true }])(
+  "an empty file is read to its end: %o",
+  async (connection) => {
+    const atOnce = (stream: ServerHttp2Stream) => {
+      stream.respond({ ":status": 200, "content-length": "0" });
+      stream.end();
+    };
+    const inTheHead = (stream: ServerHttp2Stream) =>
+      stream.respond({ ":status": 200, "content-length": "0" }, { endStream: true });
+    for (const answer of [atOnce, inTheHead]) {
+      const { size, content } = await (await filesOf(answer, connection)).read("/empty", never());
+      expect([size, (await buffer(content)).length]).toEqual([0, 0]);
+    }
+  },
+);
 
 const entry = { type: "file", size: 1, mode: "0644", mtime: 0, uid: 0, gid: 0 };
 
