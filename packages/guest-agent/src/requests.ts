@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -70,6 +71,7 @@ export async function upload<T>(
   const answer = readAnswer(line, stream, answerLimitBytes);
   // The agent may refuse in the middle: then nothing more is sent, and its reason is better than "the pipe broke".
   const refused = new AbortController();
+  stream.once("aborted", () => refused.abort());
   const refusal = answer.then(
     () => undefined,
     (error: unknown) => {
@@ -77,9 +79,13 @@ export async function upload<T>(
       return error;
     },
   );
+  const whileTaken = AbortSignal.any([signal, refused.signal]);
   try {
-    await pipeline(content, stream, { signal: AbortSignal.any([signal, refused.signal]) });
+    await pipeline(content, (source: AsyncIterable<Uint8Array>) => send(source, stream, whileTaken), {
+      signal: whileTaken,
+    });
   } catch (error) {
+    if (!refused.signal.aborted) stream.destroy();
     await settle(line);
     signal.throwIfAborted();
     const reason = await refusal;
@@ -92,6 +98,19 @@ export async function upload<T>(
     signal.throwIfAborted();
     throw error;
   }
+}
+
+/**
+ * Writes all of `source`. Not a pipeline's business: that would destroy the stream, and with it what the agent has said, as soon as
+ * the agent takes no more.
+ */
+async function send(source: AsyncIterable<Uint8Array>, stream: ClientHttp2Stream, signal: AbortSignal): Promise<void> {
+  for await (const chunk of source) {
+    signal.throwIfAborted();
+    if (!stream.write(chunk)) await once(stream, "drain", { signal });
+  }
+  signal.throwIfAborted();
+  stream.end();
 }
 
 /** A request whose answer is a stream. Resolves with the answer's headers read and good; the caller reads and destroys the stream. */
