@@ -1,9 +1,6 @@
 import { z } from "zod";
+import { engineNames } from "./engine-names.ts";
 import { boxStatuses } from "./names.ts";
-
-/** What `BOXRUN_ENGINE` may say. */
-export const engineNames = ["auto", "boxlite", "qemu"] as const;
-export type RequestedEngine = (typeof engineNames)[number];
 
 /** How the server came to its engine. */
 export const engineChoiceSchema = z.object({

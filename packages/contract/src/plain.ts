@@ -2,6 +2,7 @@
  * The part of the contract that needs no schema library, as an entry of its own (`@boxrun/contract/plain`): loading that
  * library takes longer than most commands of the CLI do.
  */
+export * from "./engine-names.ts";
 export * from "./errors.ts";
 export * from "./image-names.ts";
 export * from "./names.ts";

@@ -18,6 +18,8 @@ export class EagerStream extends Duplex {
     // An end of one direction is the end of both: nobody half-closes an HTTP/2 connection.
     super({ allowHalfOpen: false });
     this.#socket = socket;
+    // An error before anybody listens must not end the server; whoever uses the stream then finds it destroyed.
+    this.on("error", () => undefined);
     socket.on("data", (chunk) => {
       this.push(chunk);
       if (this.readableLength > limitBytes) this.destroy(new Error("the box's agent sends more than it may"));

@@ -105,8 +105,10 @@ export class Reception implements AgentAddress {
     socket.write(welcome);
     const asking = this.#asking;
     this.#asking = undefined;
-    if (asking !== undefined) return asking(socket);
-    this.#waiting?.destroy();
-    this.#waiting = socket;
+    if (asking !== undefined) asking(socket);
+    else {
+      this.#waiting?.destroy();
+      this.#waiting = socket;
+    }
   }
 }

@@ -85,7 +85,7 @@ test("strangers that say nothing don't keep the agent out, and at most 16 of the
 
 test("the agent's newest call counts: an earlier one that nobody asked for is hung up", async () => {
   const { reception, secret, call } = await open();
-  const earlier = await call(secret);
+  const earlier = (await call(secret)).resume();
   const closed = once(earlier, "close");
   await call(secret, Buffer.from("second"));
   await closed;
@@ -124,7 +124,7 @@ test("what the agent sends is taken while nothing that it is sent is read, so th
 test("an agent that sends without end is hung up on", async () => {
   const { reception, secret, call } = await open();
   const connecting = reception.connect(soon());
-  const caller = await call(secret);
+  const caller = (await call(secret)).resume();
   const stream = await connecting;
   const failed = once(stream, "error");
   const closed = new Promise((resolve) => caller.once("close", resolve));

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { type EngineInfo, engineNames } from "@boxrun/contract";
+import type { EngineInfo } from "@boxrun/contract";
+import { engineNames } from "@boxrun/contract/plain";
 import { z } from "zod";
 import { type Check, fail, ok, warn } from "./check.ts";
 
