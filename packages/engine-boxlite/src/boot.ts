@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec } from "@boxrun/core";
 import { AgentLine, fromAgent, locateAgent, okSchema, requestJson, type SetupMessage } from "@boxrun/guest-agent";
-import { hostBootId, isAlive, killAll, type ProcessRef, processRef, signalProcess } from "@boxrun/host";
+import { hostBootId, type ProcessRef, signalProcess } from "@boxrun/host";
 import { boxFiles, type Layout } from "./layout.ts";
 import { nameServers } from "./network.ts";
+import { endVm, hostProcesses, vmProcess } from "./processes.ts";
 import { Reception, secretSize } from "./reception.ts";
 import { readBoxRecord, type VmRecord, writeBoxRecord } from "./record.ts";
 import { type BoxHandle, reasonOf } from "./sdk.ts";
@@ -56,7 +56,7 @@ export async function boot(plan: BootPlan, box: BoxHandle): Promise<Machine> {
   const giveUp = () => line?.end(new BoxRunError("CANCELED", `set up box ${spec.id}: given up`));
   signal.addEventListener("abort", giveUp, { once: true });
   try {
-    const process = await startVm(box, layout, signal);
+    const process = await startVm(box, signal);
     reception = await Reception.open(layout.callSocket(box.id), secret);
     line = new AgentLine(reception);
     await line.open(AbortSignal.any([signal, AbortSignal.timeout(agentLimitMs)]));
@@ -73,21 +73,20 @@ export async function boot(plan: BootPlan, box: BoxHandle): Promise<Machine> {
   } catch (error) {
     line?.end(new BoxRunError("RUNTIME_ERROR", `box ${spec.id} could not be set up`));
     reception?.close();
-    await endVm(layout, box.id);
+    await endVm(box.id);
     throw error;
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
 }
 
-/** The call can't be taken back: an abort ends the VM's process, and BoxLite then gives up. */
-async function startVm(box: BoxHandle, layout: Layout, signal: AbortSignal): Promise<ProcessRef> {
+/** The call can't be taken back: an abort ends the VM's processes, and BoxLite then gives up. */
+async function startVm(box: BoxHandle, signal: AbortSignal): Promise<ProcessRef> {
   signal.throwIfAborted();
   const starting = box.start();
   const watch = setInterval(() => {
     if (!signal.aborted) return;
-    const vm = vmProcess(layout, box.id);
-    if (vm !== undefined) signalProcess(vm, "SIGKILL");
+    for (const process of hostProcesses(box.id)) signalProcess(process, "SIGKILL");
   }, 20);
   try {
     await starting;
@@ -97,7 +96,7 @@ async function startVm(box: BoxHandle, layout: Layout, signal: AbortSignal): Pro
   } finally {
     clearInterval(watch);
   }
-  const vm = vmProcess(layout, box.id);
+  const vm = vmProcess(box.id);
   if (vm === undefined) throw new BoxRunError("RUNTIME_ERROR", "BoxLite started it, and its VM ended at once");
   return vm;
 }
@@ -118,24 +117,4 @@ async function setUp(line: AgentLine, spec: BoxSpec): Promise<void> {
   } catch (error) {
     throw fromAgent(`set up box ${spec.id}`, error);
   }
-}
-
-/** The process of a box's VM, as BoxLite wrote it down; `undefined` if there is none, or it is some other program by now. */
-function vmProcess(layout: Layout, engineId: string): ProcessRef | undefined {
-  try {
-    const pid = Number(readFileSync(layout.pidFile(engineId), "utf8").trim().split(/\s/, 1)[0]);
-    if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
-    if (!readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(`BOXLITE_BOX_ID=${engineId}`))
-      return undefined;
-    const ref = processRef(pid);
-    return ref !== undefined && isAlive(ref) ? ref : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Ends the VM's process by force and waits until it is gone. */
-export async function endVm(layout: Layout, engineId: string): Promise<void> {
-  const vm = vmProcess(layout, engineId);
-  if (vm !== undefined) await killAll([vm]);
 }

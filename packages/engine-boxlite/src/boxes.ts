@@ -5,9 +5,10 @@ import { BoxRunError } from "@boxrun/contract";
 import { type BoxDeath, type BoxSpec, type CreateOptions, KeyedLock, type Logger } from "@boxrun/core";
 import { isErrno } from "@boxrun/host";
 import { adoptMachine } from "./adopt.ts";
-import { type BootPlan, boot, endVm, type Machine, prepareShare } from "./boot.ts";
+import { type BootPlan, boot, type Machine, prepareShare } from "./boot.ts";
 import { boxFiles, type Layout } from "./layout.ts";
 import { boxOptions, checkSpec } from "./options.ts";
+import { endVm } from "./processes.ts";
 import { readBoxRecord, writeBoxRecord } from "./record.ts";
 import { type BoxHandle, openRuntime, type Runtime, reasonOf } from "./sdk.ts";
 import { Vm } from "./vm.ts";
@@ -181,14 +182,14 @@ export class Boxes {
 
   /** Ends what an earlier server, or an earlier life of the box, may have left running. */
   async #endLeftovers(runtime: Runtime, boxId: string, engineId: string): Promise<void> {
-    await endVm(this.#layout, engineId);
+    await endVm(engineId);
     if ((await runtime.getInfo(boxId))?.state.running === true) await stopHandle(runtime, boxId);
   }
 
   async #destroy(runtime: Runtime, boxId: string, boxDir: string): Promise<void> {
     const info = await runtime.getInfo(boxId);
     if (info !== null) {
-      await endVm(this.#layout, info.id);
+      await endVm(info.id);
       await runtime.remove(boxId, true);
     }
     await rm(boxDir, { recursive: true, force: true });

@@ -46,11 +46,6 @@ export class Layout {
     return join(this.engineDir(engineId), "sockets", "ready.sock");
   }
 
-  /** The pid of the VM's process, from the moment it starts. */
-  pidFile(engineId: string): string {
-    return join(this.engineDir(engineId), "shim.pid");
-  }
-
   /** How the VM's process ended. */
   exitFile(engineId: string): string {
     return join(this.engineDir(engineId), "exit");

@@ -13,7 +13,7 @@ engineConformance({
   realLinux: true,
   capabilities: engineCapabilities,
   killVm: async (boxId) => {
-    process.kill(host.vmPid(boxId), "SIGKILL");
+    process.kill(await host.vmPid(boxId), "SIGKILL");
   },
   hostResidue: async (boxId) => host.residue(boxId),
   network: outsideNetworkHooks,

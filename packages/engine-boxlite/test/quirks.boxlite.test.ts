@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { endVm, hostProcesses } from "../src/processes.ts";
 import { type BoxHandle, type BoxOptions, loadSdk, openRuntime, type Runtime } from "../src/sdk.ts";
 import { openTestHost } from "./support/host.ts";
 
@@ -90,6 +91,21 @@ describe("BoxLite 0.10.0, without the engine", () => {
       await sh(box, "df /volume").catch(() => undefined);
       await expect.poll(async () => (await runtime.getInfo(box.id))?.state.running, { timeout: 10_000 }).toBe(false);
     });
+  });
+
+  test("the process that it takes for the VM is bubblewrap's, and the VM survives its end (processes.ts)", async () => {
+    const box = await boot({ detach: true });
+    try {
+      const pidFile = await readFile(join(home, "boxes", box.id, "shim.pid"), "utf8");
+      const recorded = Number(pidFile.split("\n", 1)[0]);
+      expect(hostProcesses(box.id).map(({ pid }) => pid)).toContain(recorded);
+      process.kill(recorded, "SIGKILL");
+      await expect.poll(async () => (await runtime.getInfo(box.id))?.state.running, { timeout: 10_000 }).toBe(false);
+      expect(hostProcesses(box.id)).not.toEqual([]);
+    } finally {
+      await endVm(box.id);
+      await runtime.remove(box.id, true);
+    }
   });
 
   describe("a box with a network", () => {

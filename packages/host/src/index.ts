@@ -4,6 +4,7 @@ export { isErrno } from "./errno.ts";
 export {
   boxDirVariable,
   findBoxProcesses,
+  findProcessesByCommand,
   isAlive,
   killAll,
   type ProcessRef,

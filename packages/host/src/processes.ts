@@ -75,18 +75,24 @@ export const boxDirVariable = "BOXRUN_BOX_DIR";
 /** All processes, of this user or (as root) of any, that were started for the box in `boxDir`. */
 export function findBoxProcesses(boxDir: string): readonly ProcessRef[] {
   const wanted = Buffer.from(`\0${boxDirVariable}=${boxDir}\0`);
-  const found: ProcessRef[] = [];
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const pid = Number(name);
+  return findProcesses((read) => Buffer.concat([Buffer.from("\0"), read("environ")]).includes(wanted));
+}
+
+/** All processes whose command line is one that `isWanted` wants. */
+export function findProcessesByCommand(isWanted: (argv: readonly string[]) => boolean): readonly ProcessRef[] {
+  return findProcesses((read) => isWanted(read("cmdline").toString("utf8").split("\0")));
+}
+
+/** `isWanted` reads files of a process below /proc; one that can't be read, or has ended, is not wanted. */
+function findProcesses(isWanted: (read: (file: string) => Buffer) => boolean): readonly ProcessRef[] {
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    // Before it is looked at: if the pid is another process's by then, this names neither.
+    const ref = processRef(Number(name));
     try {
-      const environment = Buffer.concat([Buffer.from("\0"), readFileSync(`/proc/${name}/environ`)]);
-      if (!environment.includes(wanted)) continue;
+      return ref !== undefined && isWanted((file) => readFileSync(`/proc/${name}/${file}`)) ? [ref] : [];
     } catch {
-      continue;
+      return [];
     }
-    const ref = processRef(pid);
-    if (ref !== undefined) found.push(ref);
-  }
-  return found;
+  });
 }

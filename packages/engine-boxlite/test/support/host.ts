@@ -7,6 +7,7 @@ import { defaultCacheDir } from "@boxrun/host";
 import { buildBaseImage } from "@boxrun/images";
 import { z } from "zod";
 import { createBoxLiteEngine } from "../../src/index.ts";
+import { readBoxRecord } from "../../src/record.ts";
 
 /** What the tests on real boxes share: built artefacts, and a state directory of their own. */
 export interface TestHost extends AsyncDisposable {
@@ -17,7 +18,7 @@ export interface TestHost extends AsyncDisposable {
   makeEngine(): Engine;
   /** BoxLite's own id of a box. */
   engineId(boxId: string): string;
-  vmPid(boxId: string): number;
+  vmPid(boxId: string): Promise<number>;
   /** Everything that this host still has of a box. */
   residue(boxId: string): readonly string[];
 }
@@ -31,7 +32,6 @@ export async function openTestHost(): Promise<TestHost> {
   await buildAgent({ cacheDir, sourceDir: join(import.meta.dirname, "../../../../guest") });
   const layoutDir = await buildBaseImage({ cacheDir });
   const stateDir = mkdtempSync(join(tmpdir(), "bb "));
-  const home = join(stateDir, "boxlite/home");
   // Also of boxes that are gone by now.
   const engineIds = new Map<string, string>();
   const engineId = (boxId: string) => {
@@ -50,7 +50,11 @@ export async function openTestHost(): Promise<TestHost> {
     image: { layoutDir, digest: onlyManifest(layoutDir) },
     makeEngine,
     engineId,
-    vmPid: (boxId) => Number(readFileSync(join(home, "boxes", engineId(boxId), "shim.pid"), "utf8").trim()),
+    vmPid: async (boxId) => {
+      const record = await readBoxRecord(join(stateDir, "boxlite/boxes", boxId));
+      if (!record?.vm) throw new Error(`no VM of ${boxId} is written down`);
+      return record.vm.process.pid;
+    },
     residue: (boxId) => {
       const id = engineId(boxId);
       const names = [boxId, ...(id === "" ? [] : [id])];

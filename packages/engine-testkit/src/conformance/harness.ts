@@ -88,8 +88,11 @@ export class Harness {
   /** As a restart of the server: lets go of everything, and takes over what is there. */
   async restart(whileGone: () => Promise<void> = async () => undefined): Promise<void> {
     await this.engine.close();
-    await whileGone();
-    this.#engine = await this.options.makeEngine();
+    try {
+      await whileGone();
+    } finally {
+      this.#engine = await this.options.makeEngine();
+    }
     for (const spec of this.#specs.values()) await this.#engine.adopt(spec);
   }
 
