@@ -91,12 +91,39 @@ type sockaddrVM struct {
 	_         [4]byte
 }
 
-const afVsock = 40
+const (
+	afVsock = 40 // also the level of its socket options
+
+	soBufferSize    = 0 // SO_VM_SOCKETS_BUFFER_SIZE
+	soBufferMaxSize = 2 // SO_VM_SOCKETS_BUFFER_MAX_SIZE
+)
+
+// bufferSize is what the host may send before it is read, in bytes: far more than the agent is ever behind, since it reads at once whatever
+// HTTP/2's windows allow. In libkrun (as of BoxLite 0.10.0) a host that has to wait for room may wait for ever: the guest's word that there
+// is some and libkrun's own decision to wait for it can overtake each other. It then does not even notice that its connection ends.
+const bufferSize = 32 << 20
+
+// setBuffer sets how much may wait to be read. The memory is taken only when it does.
+func setBuffer(fd int, bytes uint64) error {
+	// In this order: the size can't be more than the most.
+	for _, option := range []uintptr{soBufferMaxSize, soBufferSize} {
+		_, _, e := syscall.Syscall6(syscall.SYS_SETSOCKOPT, uintptr(fd), afVsock, option,
+			uintptr(unsafe.Pointer(&bytes)), unsafe.Sizeof(bytes), 0)
+		if e != 0 {
+			return fmt.Errorf("set the vsock's buffer to %d bytes: %w", bytes, e)
+		}
+	}
+	return nil
+}
 
 func dialVsock(port uint32) (net.Conn, error) {
 	fd, err := syscall.Socket(afVsock, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open vsock: %w", err)
+	}
+	if err := setBuffer(fd, bufferSize); err != nil {
+		syscall.Close(fd)
+		return nil, err
 	}
 	address := sockaddrVM{family: afVsock, port: port, cid: hostCID}
 	_, _, e := syscall.Syscall(syscall.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&address)), unsafe.Sizeof(address))

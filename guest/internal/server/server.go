@@ -53,6 +53,14 @@ func New(machine Machine, id wire.BootID, box *Box, logger *log.Logger) *Server 
 	return &Server{machine: machine, bootID: id, box: box, log: logger}
 }
 
+const (
+	// maxStreams is how many requests may be under way on a connection.
+	maxStreams = 512
+	// streamWindow is what the host may send of a request's body before it is read, in bytes. The connection has room for that of
+	// every request: bodies that nobody reads, such as the input of programs that don't, hold up no others.
+	streamWindow = 512 << 10
+)
+
 // Serve answers on the listener's connections until it fails.
 func (s *Server) Serve(l net.Listener) error {
 	protocols := new(http.Protocols)
@@ -62,10 +70,10 @@ func (s *Server) Serve(l net.Listener) error {
 		Protocols: protocols,
 		ErrorLog:  s.log,
 		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams:          512,
+			MaxConcurrentStreams:          maxStreams,
 			MaxReadFrameSize:              1 << 20,
-			MaxReceiveBufferPerConnection: 4 << 20,
-			MaxReceiveBufferPerStream:     1 << 20,
+			MaxReceiveBufferPerConnection: maxStreams * streamWindow,
+			MaxReceiveBufferPerStream:     streamWindow,
 		},
 	}
 	return h.Serve(l)

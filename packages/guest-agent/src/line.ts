@@ -1,8 +1,10 @@
-import { type ClientHttp2Session, connect } from "node:http2";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { AgentAddress } from "./address.ts";
+import { ConnectionLost } from "./errors.ts";
 import { connectGreeted } from "./greeting.ts";
+import { Pulse } from "./pulse.ts";
 
 /** The HTTP/2 windows: how much of each answer, and of all together, the agent may send before we have read it, in bytes. */
 const streamWindow = 512 * 1024;
@@ -12,6 +14,19 @@ const maxFrameSize = 256 * 1024;
 /** How long the line is tried to be mended before the agent counts as lost. */
 const reconnectLimitMs = 30_000;
 
+interface RequestOptions {
+  /** No body follows. */
+  readonly endStream: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A connection that is open. */
+interface Connection {
+  readonly session: ClientHttp2Session;
+  readonly pulse: Pulse;
+  close(): void;
+}
+
 /**
  * The connection to one VM's agent, for as long as the VM lives: mended when it drops. An agent takes one client at a time, so
  * there is one HTTP/2 session, and all requests share it.
@@ -19,8 +34,8 @@ const reconnectLimitMs = 30_000;
 export class AgentLine {
   readonly #address: AgentAddress;
   readonly #ended = new AbortController();
-  #session: ClientHttp2Session | undefined;
-  #connecting: Promise<ClientHttp2Session> | undefined;
+  #connection: Connection | undefined;
+  #connecting: Promise<Connection> | undefined;
   #bootId: string | undefined;
 
   /** `bootId`: of a VM that is known already; another one's agent is refused. */
@@ -39,21 +54,29 @@ export class AgentLine {
     await this.#connect(AbortSignal.any([signal, this.#ended.signal]));
   }
 
-  /** A session that is open now, mended if need be. Rejects with the reason of `end`, or RUNTIME_ERROR if the agent stays silent. */
-  async session(): Promise<ClientHttp2Session> {
-    this.#ended.signal.throwIfAborted();
-    if (this.#session !== undefined && !this.#session.closed && !this.#session.destroyed) return this.#session;
-    this.#connecting ??= this.#mend().finally(() => {
-      this.#connecting = undefined;
-    });
-    return this.#connecting;
+  /**
+   * Begins a request on a connection that is open now, mended if need be. Rejects with the reason of `end`, ConnectionLost if the connection
+   * ends at this very moment, or RUNTIME_ERROR if the agent stays silent.
+   */
+  async request(headers: OutgoingHttpHeaders, options: RequestOptions): Promise<ClientHttp2Stream> {
+    const { session, pulse } = await this.#open();
+    options.signal?.throwIfAborted();
+    let stream: ClientHttp2Stream;
+    try {
+      stream = session.request(headers, { endStream: options.endStream });
+    } catch (error) {
+      throw new ConnectionLost("the connection to the agent was lost", { cause: error });
+    }
+    pulse.begin();
+    stream.once("close", () => pulse.end());
+    return stream;
   }
 
   /** Ends it for good: every request under way and every later one rejects with `reason`. */
   end(reason: BoxRunError): void {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort(reason);
-    this.#session?.destroy();
+    this.#connection?.close();
   }
 
   /** Why it ended; `undefined` while it hasn't. */
@@ -61,7 +84,17 @@ export class AgentLine {
     return this.#ended.signal.reason;
   }
 
-  async #mend(): Promise<ClientHttp2Session> {
+  async #open(): Promise<Connection> {
+    this.#ended.signal.throwIfAborted();
+    const now = this.#connection;
+    if (now !== undefined && !now.session.closed && !now.session.destroyed) return now;
+    this.#connecting ??= this.#mend().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #mend(): Promise<Connection> {
     const deadline = Date.now() + reconnectLimitMs;
     let cause: unknown;
     // The agent may not have noticed yet that the last connection ended: each attempt waits longer, then hangs up longer.
@@ -82,7 +115,7 @@ export class AgentLine {
     );
   }
 
-  async #connect(signal: AbortSignal): Promise<ClientHttp2Session> {
+  async #connect(signal: AbortSignal): Promise<Connection> {
     const { stream, greeting } = await connectGreeted(this.#address, signal);
     if (this.#bootId !== undefined && this.#bootId !== greeting.bootId) {
       stream.destroy();
@@ -94,11 +127,16 @@ export class AgentLine {
       settings: { enablePush: false, initialWindowSize: streamWindow, maxFrameSize, maxHeaderListSize: 16_384 },
       maxSessionMemory: 64,
     });
+    // A session waits for what it has written, which a guest that has stopped never reads.
+    const close = (reason?: Error) => {
+      session.destroy(reason);
+      stream.destroy();
+    };
     // Its end shows in its streams; without a listener the error would end the server.
     session.on("error", () => undefined);
     await new Promise<void>((resolve, reject) => {
       const fail = () => {
-        session.destroy();
+        close();
         reject(signal.reason ?? new Error("the connection ended while it was opened"));
       };
       signal.addEventListener("abort", fail, { once: true });
@@ -110,7 +148,7 @@ export class AgentLine {
       });
     });
     session.setLocalWindowSize(connectionWindow);
-    this.#session = session;
-    return session;
+    this.#connection = { session, pulse: new Pulse(session, close), close };
+    return this.#connection;
   }
 }

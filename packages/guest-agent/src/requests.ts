@@ -135,15 +135,8 @@ async function openRequest(
   endStream: boolean,
 ): Promise<ClientHttp2Stream> {
   signal?.throwIfAborted();
-  const session = await line.session();
-  signal?.throwIfAborted();
   const headers: OutgoingHttpHeaders = { ":method": method, ":path": path };
-  let stream: ClientHttp2Stream;
-  try {
-    stream = session.request(headers, { endStream });
-  } catch (error) {
-    throw new ConnectionLost("the connection to the agent was lost", { cause: error });
-  }
+  const stream = await line.request(headers, { endStream, signal });
   // Errors show where the stream is read or written; one that comes between must not end the server.
   stream.on("error", () => undefined);
   if (signal !== undefined) {

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import { afterAll, expect, test } from "vitest";
 import { socketAddress } from "../src/address.ts";
@@ -65,11 +66,12 @@ test("a silent agent is given up when the caller says so", async () => {
 });
 
 test("the end of the line rejects what is under way and what comes later, with its reason", async () => {
-  await using agent = await startFakeAgent(socketPath(), () => undefined);
+  const { promise: underWay, resolve: arrive } = Promise.withResolvers<void>();
+  await using agent = await startFakeAgent(socketPath(), () => arrive());
   const line = new AgentLine(socketAddress(agent.path));
   await line.open(AbortSignal.timeout(2000));
   const asked = requestJson(line, "GET", "/hello", helloSchema).catch((error: unknown) => error);
-  await line.session();
+  await underWay;
   line.end(over);
   expect(await asked).toBe(over);
   await expect(requestJson(line, "GET", "/hello", helloSchema)).rejects.toBe(over);
@@ -121,4 +123,33 @@ test("an agent behind a stream that is no socket is heard to the end, answers th
   );
   expect(answers).toHaveLength(20);
   line.end(over);
+});
+
+test("the end of the line ends requests also where the agent has stopped reading", async () => {
+  await using agent = await startFakeAgent(socketPath(), () => undefined);
+  let stopped = false;
+  const line = new AgentLine({
+    name: "a guest that stops",
+    connect: () => {
+      const socket = connect(agent.path);
+      const stream = new Duplex({
+        read: () => undefined,
+        write: (chunk, _, done) => {
+          if (!stopped) socket.write(chunk, done);
+        },
+        destroy: (error, done) => {
+          socket.destroy();
+          done(error);
+        },
+      });
+      socket.on("data", (chunk) => stream.push(chunk));
+      return stream;
+    },
+  });
+  await line.open(AbortSignal.timeout(2000));
+  stopped = true;
+  const asked = requestJson(line, "GET", "/hello", helloSchema).catch((error: unknown) => error);
+  await setImmediate();
+  line.end(over);
+  expect(await asked).toBe(over);
 });
