@@ -1,11 +1,12 @@
 import { defineConfig } from "vitest/config";
 
 const boxliteTests = "**/*.boxlite.test.ts";
+const maxWorkers = 2;
 
 /**
- * `unit`: everything without a VM, in parallel. `vm`: real microVMs through engine and server, one file at a time, because
- * two cores emulate slowly and every test waits for events rather than for time. `boxlite`: real BoxLite boxes, which need a /dev/kvm that
- * works; `npm run test:boxlite` sees to that (docs/testing-boxlite.md).
+ * `unit`: everything without a VM. `vm`: real microVMs through engine and server, one file at a time, because two cores emulate slowly.
+ * `boxlite`: real BoxLite boxes, which need a /dev/kvm that works; `npm run test:boxlite` sees to that (docs/testing-boxlite.md). The first and
+ * the last run two files at a time also where vitest would run one: most of their tests wait for child processes and VMs.
  */
 export default defineConfig({
   test: {
@@ -16,8 +17,7 @@ export default defineConfig({
           include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
           exclude: ["**/*.vm.test.ts", boxliteTests],
           testTimeout: 120_000,
-          // Vitest leaves one core to others; most of these tests wait for child processes.
-          maxWorkers: 2,
+          maxWorkers,
         },
       },
       {
@@ -37,7 +37,7 @@ export default defineConfig({
           // CPUs that are emulated twice over: a box boots in 10 to 30 s.
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          maxWorkers,
         },
       },
     ],

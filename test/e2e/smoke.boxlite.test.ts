@@ -17,7 +17,7 @@ describe("a server whose boxes are BoxLite's", () => {
     server = await TestServer.start({ env: { BOXRUN_ENGINE: "boxlite" } });
   });
   afterAll(async () => {
-    await server[Symbol.asyncDispose]();
+    await server?.[Symbol.asyncDispose]();
     await rm(dir, { recursive: true, force: true });
   });
 

@@ -27,7 +27,7 @@ export const outsideNetworkHooks: NetworkHooks | { readonly unavailable: string 
 
 /**
  * A machine that isn't this host: a network namespace behind a pair of virtual cards, with web servers at an address that boxes may reach
- * and at the link-local one where clouds have their metadata service.
+ * and at a link-local one, as clouds have their metadata service at.
  */
 export interface OutsideNetwork extends AsyncDisposable {
   readonly address: string;
@@ -38,12 +38,10 @@ export interface OutsideNetwork extends AsyncDisposable {
   readonly metadataUrl: string;
 }
 
-const metadataAddress = "169.254.169.254";
-
 const server = `
   const { createServer } = require("node:http");
   const listen = (host, port, text) => new Promise((resolve) => createServer((_, answer) => answer.end(text)).listen(port, host, resolve));
-  Promise.all([listen(process.argv[1], 8080, "outside"), listen("${metadataAddress}", 80, "metadata")]).then(() => console.log("ready"));
+  Promise.all([listen(process.argv[1], 8080, "outside"), listen(process.argv[2], 80, "metadata")]).then(() => console.log("ready"));
 `;
 
 export async function openOutsideNetwork(): Promise<OutsideNetwork> {
@@ -51,6 +49,8 @@ export async function openOutsideNetwork(): Promise<OutsideNetwork> {
   const name = `bq${id}`;
   // 10.77.0.0/16 in 16384 networks of four.
   const base = (id % 16_384) * 4;
+  // Not the well-known 169.254.169.254: the route to it is this host's, and another test file may have one at the same time.
+  const metadataAddress = `169.254.${1 + ((id >> 8) % 254)}.${1 + (id % 254)}`;
   const address = (host: number) => `10.77.${(base + host) >> 8}.${(base + host) & 255}`;
   let child: ChildProcess | undefined;
   const close = async () => {
@@ -76,7 +76,7 @@ export async function openOutsideNetwork(): Promise<OutsideNetwork> {
     ip("-n", name, "addr", "add", `${metadataAddress}/32`, "dev", "lo");
     ip("-n", name, "route", "add", "default", "via", address(1));
     ip("route", "add", `${metadataAddress}/32`, "via", address(2));
-    child = spawn("ip", ["netns", "exec", name, process.execPath, "-e", server, address(2)], {
+    child = spawn("ip", ["netns", "exec", name, process.execPath, "-e", server, address(2), metadataAddress], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     if (child.stdout === null) throw new Error("the server in the namespace has no output");

@@ -16,6 +16,9 @@ const removalMs = 60_000;
 /** A server ends within 10 s of SIGTERM, whatever hangs. */
 const stopMs = 30_000;
 
+/** A server takes a second to start; on a CPU that is emulated, beside others, a minute. */
+const startMs = 180_000;
+
 interface ServerOptions {
   readonly stateDir?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -78,7 +81,7 @@ export class TestServer implements AsyncDisposable {
         this.#log += chunk;
       });
     }
-    const deadlineMs = Date.now() + 60_000;
+    const deadlineMs = Date.now() + startMs;
     while (!(await this.#answers())) {
       if (child.exitCode !== null || Date.now() > deadlineMs)
         throw new Error(`the server did not come up:\n${this.#log}`);

@@ -17,8 +17,38 @@ import { terminalBehaviours } from "./terminal.ts";
 import { transferBehaviours } from "./transfers.ts";
 import { volumeBehaviours } from "./volumes.ts";
 
-/** Registers the engine port's promises as one vitest suite. Call it at the top level of a test file. */
-export function engineConformance(options: ConformanceOptions): void {
+/** Each part can be a test file of its own, so that they run side by side. */
+export type ConformancePart = keyof typeof parts;
+
+const parts = {
+  /** What a running box does. */
+  programs: {
+    commands: commandBehaviours,
+    output: outputBehaviours,
+    "standard input": stdinBehaviours,
+    "timeout, cancel and signals": endingBehaviours,
+    terminals: terminalBehaviours,
+    files: fileBehaviours,
+    transfers: transferBehaviours,
+    archives: archiveBehaviours,
+    "what a box finds": linuxBehaviours,
+    "two boxes": isolationBehaviours,
+  },
+  /** What a box has to do with the world, and what it finds again when the server has changed. */
+  surroundings: {
+    volumes: volumeBehaviours,
+    network: networkBehaviours,
+    "another server": resumeBehaviours,
+  },
+  /** What becomes of boxes. */
+  lifecycle: {
+    lifecycle: lifecycleBehaviours,
+  },
+} satisfies Record<string, Record<string, (suite: Suite) => void>>;
+
+/** Registers the engine port's promises, or a part of them, as a vitest suite. Call it at the top level of a test file. */
+export function engineConformance(options: ConformanceOptions, part?: ConformancePart): void {
+  const groups = (part === undefined ? Object.values(parts) : [parts[part]]).flatMap((group) => Object.entries(group));
   const timeoutMs = options.timeoutMs ?? conformanceDefaults.timeoutMs;
   const harness = new Harness(options);
   const tally = new Tally(options.name);
@@ -43,20 +73,7 @@ export function engineConformance(options: ConformanceOptions): void {
       tally.print();
     }, timeoutMs);
 
-    describe("commands", () => commandBehaviours(suite));
-    describe("output", () => outputBehaviours(suite));
-    describe("standard input", () => stdinBehaviours(suite));
-    describe("timeout, cancel and signals", () => endingBehaviours(suite));
-    describe("terminals", () => terminalBehaviours(suite));
-    describe("files", () => fileBehaviours(suite));
-    describe("transfers", () => transferBehaviours(suite));
-    describe("archives", () => archiveBehaviours(suite));
-    describe("what a box finds", () => linuxBehaviours(suite));
-    describe("two boxes", () => isolationBehaviours(suite));
-    describe("volumes", () => volumeBehaviours(suite));
-    describe("network", () => networkBehaviours(suite));
-    describe("another server", () => resumeBehaviours(suite));
-    describe("lifecycle", () => lifecycleBehaviours(suite));
+    for (const [name, behaviours] of groups) describe(name, () => behaviours(suite));
   });
 }
 

@@ -1,0 +1,3 @@
+import { boxliteConformance } from "./support/conformance.ts";
+
+await boxliteConformance("surroundings");

@@ -1,0 +1,3 @@
+import { qemuConformance } from "./support/conformance.ts";
+
+await qemuConformance("surroundings");
