@@ -6,7 +6,7 @@
  *   node tools/boxlite/main.ts --shell           a shell in it
  *   node tools/boxlite/main.ts --stop            ends the VM that was kept
  *
- *   --cpus N, --memory MB    of a VM that is booted (2 and 6144)
+ *   --cpus N, --memory MB    of a VM that is booted (1 and 4096; with more CPUs boxes die)
  *   --slowdown N             how many times slower its clock goes than the host's (2): time limits inside are as much longer
  *   --env NAME[=VALUE]       sets a variable for the command, or passes on this shell's; repeatable
  *

@@ -3,10 +3,13 @@ import { buildBaseImage } from "@boxrun/images";
 import { outerImage } from "./image/build.ts";
 import { bootOuterVm, type RunningVm } from "./vm/boot.ts";
 
-/** Two CPUs: QEMU emulates each on a thread of its own. 6 GB: its file systems are in memory, too, and boxes have theirs. */
-export const defaultSize = { cpus: 2, memoryMb: 6144 };
+/**
+ * One CPU: QEMU emulates each on a thread of its own, and with two of them boxes die, hang and compute nonsense after a minute of work (7.2 and
+ * 10.0; with one CPU and QEMU 10.0 they don't). 4 GB: its file systems are in memory, too, and boxes have theirs.
+ */
+export const defaultSize = { cpus: 1, memoryMb: 4096 };
 
-/** BoxLite gives a box 30 s to boot. One takes 6 to 12 s here on two cores of its own, and was seen to take 40 on a busy host. */
+/** BoxLite gives a box 30 s to boot. One takes 5 to 12 s here, and was seen to take 40 on a busy host. */
 export const defaultSlowdown = 2;
 
 export interface SessionOptions {

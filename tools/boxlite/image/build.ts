@@ -7,6 +7,8 @@ import { readModules } from "../../../packages/engine-qemu/src/guest-build/modul
 import { extractVmlinux } from "../../../packages/engine-qemu/src/guest-build/vmlinux.ts";
 import { chooseSource, makeDebianRoot } from "../../../packages/images/src/debian/root.ts";
 import { runTool } from "../../../packages/images/src/debian/run-tool.ts";
+import type { BuildOptions } from "./options.ts";
+import { outerQemu } from "./qemu.ts";
 
 /** Raise it when what is built from the same lists changes. */
 const builderVersion = 1;
@@ -31,20 +33,16 @@ const modules = [
   "kvm_amd",
 ];
 
-/** A built image of the outer VM, in one directory of the cache. Paths are absolute. */
+/** What an outer VM is booted from, in the cache. Paths are absolute. */
 export interface OuterImage {
+  /** The words that QEMU's command line begins with. */
+  readonly qemu: readonly string[];
   readonly kernel: string;
   /** Paths of kernel modules, in the order in which they load. */
   readonly modules: readonly string[];
   readonly busybox: string;
   /** Debian's root file system, squashfs. */
   readonly root: string;
-}
-
-export interface BuildOptions {
-  readonly cacheDir: string;
-  readonly log: (line: string) => void;
-  readonly signal: AbortSignal;
 }
 
 const operation = "build the outer VM";
@@ -54,13 +52,14 @@ const operation = "build the outer VM";
  * minute, with some 90 MB of downloads; then taken from there. Safe to run twice at once. RUNTIME_ERROR without root, debootstrap or apt.
  */
 export async function outerImage({ cacheDir, log, signal }: BuildOptions): Promise<OuterImage> {
+  const qemu = await outerQemu({ cacheDir, log, signal });
   const source = await chooseSource({}, operation);
   const inputs = [builderVersion, source.suite, source.mirror, packages, modules];
   const key = createHash("sha256").update(JSON.stringify(inputs)).digest("hex").slice(0, 32);
   const home = join(cacheDir, "outer-vm");
   const dir = join(home, key);
   // Renamed into place when it is complete.
-  if (existsSync(dir)) return locate(dir);
+  if (existsSync(dir)) return { qemu, ...(await locate(dir)) };
   await mkdir(home, { recursive: true });
   const scratch = await mkdtemp(join(home, ".build-"));
   try {
@@ -92,7 +91,7 @@ export async function outerImage({ cacheDir, log, signal }: BuildOptions): Promi
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
-  return locate(dir);
+  return { qemu, ...(await locate(dir)) };
 }
 
 /** LZ4: an emulated CPU unpacks it. */
@@ -101,7 +100,7 @@ export async function squash(directory: string, file: string, signal: AbortSigna
   await runTool("mksquashfs", [directory, file, ...options], { operation, signal });
 }
 
-async function locate(dir: string): Promise<OuterImage> {
+async function locate(dir: string): Promise<Omit<OuterImage, "qemu">> {
   const order = await readFile(join(dir, "modules", "order"), "utf8");
   const names = order.split("\n").filter((name) => name !== "");
   return {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
-import { killAll, type ProcessRef, requireTool } from "@boxrun/host";
+import { killAll, type ProcessRef } from "@boxrun/host";
 import { locateGuest } from "../../../packages/engine-qemu/src/guest-build/locate.ts";
 import { spawnDetached } from "../../../packages/engine-qemu/src/host/detached.ts";
 import { measureTscKhz } from "../../../packages/engine-qemu/src/host/tsc.ts";
@@ -35,6 +35,8 @@ export interface BootOptions {
 export interface RunningVm {
   readonly dir: string;
   readonly qemu: ProcessRef;
+  /** How QEMU ended, once it has; `undefined` for a VM that an earlier command has left. */
+  readonly ended?: Promise<string>;
 }
 
 /** Boots the outer VM with the checkout's node_modules; tries once more if it does not come up. RUNTIME_ERROR with its last words. */
@@ -69,11 +71,10 @@ async function attempt(dir: string, options: BootOptions): Promise<RunningVm> {
   const { image, cacheDir, cpus, memoryMb, slowdown, keep, log, signal } = options;
   const sshPort = await freePort();
   const tscKhz = await measureTscKhz(locateGuest(cacheDir).hostHelper);
-  const qemu = requireTool("qemu-system-x86_64", operation);
-  const args = outerArgs(image, { cpus, memoryMb, sshPort, tscKhz, slowdown });
-  const [program, rest] = keep ? [qemu, args] : diesWithUs(qemu, args);
+  const args = [...image.qemu, ...outerArgs(image, { cpus, memoryMb, sshPort, tscKhz, slowdown })];
+  const [program = "", ...rest] = keep ? args : diesWithUs(args);
   await writeFile(join(dir, vmFiles.console), "");
-  log(`booting Debian with ${cpus} CPUs and ${memoryMb} MB in QEMU (TCG with SVM)`);
+  log(`booting Debian with ${cpus} ${cpus === 1 ? "CPU" : "CPUs"} and ${memoryMb} MB in QEMU (TCG with SVM)`);
   const began = Date.now();
   const vm = await spawnDetached(program, rest, dir);
   let end: string | undefined;
@@ -90,7 +91,7 @@ async function attempt(dir: string, options: BootOptions): Promise<RunningVm> {
       await sleep(100);
     }
     log(`up after ${((Date.now() - began) / 1000).toFixed(1)} s`);
-    return { dir, qemu: vm.ref };
+    return { dir, qemu: vm.ref, ended: vm.ended };
   } catch (error) {
     await killAll([vm.ref]);
     throw error;
@@ -100,9 +101,9 @@ async function attempt(dir: string, options: BootOptions): Promise<RunningVm> {
 const operation = "boot the outer VM";
 
 /** Even if this process is killed: the kernel then kills QEMU. */
-function diesWithUs(program: string, args: readonly string[]): readonly [string, readonly string[]] {
+function diesWithUs(command: readonly string[]): readonly string[] {
   const setpriv = findProgram("setpriv");
-  return setpriv === undefined ? [program, args] : [setpriv, ["--pdeathsig", "KILL", program, ...args]];
+  return setpriv === undefined ? command : [setpriv, "--pdeathsig", "KILL", ...command];
 }
 
 function consoleOf(dir: string): string {

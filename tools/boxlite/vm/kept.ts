@@ -21,10 +21,10 @@ export async function keptVm(cacheDir: string, checkout: string): Promise<Runnin
   }
 }
 
-export async function rememberVm(cacheDir: string, checkout: string, vm: RunningVm): Promise<void> {
+export async function rememberVm(cacheDir: string, checkout: string, { dir, qemu }: RunningVm): Promise<void> {
   const file = recordFile(cacheDir, checkout);
   await mkdir(join(file, ".."), { recursive: true });
-  await writeFile(file, JSON.stringify(vm, null, 2));
+  await writeFile(file, JSON.stringify({ dir, qemu }, null, 2));
 }
 
 export async function forgetVm(cacheDir: string, checkout: string): Promise<void> {

@@ -1,8 +1,12 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
+import { createInterface } from "node:readline";
+import { PassThrough } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
 import { locateAgent } from "@boxrun/guest-agent";
+import { isAlive } from "@boxrun/host";
 import { basePointerFile, locateBase } from "../../../packages/images/src/base/cache.ts";
 import type { RunningVm } from "./boot.ts";
 import { quote, ssh } from "./ssh.ts";
@@ -15,6 +19,8 @@ export interface Run {
   readonly env?: Readonly<Record<string, string>>;
   /** Connect the command to this process's terminal. */
   readonly tty?: boolean;
+  /** Gets the lines of both outputs, and the command no standard input; without it they are this process's own. */
+  readonly onLine?: ((line: string) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -43,8 +49,18 @@ export async function readFileInside(vm: RunningVm, path: string, signal: AbortS
   return code === 0 ? Buffer.concat(chunks).toString("utf8") : undefined;
 }
 
-/** Sends the checkout as it is now and runs the command on that copy, its output going to ours. Its exit code; 255 if the connection fails. */
+/**
+ * Sends the checkout as it is now and runs the command on that copy, its output going to ours. Its exit code; 255 if the connection fails.
+ * RUNTIME_ERROR, saying how, if the VM ends.
+ */
 export async function runInside(vm: RunningVm, run: Run): Promise<number> {
+  const code = await sendAndRun(vm, run);
+  if (code !== 255 || isAlive(vm.qemu)) return code;
+  const how = (await vm.ended) ?? "has ended";
+  throw new BoxRunError("RUNTIME_ERROR", `the outer VM ended under the command: QEMU ${how}`);
+}
+
+async function sendAndRun(vm: RunningVm, run: Run): Promise<number> {
   await feedCache(vm, run.cacheDir, run.signal);
   const sources = `/scratch/sources-${process.pid}-${Date.now()}.tar`;
   const exclude = ["--exclude=./node_modules", "--exclude=./.git"];
@@ -58,11 +74,15 @@ export async function runInside(vm: RunningVm, run: Run): Promise<number> {
     ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
     ...["/run/boxlite/run", run.checkout, ...run.command],
   ];
-  return ssh(vm.dir, words.map(quote).join(" "), {
-    stdin: "inherit",
-    tty: run.tty ?? false,
-    signal: run.signal,
-  });
+  const command = words.map(quote).join(" ");
+  const { tty = false, onLine, signal } = run;
+  if (onLine === undefined) return ssh(vm.dir, command, { stdin: "inherit", tty, signal });
+  const output = new PassThrough();
+  const lines = createInterface({ input: output }).on("line", onLine);
+  const code = await ssh(vm.dir, `${command} 2>&1`, { stdout: (chunk) => void output.write(chunk), signal });
+  output.end();
+  await once(lines, "close");
+  return code;
 }
 
 async function send(vm: RunningVm, tarArgs: readonly string[], command: string, signal: AbortSignal): Promise<void> {
