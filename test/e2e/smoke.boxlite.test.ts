@@ -1,7 +1,13 @@
+import { execFile } from "node:child_process";
+import { createReadStream } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { urls } from "@boxrun/contract";
+import { defaultCacheDir } from "@boxrun/host";
+import { buildBaseImage } from "@boxrun/images";
+import { account, startRegistry } from "@boxrun/images/testing";
 import { BoxRunClient } from "@boxrun/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { collect } from "./support/http.ts";
@@ -14,7 +20,7 @@ describe("a server whose boxes are BoxLite's", () => {
   let dir: string;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "bs-"));
-    server = await TestServer.start({ env: { BOXRUN_ENGINE: "boxlite" } });
+    server = await TestServer.start({ env: { BOXRUN_ENGINE: "boxlite", DOCKER_CONFIG: dir } });
   });
   afterAll(async () => {
     await server?.[Symbol.asyncDispose]();
@@ -88,5 +94,30 @@ describe("a server whose boxes are BoxLite's", () => {
     expect((await server.http.json("GET", urls.info())).body).toMatchObject({ engine: { name: "boxlite" } });
     await boxrun("rm", "--force", "dev");
     expect((await server.http.json("GET", urls.boxes())).body).toEqual([]);
+  });
+
+  it("runs boxes of an image from a private registry, with Docker's credentials, and of one that was imported", async () => {
+    const archive = join(dir, "base.tar");
+    const layoutDir = await buildBaseImage({ cacheDir: defaultCacheDir() });
+    await promisify(execFile)("tar", ["-C", layoutDir, "-chf", archive, "."]);
+    await using registry = await startRegistry({ private: true });
+    await registry.pushArchive("tools/base:1", archive);
+    const pulled = `${registry.address}/tools/base:1`;
+    const refused = await server.runCli(["images", "pull", pulled]);
+    expect(refused.exitCode).toBe(125);
+    expect(refused.stderr).toContain(registry.address);
+    const auth = Buffer.from(`${account.user}:${account.password}`).toString("base64");
+    await writeFile(join(dir, "config.json"), JSON.stringify({ auths: { [registry.address]: { auth } } }));
+    await boxrun("images", "pull", pulled);
+    await server.http.raw("POST", urls.importImage("mine:1"), {
+      body: createReadStream(archive),
+      headers: { "content-type": "application/x-tar" },
+    });
+    for (const image of [pulled, "mine:1"]) {
+      const options = ["--memory", "256", "--cpu", "1", "--pull", "never"];
+      expect(await boxrun("run", ...options, image, "--", "sh", "-c", ". /etc/os-release; echo $ID")).toBe(
+        "boxrun-base\n",
+      );
+    }
   });
 });
