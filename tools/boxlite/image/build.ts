@@ -1,12 +1,11 @@
-import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { unpackKernelPackage } from "../../../packages/engine-qemu/src/guest-build/kernel-package.ts";
 import { readModules } from "../../../packages/engine-qemu/src/guest-build/modules.ts";
 import { extractVmlinux } from "../../../packages/engine-qemu/src/guest-build/vmlinux.ts";
 import { chooseSource, makeDebianRoot } from "../../../packages/images/src/debian/root.ts";
 import { runTool } from "../../../packages/images/src/debian/run-tool.ts";
+import { builtOnce } from "./built-once.ts";
 import type { BuildOptions } from "./options.ts";
 import { outerQemu } from "./qemu.ts";
 
@@ -55,42 +54,30 @@ export async function outerImage({ cacheDir, log, signal }: BuildOptions): Promi
   const qemu = await outerQemu({ cacheDir, log, signal });
   const source = await chooseSource({}, operation);
   const inputs = [builderVersion, source.suite, source.mirror, packages, modules];
-  const key = createHash("sha256").update(JSON.stringify(inputs)).digest("hex").slice(0, 32);
-  const home = join(cacheDir, "outer-vm");
-  const dir = join(home, key);
-  // Renamed into place when it is complete.
-  if (existsSync(dir)) return { qemu, ...(await locate(dir)) };
-  await mkdir(home, { recursive: true });
-  const scratch = await mkdtemp(join(home, ".build-"));
-  try {
-    const built = join(scratch, "built");
-    await mkdir(join(built, "modules"), { recursive: true });
-    const packageDir = join(scratch, "kernel");
-    await mkdir(packageDir);
-    const kernel = await unpackKernelPackage("amd64", packageDir, log);
-    const bzImage = await readFile(kernel.bzImage);
-    await writeFile(join(built, "kernel"), extractVmlinux(bzImage) ?? bzImage);
-    const found = await readModules(kernel.modulesDir, modules);
-    for (const { name, content } of found.values()) await writeFile(join(built, "modules", `${name}.ko`), content);
-    await writeFile(join(built, "modules", "order"), [...found.keys()].map((name) => `${name}\n`).join(""));
+  const dir = await builtOnce({
+    cacheDir,
+    prefix: "",
+    inputs,
+    build: async (built, scratch) => {
+      await mkdir(join(built, "modules"), { recursive: true });
+      const packageDir = join(scratch, "kernel");
+      await mkdir(packageDir);
+      const kernel = await unpackKernelPackage("amd64", packageDir, log);
+      const bzImage = await readFile(kernel.bzImage);
+      await writeFile(join(built, "kernel"), extractVmlinux(bzImage) ?? bzImage);
+      const found = await readModules(kernel.modulesDir, modules);
+      for (const { name, content } of found.values()) await writeFile(join(built, "modules", `${name}.ko`), content);
+      await writeFile(join(built, "modules", "order"), [...found.keys()].map((name) => `${name}\n`).join(""));
 
-    const root = join(scratch, "root");
-    log(`debootstrap: Debian ${source.suite} with ${packages.join(", ")}`);
-    await makeDebianRoot(root, { source, packages, operation, log: () => undefined, signal });
-    await copyFile(join(root, "bin/busybox"), join(built, "busybox"));
-    await copyFile(join(import.meta.dirname, "../inside/inittab"), join(root, "etc/inittab"));
-    log("packing its root file system");
-    await squash(root, join(built, "root.squashfs"), signal);
-    await rename(built, dir).catch((error: unknown) => {
-      // Another build of the same may have been faster.
-      if (!existsSync(dir)) throw error;
-    });
-    for (const name of await readdir(home)) {
-      if (/^[0-9a-f]{32}$/.test(name) && name !== key) await rm(join(home, name), { recursive: true, force: true });
-    }
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+      const root = join(scratch, "root");
+      log(`debootstrap: Debian ${source.suite} with ${packages.join(", ")}`);
+      await makeDebianRoot(root, { source, packages, operation, log: () => undefined, signal });
+      await copyFile(join(root, "bin/busybox"), join(built, "busybox"));
+      await copyFile(join(import.meta.dirname, "../inside/inittab"), join(root, "etc/inittab"));
+      log("packing its root file system");
+      await squash(root, join(built, "root.squashfs"), signal);
+    },
+  });
   return { qemu, ...(await locate(dir)) };
 }
 

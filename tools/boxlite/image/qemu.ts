@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { cp, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { requireTool, run } from "@boxrun/host";
 import { chooseSource, makeDebianRoot } from "../../../packages/images/src/debian/root.ts";
+import { builtOnce } from "./built-once.ts";
 import type { BuildOptions } from "./options.ts";
 
 /** The oldest QEMU whose emulated AMD-V was seen to run boxes for as long as one likes: the guests of 7.2 panic after some minutes. */
@@ -30,36 +29,20 @@ export async function outerQemu({ cacheDir, log, signal }: BuildOptions): Promis
   const version = /version (\d+)/.exec(await run(own, ["--version"], { operation, signal }))?.[1];
   if (Number(version) >= oldestMajor) return [own];
   const source = { ...(await chooseSource({}, operation)), suite: release };
-  const key = createHash("sha256")
-    .update(JSON.stringify([builderVersion, release, source.mirror]))
-    .digest("hex")
-    .slice(0, 32);
-  const home = join(cacheDir, "outer-vm");
-  const dir = join(home, `qemu-${key}`);
-  if (!existsSync(dir)) {
-    log(`this host's QEMU ${version} emulates virtualisation with mistakes; debootstrap: Debian ${release}'s`);
-    await mkdir(home, { recursive: true });
-    const scratch = await mkdtemp(join(home, ".build-"));
-    try {
+  const dir = await builtOnce({
+    cacheDir,
+    prefix: "qemu-",
+    inputs: [builderVersion, release, source.mirror],
+    build: async (built, scratch) => {
+      log(`this host's QEMU ${version} emulates virtualisation with mistakes; debootstrap: Debian ${release}'s`);
       const root = join(scratch, "root");
       await makeDebianRoot(root, { source, packages: ["qemu-system-x86"], operation, log: () => undefined, signal });
-      const built = join(scratch, "built");
       for (const path of kept) {
         await mkdir(join(built, dirname(path)), { recursive: true });
         await cp(join(root, path), join(built, path), { recursive: true, verbatimSymlinks: true });
       }
-      await rename(built, dir).catch((error: unknown) => {
-        // Another build of the same may have been faster.
-        if (!existsSync(dir)) throw error;
-      });
-    } finally {
-      await rm(scratch, { recursive: true, force: true });
-    }
-    for (const name of await readdir(home)) {
-      if (/^qemu-[0-9a-f]{32}$/.test(name) && name !== `qemu-${key}`)
-        await rm(join(home, name), { recursive: true, force: true });
-    }
-  }
+    },
+  });
   const lib = join(dir, libraries);
   return [
     ...["env", `QEMU_MODULE_DIR=${join(lib, "qemu")}`],
