@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { createReadStream } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -109,10 +108,7 @@ describe("a server whose boxes are BoxLite's", () => {
     const auth = Buffer.from(`${account.user}:${account.password}`).toString("base64");
     await writeFile(join(dir, "config.json"), JSON.stringify({ auths: { [registry.address]: { auth } } }));
     await boxrun("images", "pull", pulled);
-    await server.http.raw("POST", urls.importImage("mine:1"), {
-      body: createReadStream(archive),
-      headers: { "content-type": "application/x-tar" },
-    });
+    await boxrun("images", "import", archive, "--name", "mine:1");
     for (const image of [pulled, "mine:1"]) {
       const options = ["--memory", "256", "--cpu", "1", "--pull", "never"];
       expect(await boxrun("run", ...options, image, "--", "sh", "-c", ". /etc/os-release; echo $ID")).toBe(
