@@ -31,7 +31,8 @@ export class Vm {
   readonly #machine: Machine;
   readonly #context: VmContext;
   readonly #gone = new AbortController();
-  #ending = false;
+  /** Aborted when somebody has asked for the VM's end. */
+  readonly #ending = new AbortController();
   #released = false;
 
   constructor(machine: Machine, context: VmContext) {
@@ -51,7 +52,7 @@ export class Vm {
   /** Ends the VM politely, its disk flushed, and by force if it takes too long. */
   async powerOff(shutDown: () => Promise<void>): Promise<void> {
     if (this.#gone.signal.aborted) return this.ended;
-    this.#ending = true;
+    this.#ending.abort();
     try {
       await requestJson(this.line, "POST", "/poweroff", okSchema, { limitMs: hearLimitMs });
     } catch {
@@ -64,7 +65,7 @@ export class Vm {
 
   /** Ends the VM at once. What was not flushed is lost to its disk, as in a power cut. */
   async kill(): Promise<void> {
-    this.#ending = true;
+    this.#ending.abort();
     signalProcess(this.#machine.process, "SIGKILL");
     return this.ended;
   }
@@ -78,14 +79,24 @@ export class Vm {
   async #watch(): Promise<void> {
     while (isAlive(this.#machine.process)) {
       if (this.#released) return new Promise(() => undefined);
-      await sleep(watchMs, undefined, { ref: false });
+      await this.#nextLook();
     }
     if (this.#released) return new Promise(() => undefined);
     const reason = await howItEnded(this.#context.exitFile);
     this.#end(
-      new BoxRunError("RUNTIME_ERROR", `box ${this.boxId} ${this.#ending ? "was stopped" : `died: ${reason}`}`),
+      new BoxRunError(
+        "RUNTIME_ERROR",
+        `box ${this.boxId} ${this.#ending.signal.aborted ? "was stopped" : `died: ${reason}`}`,
+      ),
     );
-    if (!this.#ending) this.#context.onDeath(reason);
+    if (!this.#ending.signal.aborted) this.#context.onDeath(reason);
+  }
+
+  /** Somebody who waits for an end that was asked for keeps this process up; a VM that just runs does not. */
+  async #nextLook(): Promise<void> {
+    const { signal } = this.#ending;
+    if (signal.aborted) await sleep(watchMs);
+    else await sleep(watchMs, undefined, { ref: false, signal }).catch(() => undefined);
   }
 
   #end(reason: BoxRunError): void {
