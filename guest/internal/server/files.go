@@ -48,7 +48,8 @@ func deleteFile(box *Box, w http.ResponseWriter, r *http.Request) error {
 }
 
 func putTar(box *Box, w http.ResponseWriter, r *http.Request) error {
-	if err := box.Files.Untar(path(r), r.Body); err != nil {
+	// A tar reader reads 512 bytes at a time, and each read of a body is a round through the connection's goroutine.
+	if err := box.Files.Untar(path(r), bufio.NewReaderSize(r.Body, 64<<10)); err != nil {
 		return err
 	}
 	return writeOK(w)
