@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import type { BoxSpec, Engine, EngineExec, ExecExit, ExecSpec, OutputOffsets } from "@boxrun/core";
+import type { BoxSpec, CreateOptions, Engine, EngineExec, ExecExit, ExecSpec, OutputOffsets } from "@boxrun/core";
 import { onTestFinished } from "vitest";
 import { type ConformanceOptions, conformanceDefaults } from "./options.ts";
 
@@ -18,6 +18,8 @@ const acknowledgeEveryBytes = 128 * 1024;
 export class Harness {
   readonly options: ConformanceOptions;
   readonly #specs = new Map<string, BoxSpec>();
+  /** Boxes that run and belong to no test, by `handOn`. */
+  readonly #spare: string[] = [];
   #engine: Engine | undefined;
   #shared: string | undefined;
   #second: Promise<string> | undefined;
@@ -39,7 +41,7 @@ export class Harness {
 
   async open(): Promise<void> {
     this.#engine = await this.options.makeEngine();
-    this.#shared = await this.#create(this.spec({ hostname: "conformance" }));
+    this.#shared = await this.create(this.spec({ hostname: "conformance" }));
   }
 
   async close(): Promise<void> {
@@ -63,12 +65,25 @@ export class Harness {
   async freshBox(changes: Partial<BoxSpec> = {}): Promise<string> {
     const spec = this.spec(changes);
     this.removeAfterTest(spec.id);
-    return await this.#create(spec);
+    return await this.create(spec);
+  }
+
+  /** A box of which the test may make what it likes: one that another has handed on, or else a fresh one. Removed when the test is over. */
+  async anyBox(): Promise<string> {
+    const spare = this.#spare.shift();
+    if (spare === undefined) return await this.freshBox();
+    this.removeAfterTest(spare);
+    return spare;
+  }
+
+  /** Said at the end of a test that leaves a box running: it is not removed, and another test may have it. A boot takes longer than most tests. */
+  handOn(...boxIds: readonly string[]): void {
+    this.#spare.push(...boxIds);
   }
 
   /** A second box beside the shared one, for what takes two. Made when first asked for. */
   secondBox(): Promise<string> {
-    this.#second ??= this.#create(this.spec({ hostname: "second" }));
+    this.#second ??= this.create(this.spec({ hostname: "second" }));
     return this.#second;
   }
 
@@ -80,6 +95,7 @@ export class Harness {
 
   removeAfterTest(boxId: string): void {
     onTestFinished(async () => {
+      if (this.#spare.includes(boxId)) return;
       await this.engine.remove(boxId);
       this.#specs.delete(boxId);
     });
@@ -96,9 +112,13 @@ export class Harness {
     for (const spec of this.#specs.values()) await this.#engine.adopt(spec);
   }
 
-  async #create(spec: BoxSpec): Promise<string> {
+  /** As the engine's own, and the harness knows the box. */
+  async create(
+    spec: BoxSpec,
+    { signal = never(), onEngineId = () => undefined }: Partial<CreateOptions> = {},
+  ): Promise<string> {
     this.#specs.set(spec.id, spec);
-    await this.engine.create(spec, { signal: never(), onEngineId: () => undefined });
+    await this.engine.create(spec, { signal, onEngineId });
     return spec.id;
   }
 

@@ -8,12 +8,6 @@ import { collect, execSpec, never, OutputReader } from "./harness.ts";
 const deathToldMs = 1_000;
 
 export function lifecycleBehaviours({ behaviour, harness, options }: Suite): void {
-  const create = (
-    spec: ReturnType<typeof harness.spec>,
-    signal: AbortSignal,
-    onEngineId: (id: string) => void = () => undefined,
-  ) => harness.engine.create(spec, { signal, onEngineId });
-
   const expectNothingLeft = async (boxId: string) => {
     expect(await harness.engine.listBoxes()).not.toContain(boxId);
     expect(await options.hostResidue(boxId)).toEqual([]);
@@ -45,12 +39,20 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
       const spec = harness.spec();
       harness.removeAfterTest(spec.id);
       const ids: string[] = [];
-      await create(spec, never(), (id) => ids.push(id));
+      await harness.create(spec, { onEngineId: (id) => ids.push(id) });
       expect(ids).toEqual([expect.stringMatching(/./)]);
       expect((await harness.run(["echo", "up"], {}, spec.id)).stdout.toString()).toBe("up\n");
       expect(await harness.engine.listBoxes()).toContain(spec.id);
+      harness.handOn(spec.id);
     },
   );
+
+  behaviour("three boxes created at once all come up", [], async () => {
+    const boxes = await Promise.all([1, 2, 3].map((number) => harness.freshBox({ hostname: `box-${number}` })));
+    const names = await Promise.all(boxes.map((box) => harness.run(["hostname"], {}, box)));
+    expect(names.map(({ stdout }) => stdout.toString())).toEqual(["box-1\n", "box-2\n", "box-3\n"]);
+    harness.handOn(...boxes);
+  });
 
   behaviour("start of a running box changes nothing", [], async () => {
     const exec = await harness.start(harness.box, ["cat"], { stdin: true });
@@ -60,9 +62,10 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
   });
 
   behaviour("stop and start keep the disk, without a sync by the program", [], async () => {
-    const box = await harness.freshBox();
-    await harness.write("/root/kept", "on the disk", box);
-    await harness.sh("echo more > /root/written-inside", box);
+    const box = await harness.anyBox();
+    const [written, writtenInside] = [harness.newPath(), harness.newPath()];
+    await harness.write(written, "on the disk", box);
+    await harness.sh(`echo more > ${writtenInside}`, box);
     await harness.engine.stop(box);
     const whileStopped = await harness.engine.exec(box, execSpec(["true"])).catch((error: unknown) => error);
     expect(whileStopped).toMatchObject({ code: "BOX_NOT_RUNNING" });
@@ -70,12 +73,13 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
     // Stopping what is stopped is a success.
     await harness.engine.stop(box);
     await harness.engine.start(harness.specOf(box), { signal: never() });
-    expect((await harness.read("/root/kept", box)).toString()).toBe("on the disk");
-    expect((await harness.read("/root/written-inside", box)).toString()).toBe("more\n");
+    expect((await harness.read(written, box)).toString()).toBe("on the disk");
+    expect((await harness.read(writtenInside, box)).toString()).toBe("more\n");
+    harness.handOn(box);
   });
 
   behaviour("execs that run when their box is stopped or removed settle", [], async () => {
-    const box = await harness.freshBox();
+    const box = await harness.anyBox();
     for (const end of ["stop", "remove"] as const) {
       const exec = await harness.start(box, ["sh", "-c", "echo ready; sleep 86400"]);
       const reader = new OutputReader(exec);
@@ -91,12 +95,10 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
     }
   });
 
-  behaviour("stop and remove are not told as deaths, and a listener that left hears nothing", [], async () => {
+  behaviour("stop and remove are not told as deaths", [], async () => {
     const deaths: BoxDeath[] = [];
     const off = harness.engine.onDeath((death) => deaths.push(death));
-    const unheard = harness.engine.onDeath(() => expect.unreachable("this listener had left"));
-    unheard();
-    const box = await harness.freshBox();
+    const box = await harness.anyBox();
     await harness.engine.stop(box);
     await harness.engine.start(harness.specOf(box), { signal: never() });
     await harness.engine.remove(box);
@@ -104,16 +106,16 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
     const other = await harness.freshBox();
     off();
     expect(deaths).toEqual([]);
-    await options.killVm(other);
-    await harness.engine.remove(other);
+    harness.handOn(other);
   });
 
   behaviour(
     "a VM's death is told within a second, its execs fail, and start brings it back with its disk",
     [],
     async () => {
-      const box = await harness.freshBox();
-      await harness.write("/root/kept", "on the disk", box);
+      const box = await harness.anyBox();
+      const path = harness.newPath();
+      await harness.write(path, "on the disk", box);
       await harness.run(["sync"], {}, box);
       const exec = await harness.start(box, ["sh", "-c", "echo ready; sleep 86400"]);
       const reader = new OutputReader(exec);
@@ -121,11 +123,15 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
       const output = reader.next().catch((error: unknown) => error);
       const exit = exec.exit.catch((error: unknown) => error);
       const death = Promise.withResolvers<BoxDeath & { readonly atMs: number }>();
+      const unheard: BoxDeath[] = [];
+      harness.engine.onDeath((told) => unheard.push(told))();
       const off = harness.engine.onDeath((told) => death.resolve({ ...told, atMs: performance.now() }));
       await options.killVm(box);
       const killedMs = performance.now();
       const told = await death.promise;
       off();
+      // That listener had left before.
+      expect(unheard).toEqual([]);
       expect(told).toMatchObject({ boxId: box, reason: expect.stringMatching(/./) });
       expect(told.atMs - killedMs).toBeLessThan(deathToldMs);
       expect(await output).toMatchObject({ code: "RUNTIME_ERROR" });
@@ -134,7 +140,7 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
       expect(late).toMatchObject({ code: "BOX_NOT_RUNNING" });
 
       await harness.engine.start(harness.specOf(box), { signal: never() });
-      expect((await harness.read("/root/kept", box)).toString()).toBe("on the disk");
+      expect((await harness.read(path, box)).toString()).toBe("on the disk");
       await options.killVm(box);
       await harness.engine.remove(box);
       await expectNothingLeft(box);
@@ -142,15 +148,13 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
   );
 
   behaviour("removal leaves no process, socket or file on the host, and is idempotent", [], async () => {
-    const spec = harness.spec();
-    harness.removeAfterTest(spec.id);
-    await create(spec, never());
+    const spec = harness.specOf(await harness.anyBox());
     expect(await options.hostResidue(spec.id)).not.toEqual([]);
     await Promise.all([harness.engine.remove(spec.id), harness.engine.remove(spec.id)]);
     await expectNothingLeft(spec.id);
     await harness.engine.remove(spec.id);
     // And the id is free again.
-    await create(spec, never());
+    await harness.create(spec);
     await harness.engine.stop(spec.id);
     await harness.engine.remove(spec.id);
     await expectNothingLeft(spec.id);
@@ -168,7 +172,7 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
   behaviour("a create that was given up before it began leaves nothing", [], async () => {
     const spec = harness.spec();
     harness.removeAfterTest(spec.id);
-    await expect(create(spec, AbortSignal.abort())).rejects.toThrow();
+    await expect(harness.create(spec, { signal: AbortSignal.abort() })).rejects.toThrow();
     await expectNothingLeft(spec.id);
   });
 
@@ -176,7 +180,9 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
     const spec = harness.spec();
     harness.removeAfterTest(spec.id);
     const controller = new AbortController();
-    await expect(create(spec, controller.signal, () => controller.abort())).rejects.toMatchObject({
+    await expect(
+      harness.create(spec, { signal: controller.signal, onEngineId: () => controller.abort() }),
+    ).rejects.toMatchObject({
       name: "BoxRunError",
     });
     await expectNothingLeft(spec.id);
@@ -186,7 +192,7 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
     for (const afterMs of [20, 100, 400, 1_200]) {
       const spec = harness.spec();
       harness.removeAfterTest(spec.id);
-      const creating = create(spec, AbortSignal.timeout(afterMs));
+      const creating = harness.create(spec, { signal: AbortSignal.timeout(afterMs) });
       const outcome = await creating.then(
         () => "up",
         (error: unknown) => error,
@@ -199,8 +205,9 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
   });
 
   behaviour("a start that is given up leaves the box stopped, and the next start finds its disk", [], async () => {
-    const box = await harness.freshBox();
-    await harness.write("/root/kept", "on the disk", box);
+    const box = await harness.anyBox();
+    const path = harness.newPath();
+    await harness.write(path, "on the disk", box);
     await harness.engine.stop(box);
     const controller = new AbortController();
     const starting = harness.engine.start(harness.specOf(box), { signal: controller.signal });
@@ -209,14 +216,15 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
     const error = await harness.engine.exec(box, execSpec(["true"])).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "BOX_NOT_RUNNING" });
     await harness.engine.start(harness.specOf(box), { signal: never() });
-    expect((await harness.read("/root/kept", box)).toString()).toBe("on the disk");
+    expect((await harness.read(path, box)).toString()).toBe("on the disk");
+    harness.handOn(box);
   });
 
   behaviour(
     "starts, stops and removals of one box at once all settle, and what is left can be removed",
     [],
     async () => {
-      const box = await harness.freshBox();
+      const box = await harness.anyBox();
       const spec = harness.specOf(box);
       const { engine } = harness;
       await Promise.allSettled([
@@ -243,17 +251,11 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
       const spec = harness.spec();
       harness.removeAfterTest(spec.id);
       const known = Promise.withResolvers<void>();
-      const creating = create(spec, never(), () => known.resolve());
+      const creating = harness.create(spec, { onEngineId: () => known.resolve() });
       await known.promise;
       await Promise.allSettled([harness.engine[also](spec.id), creating]);
       await harness.engine.remove(spec.id);
       await expectNothingLeft(spec.id);
     }
-  });
-
-  behaviour("three boxes created at once all come up", [], async () => {
-    const boxes = await Promise.all([1, 2, 3].map((number) => harness.freshBox({ hostname: `box-${number}` })));
-    const names = await Promise.all(boxes.map((box) => harness.run(["hostname"], {}, box)));
-    expect(names.map(({ stdout }) => stdout.toString())).toEqual(["box-1\n", "box-2\n", "box-3\n"]);
   });
 }

@@ -6,7 +6,7 @@ import type { Suite } from "./behaviour.ts";
 import { collect, never, OutputReader, type } from "./harness.ts";
 import { makeTar } from "./tar.ts";
 
-const largeBytes = 8 * 1024 * 1024;
+const largeBytes = 4 * 1024 * 1024;
 
 export function stdinBehaviours({ behaviour, harness }: Suite): void {
   behaviour("standard input that was not asked for is at its end", [], async () => {
@@ -28,7 +28,7 @@ export function stdinBehaviours({ behaviour, harness }: Suite): void {
     expect(await exec.exit).toMatchObject({ code: 0, reason: "exited" });
   });
 
-  behaviour("8 MB go in and come back byte for byte", ["binary-output"], async () => {
+  behaviour("4 MB go in and come back byte for byte", ["binary-output"], async () => {
     const bytes = randomBytes(largeBytes);
     const exec = await harness.start(harness.box, ["cat"], { stdin: true });
     const [{ exit, stdout }] = await Promise.all([

@@ -90,7 +90,7 @@ export function volumeBehaviours({ behaviour, harness }: Suite): void {
   behaviour("a volume whose host path is not there makes create reject, and leaves nothing", needs, async () => {
     const spec = harness.spec({ volumes: [{ hostPath: "/no/such/dir", guestPath: "/data", readonly: false }] });
     harness.removeAfterTest(spec.id);
-    await expect(harness.engine.create(spec, { signal: never(), onEngineId: () => undefined })).rejects.toMatchObject({
+    await expect(harness.create(spec)).rejects.toMatchObject({
       name: "BoxRunError",
       message: expect.stringContaining("/no/such/dir"),
     });
