@@ -70,6 +70,10 @@ describe("BoxLite 0.10.0, without the engine", () => {
       box = await boot({ volumes: [{ hostPath: volume, guestPath: "/volume", readOnly: true }] });
     });
 
+    test("it boots here, and runs a command: when this fails, nothing of ours can work", async () => {
+      expect(await sh(box, "uname -s")).toBe("Linux\n");
+    });
+
     test("output bytes that are not UTF-8 are lost (everything: our own agent)", async () => {
       expect(await sh(box, "printf 'a\\377b'")).toBe("a\uFFFDb");
     });

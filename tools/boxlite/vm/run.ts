@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { createInterface } from "node:readline";
@@ -27,7 +28,16 @@ export interface Run {
 /** Variables that a command inside gets from here. */
 const passedOn = ["CI", "FORCE_COLOR", "NO_COLOR", "TERM"];
 
-/** Gives the VM what set-up built for the checkout, base image and agent, where its programs look for it; only when the VM does not have it yet. */
+/** The VM's own cache directory. */
+const cacheInside = "/root/.cache/boxrun";
+
+/** Where in a cache directory `boxrun` (packages/cli/bin/boxrun.js) lets Node.js keep the modules that it has compiled and stripped of types. */
+const compileCache = "compile";
+
+/**
+ * Gives the VM what set-up built for the checkout, base image and agent, where its programs look for it, and what Node.js has compiled on the host;
+ * only when the VM does not have it yet.
+ */
 async function feedCache(vm: RunningVm, cacheDir: string, signal: AbortSignal): Promise<void> {
   const base = await locateBase(cacheDir);
   const agent = locateAgent(cacheDir);
@@ -35,9 +45,10 @@ async function feedCache(vm: RunningVm, cacheDir: string, signal: AbortSignal): 
   const now = `${base}\n${agent}\n`;
   if ((await readFile(fed, "utf8").catch(() => "")) === now) return;
   const paths = [basePointerFile(cacheDir), base, join(dirname(dirname(agent)), "current.json"), agent];
+  const compiled = join(cacheDir, compileCache);
+  if (existsSync(compiled)) paths.push(compiled);
   const given = paths.map((path) => relative(cacheDir, path));
-  const directory = "/root/.cache/boxrun";
-  await send(vm, ["-C", cacheDir, ...given], `mkdir -p ${directory} && tar -x -C ${directory}`, signal);
+  await send(vm, ["-C", cacheDir, ...given], `mkdir -p ${cacheInside} && tar -x -C ${cacheInside}`, signal);
   await writeFile(fed, now);
 }
 
@@ -68,7 +79,13 @@ async function sendAndRun(vm: RunningVm, run: Run): Promise<number> {
   const kept = passedOn.flatMap((name) =>
     process.env[name] === undefined ? [] : [[name, process.env[name]] as const],
   );
-  const env = { ...Object.fromEntries(kept), ...run.env, SOURCES: sources, NOW: `${Math.ceil(Date.now() / 1000)}` };
+  const env = {
+    NODE_COMPILE_CACHE: `${cacheInside}/${compileCache}`,
+    ...Object.fromEntries(kept),
+    ...run.env,
+    SOURCES: sources,
+    NOW: `${Math.ceil(Date.now() / 1000)}`,
+  };
   const words = [
     "env",
     ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
