@@ -99,7 +99,7 @@ func (e *Exec) WriteStdin(body io.Reader, eof bool) error {
 }
 
 // Cancel sends SIGTERM to the process group, and SIGKILL to everything that the exec started after the grace. It does not
-// wait. A second call can only shorten the grace.
+// wait. A second call can only shorten the grace, and is a success also when the first has ended the exec by then.
 func (e *Exec) Cancel(grace time.Duration) error {
 	<-e.ready
 	if e.proc == nil || !e.stop(wire.Canceled, grace) {
@@ -108,12 +108,12 @@ func (e *Exec) Cancel(grace time.Duration) error {
 	return nil
 }
 
-// stop gives false if the main process has ended of itself.
+// stop gives false if the main process has ended of itself, or for another reason.
 func (e *Exec) stop(why wire.Reason, grace time.Duration) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.exit != nil {
-		return false
+		return e.stopping == why
 	}
 	// A stopped process gets SIGTERM only once it continues.
 	alive := e.proc.SignalGroup(syscall.SIGTERM, syscall.SIGCONT)

@@ -185,7 +185,7 @@ export interface EngineExec {
   writeStdin(content: Readable, options: { readonly eof: boolean; readonly signal: AbortSignal }): Promise<void>;
   resize(size: TerminalSize): Promise<void>;
   signal(name: SignalName): Promise<void>;
-  /** SIGTERM to the process group, SIGKILL after 5 s to all that is left; `exit` then has reason `canceled`. Returns at once. */
+  /** SIGTERM to the process group, SIGKILL after 5 s to all that is left; `exit` then has reason `canceled`. Returns at once; twice is as once. */
   cancel(): Promise<void>;
   /** The exit is stored: the engine may forget the exec. Best effort, never rejects. */
   forget(): Promise<void>;

@@ -92,6 +92,8 @@ export function endingBehaviours({ behaviour, harness }: Suite): void {
     const exec = await harness.start(harness.box, ["sleep", "86400"]);
     await Promise.all([exec.cancel(), exec.cancel()]);
     expect((await collect(exec)).exit.reason).toBe("canceled");
+    // Late, too.
+    await exec.cancel();
   });
 
   for (const [name, code] of [
