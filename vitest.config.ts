@@ -37,7 +37,7 @@ export default defineConfig({
           // CPUs that are emulated twice over: a box boots in 10 to 30 s.
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          maxWorkers,
+          maxWorkers: 3,
         },
       },
     ],

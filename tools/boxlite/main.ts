@@ -7,7 +7,7 @@
  *   node tools/boxlite/main.ts --stop            ends the VM that was kept
  *
  *   --cpus N, --memory MB    of a VM that is booted (1 and 4096; with more CPUs boxes die)
- *   --slowdown N             how many times slower its clock goes than the host's (2): time limits inside are as much longer
+ *   --slowdown N             how many times slower its clock goes than the host's (4): time limits inside are as much longer
  *   --env NAME[=VALUE]       sets a variable for the command, or passes on this shell's; repeatable
  *
  * Each command gets a copy of the checkout as it is then, uncommitted changes included, and of the node_modules of when the VM booted.

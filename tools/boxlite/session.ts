@@ -9,8 +9,8 @@ import { bootOuterVm, type RunningVm } from "./vm/boot.ts";
  */
 export const defaultSize = { cpus: 1, memoryMb: 4096 };
 
-/** BoxLite gives a box 30 s to boot. One takes 5 to 12 s here, and was seen to take 40 on a busy host. */
-export const defaultSlowdown = 2;
+/** BoxLite gives a box 30 s to boot. One takes 7 to 20 s here when it has the CPU alone, and three at once were seen to take more than 60. */
+export const defaultSlowdown = 4;
 
 export interface SessionOptions {
   readonly checkout: string;
