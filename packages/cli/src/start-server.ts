@@ -11,7 +11,7 @@ import { CliError } from "./failure.ts";
 import { spin } from "./output/spinner.ts";
 import { printable } from "./output/text.ts";
 import type { Reporter } from "./reporter.ts";
-import { serverPid } from "./server-pid.ts";
+import { liveServer, serverPid } from "./server-pid.ts";
 
 interface StartOptions {
   readonly client: BoxRunClient;
@@ -39,7 +39,10 @@ export async function startServer(options: StartOptions): Promise<Started | unde
   using _ = spin("Starting the BoxRun server…", reporter);
   const server = await launch(options, logFile);
   const deadline = performance.now() + deadlineMs;
-  while (!(await answers(options.client))) {
+  // It answers on its socket a moment before it has written down where else it listens.
+  const isUp = async () =>
+    (await answers(options.client)) && (server.hasExited() || liveServer(stateDir)?.socket !== undefined);
+  while (!(await isUp())) {
     signal.throwIfAborted();
     if (server.hasExited() && !anotherHolds(stateDir, server.pid) && !(await answers(options.client))) {
       throw startFailure("The BoxRun server did not start", logFile, server.logOffset);
