@@ -22,7 +22,7 @@ export class Harness {
   readonly #spare: string[] = [];
   #engine: Engine | undefined;
   #shared: string | undefined;
-  #second: Promise<string> | undefined;
+  readonly #others = new Map<string, Promise<string>>();
 
   constructor(options: ConformanceOptions) {
     this.options = options;
@@ -81,10 +81,11 @@ export class Harness {
     this.#spare.push(...boxIds);
   }
 
-  /** A second box beside the shared one, for what takes two. Made when first asked for. */
-  secondBox(): Promise<string> {
-    this.#second ??= this.create(this.spec({ hostname: "second" }));
-    return this.#second;
+  /** Another box that tests share, by its host name, for what the first can't be; made when first asked for. */
+  otherBox(hostname: string, changes: Partial<BoxSpec> = {}): Promise<string> {
+    const box = this.#others.get(hostname) ?? this.create(this.spec({ hostname, ...changes }));
+    this.#others.set(hostname, box);
+    return box;
   }
 
   specOf(boxId: string): BoxSpec {

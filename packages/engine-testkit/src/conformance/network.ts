@@ -26,6 +26,8 @@ async function loopbackServer() {
 const fetch = (url: string) => ["timeout", "5", "wget", "-q", "-O", "-", url];
 
 export function networkBehaviours({ behaviour, harness, options }: Suite): void {
+  const networked = () => harness.otherBox("networked", { network: true });
+
   behaviour("without a network a box has no interface but lo", ["linux"], async () => {
     expect(await harness.sh("ls /sys/class/net")).toBe("lo");
   });
@@ -53,7 +55,7 @@ export function networkBehaviours({ behaviour, harness, options }: Suite): void 
       if ("unavailable" in options.network) return;
       await using fixture = await options.network.start();
       await using host = await loopbackServer();
-      const box = await harness.freshBox({ network: true });
+      const box = await networked();
       const { exit, stdout, stderr } = await harness.run(fetch(fixture.reachable.url), {}, box);
       expect({ code: exit.code, stderr: stderr.toString() }).toMatchObject({ code: 0 });
       expect(stdout.toString()).toBe(fixture.reachable.text);
@@ -69,7 +71,7 @@ export function networkBehaviours({ behaviour, harness, options }: Suite): void 
   );
 
   behaviour("with a network a box has one interface beside lo, and a resolver", ["network", "linux"], async () => {
-    const box = await harness.freshBox({ network: true });
+    const box = await networked();
     expect((await harness.sh("ls /sys/class/net", box)).split("\n")).toHaveLength(2);
     expect(await harness.sh("cat /etc/resolv.conf", box)).toMatch(/^nameserver \S+/m);
   });
