@@ -1,7 +1,6 @@
 import { defineConfig } from "vitest/config";
 
 const boxliteTests = "**/*.boxlite.test.ts";
-const maxWorkers = 2;
 
 /**
  * `unit`: everything without a VM. `vm`: real microVMs through engine and server, one file at a time, because two cores emulate slowly.
@@ -17,7 +16,7 @@ export default defineConfig({
           include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
           exclude: ["**/*.vm.test.ts", boxliteTests],
           testTimeout: 120_000,
-          maxWorkers,
+          maxWorkers: 2,
         },
       },
       {

@@ -47,14 +47,15 @@ describe("BoxLite 0.10.0, without the engine", () => {
     return box;
   };
 
-  const sh = async (box: BoxHandle, script: string): Promise<string> => {
+  const run = async (box: BoxHandle, script: string) => {
     const exec = await box.exec("sh", ["-c", script]);
     const stdout = await exec.stdout();
     let output = "";
     for (let text = await stdout.next(); text !== null; text = await stdout.next()) output += text;
-    await exec.wait();
-    return output;
+    const { exitCode } = await exec.wait();
+    return { output, exitCode };
   };
+  const sh = async (box: BoxHandle, script: string) => (await run(box, script)).output;
 
   test("a home directory stays locked after the runtime is closed (sdk.ts: one runtime per home)", async () => {
     const { JsBoxlite } = await loadSdk();
@@ -71,7 +72,7 @@ describe("BoxLite 0.10.0, without the engine", () => {
     });
 
     test("it boots here, and runs a command: when this fails, nothing of ours can work", async () => {
-      expect(await sh(box, "uname -s")).toBe("Linux\n");
+      expect(await run(box, "uname -s")).toEqual({ output: "Linux\n", exitCode: 0 });
     });
 
     test("output bytes that are not UTF-8 are lost (everything: our own agent)", async () => {
