@@ -17,7 +17,7 @@ func TestHello(t *testing.T) {
 	if err := a.JSON("GET", "/hello", nil, &h); err != nil {
 		t.Fatal(err)
 	}
-	if h.Agent != wire.AgentVersion || h.Protocol != 1 || !h.Setup || h.BootID != a.Greeting.BootID.String() || h.Execs == nil {
+	if h.Agent != wire.AgentVersion || h.Protocol != 2 || !h.Setup || h.BootID != a.Greeting.BootID.String() || h.Execs == nil {
 		t.Errorf("%+v", h)
 	}
 	failure(t, a.JSON("POST", "/setup", wire.Setup{}, nil), wire.Exists, "already")
@@ -81,7 +81,13 @@ func TestExitCodesSignalsAndOutput(t *testing.T) {
 func TestExecRequestsThatMakeNoSense(t *testing.T) {
 	a := startAgent(t, "/")
 	negative := int64(-1)
-	put := func(id string, s wire.ExecStart) error { return a.JSON("PUT", "/execs/"+id, s, nil) }
+	put := func(id string, s wire.ExecStart) error {
+		o, err := a.Start(id, s)
+		if err == nil {
+			o.Close()
+		}
+		return err
+	}
 	failure(t, put("x", wire.ExecStart{}), wire.BadRequest, "argv is empty")
 	failure(t, put("x", wire.ExecStart{Argv: []string{"a"}, Cwd: "rel"}), wire.BadRequest, "absolute")
 	failure(t, put("x", wire.ExecStart{Argv: []string{"a"}, TimeoutMS: &negative}), wire.BadRequest, "timeout_ms")
@@ -90,7 +96,11 @@ func TestExecRequestsThatMakeNoSense(t *testing.T) {
 	failure(t, put("a%2Fb", sh("true")), wire.BadRequest, "exec id")
 	failure(t, a.JSON("GET", "/execs/none", nil, nil), wire.NotFound, "none")
 	id := a.begin(t, sh("sleep 100"))
-	failure(t, a.JSON("DELETE", "/execs/"+id, nil, nil), wire.BadRequest, "not ended")
+	for name, body := range map[string]string{"a length": "abc", "want 5 bytes": "\x00\x00\x00\x05{}", "at most": "\xff\xff\xff\xff"} {
+		_, err := a.Bytes("PUT", "/execs/x", strings.NewReader(body))
+		failure(t, err, wire.BadRequest, name)
+	}
+	a.post(t, "/execs/forget", wire.Forget{IDs: []string{id, "none"}})
 	failure(t, a.JSON("POST", "/execs/"+id+"/signal", wire.Signal{Signal: "SIGNOPE"}, nil), wire.BadRequest, "no such signal")
 	failure(t, a.JSON("POST", "/execs/"+id+"/resize", wire.TTY{Cols: 1, Rows: 1}, nil), wire.BadRequest, "no terminal")
 	failure(t, a.JSON("POST", "/execs/"+id+"/stdin", nil, nil), wire.BadRequest, "started without")
@@ -109,8 +119,14 @@ func TestSameIDStartsNothingTwice(t *testing.T) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			o, err := a.Start("same", start)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer o.Close()
 			var s wire.ExecState
-			if err := a.JSON("PUT", "/execs/same", start, &s); err != nil {
+			if err := a.JSON("GET", "/execs/same", nil, &s); err != nil {
 				t.Error(err)
 			}
 			pids[i] = s.PID

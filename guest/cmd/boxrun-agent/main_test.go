@@ -129,9 +129,11 @@ func (a *agent) run(t *testing.T, start wire.ExecStart) hostside.Result {
 func (a *agent) begin(t *testing.T, start wire.ExecStart) string {
 	t.Helper()
 	id := newID()
-	if err := a.JSON("PUT", "/execs/"+id, start, nil); err != nil {
+	o, err := a.Start(id, start)
+	if err != nil {
 		t.Fatal(err)
 	}
+	o.Close()
 	return id
 }
 

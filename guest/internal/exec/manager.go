@@ -38,20 +38,20 @@ func NewManager(root *inroot.Root, procs *proc.Table, groups *cgroup.Tree) (*Man
 	return &Manager{root: root, procs: procs, groups: groups, null: null, execs: map[string]*Exec{}}, nil
 }
 
-// Start starts a command under id. If that id exists, its state is given and nothing is started. A command that cannot be
+// Start starts a command under id. If that id exists, its exec is given and nothing is started. A command that cannot be
 // started is no error but an exec that has ended.
-func (m *Manager) Start(id string, start *wire.ExecStart) (wire.ExecState, error) {
+func (m *Manager) Start(id string, start *wire.ExecStart) (*Exec, error) {
 	if err := checkID(id); err != nil {
-		return wire.ExecState{}, err
+		return nil, err
 	}
 	m.mu.Lock()
 	if e := m.execs[id]; e != nil {
 		m.mu.Unlock()
-		return e.State(), nil
+		return e, nil
 	}
 	if err := checkStart(start); err != nil {
 		m.mu.Unlock()
-		return wire.ExecState{}, &wire.Error{Code: wire.BadRequest, Message: "start exec " + id + ": " + err.Error()}
+		return nil, &wire.Error{Code: wire.BadRequest, Message: "start exec " + id + ": " + err.Error()}
 	}
 	e := &Exec{id: id, ready: make(chan struct{}), over: make(chan struct{}), spool: NewSpool()}
 	m.execs[id] = e
@@ -64,7 +64,7 @@ func (m *Manager) Start(id string, start *wire.ExecStart) (wire.ExecState, error
 		e.finish(bad.exit())
 	}
 	close(e.ready)
-	return e.State(), nil
+	return e, nil
 }
 
 // checkID keeps ids usable as names of directories.
@@ -102,21 +102,17 @@ func (m *Manager) Get(id string) (*Exec, error) {
 	return nil, &wire.Error{Code: wire.NotFound, Message: "no such exec: " + id}
 }
 
-// Delete forgets a finished exec with its output.
-func (m *Manager) Delete(id string) error {
+// Forget forgets an exec with its output, if it has ended.
+func (m *Manager) Forget(id string) {
 	e, err := m.Get(id)
-	if err != nil {
-		return err
-	}
-	if e.finished() == nil {
-		return &wire.Error{Code: wire.BadRequest, Message: "delete exec " + id + ": it has not ended; cancel it first"}
+	if err != nil || e.finished() == nil {
+		return
 	}
 	e.dropReader()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.execs, id)
 	m.order = slices.DeleteFunc(m.order, func(o *Exec) bool { return o == e })
-	return nil
 }
 
 // IDs lists all execs, the oldest first.

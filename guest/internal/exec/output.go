@@ -78,10 +78,11 @@ func (o *Output) ReadAcks(body io.Reader) error {
 	}
 }
 
-// WriteFrames writes frames, each with one Write, until the exit frame, or until ctx is done or another reader comes.
-func (o *Output) WriteFrames(ctx context.Context, w io.Writer) error {
+// WriteFrames writes frames until the exit frame, or until ctx is done or another reader comes. Each is one Write and is flushed, but the
+// exit frame: it goes off with the answer's end.
+func (o *Output) WriteFrames(ctx context.Context, w io.Writer, flush func() error) error {
 	for {
-		more, wait, err := o.writeOne(w)
+		more, wait, err := o.writeOne(w, flush)
 		if err != nil {
 			return err
 		}
@@ -115,7 +116,7 @@ func (o *Output) WriteFrames(ctx context.Context, w io.Writer) error {
 	return err
 }
 
-func (o *Output) writeOne(w io.Writer) (more bool, wait <-chan struct{}, err error) {
+func (o *Output) writeOne(w io.Writer, flush func() error) (more bool, wait <-chan struct{}, err error) {
 	buf := frameBuffers.Get().(*[]byte)
 	defer frameBuffers.Put(buf)
 	t, offset, n, more, wait := o.cursor.Next((*buf)[wire.FrameHeaderSize:])
@@ -123,6 +124,8 @@ func (o *Output) writeOne(w io.Writer) (more bool, wait <-chan struct{}, err err
 		return more, wait, nil
 	}
 	wire.PutFrameHeader(*buf, t, offset, n)
-	_, err = w.Write((*buf)[:wire.FrameHeaderSize+n])
+	if _, err = w.Write((*buf)[:wire.FrameHeaderSize+n]); err == nil {
+		err = flush()
+	}
 	return true, nil, err
 }

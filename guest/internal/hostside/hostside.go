@@ -148,6 +148,25 @@ type Output struct {
 	acks *io.PipeWriter
 }
 
+// Start starts a command, or finds the one with that id, and begins to read its output.
+func (c *Client) Start(id string, start wire.ExecStart) (*Output, error) {
+	head, err := wire.EncodeExecStart(&start)
+	if err != nil {
+		return nil, err
+	}
+	r, w := io.Pipe()
+	// Its Close lets go of a writer, which an answer that comes early needs.
+	body := struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), r), r}
+	answer, err := c.Do(context.Background(), "PUT", "/execs/"+id, body)
+	if err != nil {
+		return nil, err
+	}
+	return &Output{answer.Body, w}, nil
+}
+
 // Read begins to read an exec's output at the given offsets.
 func (c *Client) Read(id string, stdout, stderr uint64) (*Output, error) {
 	r, w := io.Pipe()
@@ -193,11 +212,15 @@ type Result struct {
 
 // Finish reads an exec's output from the beginning to its exit, acknowledges as it goes, and forgets the exec.
 func (c *Client) Finish(id string) (Result, error) {
-	var r Result
 	o, err := c.Read(id, 0, 0)
 	if err != nil {
-		return r, err
+		return Result{}, err
 	}
+	return c.finish(id, o)
+}
+
+func (c *Client) finish(id string, o *Output) (Result, error) {
+	var r Result
 	defer o.Close()
 	for {
 		f, payload, err := o.Next()
@@ -210,7 +233,7 @@ func (c *Client) Finish(id string) (Result, error) {
 			if err := json.Unmarshal(payload, &r.Exit); err != nil {
 				return r, err
 			}
-			return r, c.JSON("DELETE", "/execs/"+id, nil, nil)
+			return r, c.JSON("POST", "/execs/forget", wire.Forget{IDs: []string{id}}, nil)
 		case wire.Stdout:
 			to = &r.Stdout
 		case wire.Stderr:
@@ -227,8 +250,9 @@ func (c *Client) Finish(id string) (Result, error) {
 
 // Run starts a command, reads its output and waits for its end.
 func (c *Client) Run(id string, start wire.ExecStart) (Result, error) {
-	if err := c.JSON("PUT", "/execs/"+id, start, nil); err != nil {
+	o, err := c.Start(id, start)
+	if err != nil {
 		return Result{}, err
 	}
-	return c.Finish(id)
+	return c.finish(id, o)
 }

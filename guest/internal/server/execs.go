@@ -11,16 +11,21 @@ import (
 	"boxrun.dev/guest/internal/wire"
 )
 
+// startExec answers with the output from its beginning: what is short is over in one exchange.
 func startExec(box *Box, w http.ResponseWriter, r *http.Request) error {
-	var start wire.ExecStart
-	if err := readJSON(r, &start); err != nil {
-		return err
-	}
-	state, err := box.Execs.Start(r.PathValue("id"), &start)
+	start, err := wire.ReadExecStart(r.Body)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, state)
+	e, err := box.Execs.Start(r.PathValue("id"), start)
+	if err != nil {
+		return err
+	}
+	o, err := e.Attach(0, 0)
+	if err != nil {
+		return err
+	}
+	return stream(o, w, r)
 }
 
 func getExec(box *Box, w http.ResponseWriter, r *http.Request) error {
@@ -31,29 +36,18 @@ func getExec(box *Box, w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, e.State())
 }
 
-func deleteExec(box *Box, w http.ResponseWriter, r *http.Request) error {
-	if err := box.Execs.Delete(r.PathValue("id")); err != nil {
+func forgetExecs(box *Box, w http.ResponseWriter, r *http.Request) error {
+	var body wire.Forget
+	if err := readJSON(r, &body); err != nil {
 		return err
+	}
+	for _, id := range body.IDs {
+		box.Execs.Forget(id)
 	}
 	return writeOK(w)
 }
 
-// flushWriter sends each frame off at once.
-type flushWriter struct {
-	w http.ResponseWriter
-	c *http.ResponseController
-}
-
-func (f flushWriter) Write(b []byte) (int, error) {
-	n, err := f.w.Write(b)
-	if err == nil {
-		err = f.c.Flush()
-	}
-	return n, err
-}
-
-// output is full duplex: acknowledgements come in while frames go out.
-func (s *Server) output(box *Box, w http.ResponseWriter, r *http.Request) error {
+func output(box *Box, w http.ResponseWriter, r *http.Request) error {
 	e, err := box.Execs.Get(r.PathValue("id"))
 	if err != nil {
 		return err
@@ -70,20 +64,28 @@ func (s *Server) output(box *Box, w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
+	return stream(o, w, r)
+}
+
+// errHungUp is what a failed write means.
+var errHungUp = errBegun{context.Canceled}
+
+// stream is full duplex: acknowledgements come in while frames go out.
+func stream(o *exec.Output, w http.ResponseWriter, r *http.Request) error {
 	defer o.Detach()
-	out := flushWriter{w, http.NewResponseController(w)}
+	flush := http.NewResponseController(w).Flush
 	w.Header().Set("Content-Type", "application/octet-stream")
-	if err := out.c.Flush(); err != nil {
-		return errBegun{err}
+	if err := flush(); err != nil {
+		return errHungUp
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	go readAcks(o, r, cancel)
-	if err := o.WriteFrames(ctx, out); err != nil {
+	if err := o.WriteFrames(ctx, w, flush); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return errBegun{cause}
 		}
-		return errBegun{context.Canceled} // a failed write is a host that has hung up
+		return errHungUp
 	}
 	return nil
 }

@@ -3,10 +3,13 @@
 //
 //	message    from   where                              layout (integers are big-endian)
 //	greeting   agent  first bytes of every connection    "BOXRUN\r\n" | version u16 | 0 u16 | boot id 16 bytes
-//	stdout     agent  answer of POST /execs/{id}/output  1 u8 | offset u64 | length u32 | payload
+//	stdout     agent  answer of PUT /execs/{id} and      1 u8 | offset u64 | length u32 | payload
+//	                  POST /execs/{id}/output
 //	stderr     agent  the same                           2 u8 | offset u64 | length u32 | payload
 //	exit       agent  the same, last frame               3 u8 | 0 u64      | length u32 | Exit as JSON
-//	ack        host   body of POST /execs/{id}/output    1 or 2 u8 | offset u64
+//	start      host   body of PUT /execs/{id}            length u32 | ExecStart as JSON
+//	ack        host   after it, and body of              1 or 2 u8 | offset u64
+//	                  POST /execs/{id}/output
 //
 //	output frame   0      1                 9            13
 //	               +------+-----------------+------------+----------------+
@@ -22,6 +25,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 )
@@ -45,6 +49,8 @@ const (
 	MaxPayload = 65536
 	// MaxExitPayload is the longest payload of an exit frame, in bytes.
 	MaxExitPayload = 4096
+	// MaxExecStart is the longest ExecStart, in bytes. The kernel takes at most 6 MiB of arguments and environment.
+	MaxExecStart = 16 << 20
 )
 
 // PutFrameHeader writes an output frame's header into dst, which has at least FrameHeaderSize bytes.
@@ -96,6 +102,36 @@ func EncodeExit(e Exit) []byte {
 	frame := make([]byte, FrameHeaderSize, FrameHeaderSize+len(payload))
 	PutFrameHeader(frame, ExitType, 0, len(payload))
 	return append(frame, payload...)
+}
+
+// EncodeExecStart gives what the body of PUT /execs/{id} begins with.
+func EncodeExecStart(s *ExecStart) ([]byte, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...), nil
+}
+
+// ReadExecStart reads what EncodeExecStart gives, and nothing beyond it.
+func ReadExecStart(r io.Reader) (*ExecStart, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, &Error{Code: BadRequest, Message: "read request: its first 4 bytes, a length: " + err.Error()}
+	}
+	length := binary.BigEndian.Uint32(size[:])
+	if length > MaxExecStart {
+		return nil, &Error{Code: BadRequest, Message: fmt.Sprintf("read request: %d bytes, want at most %d", length, MaxExecStart)}
+	}
+	text := make([]byte, length)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return nil, &Error{Code: BadRequest, Message: fmt.Sprintf("read request: want %d bytes: %v", length, err)}
+	}
+	start := new(ExecStart)
+	if err := json.Unmarshal(text, start); err != nil {
+		return nil, &Error{Code: BadRequest, Message: "read request: " + err.Error()}
+	}
+	return start, nil
 }
 
 // Ack says that everything of a stream before Offset is stored by the host for good.

@@ -7,7 +7,7 @@ import (
 )
 
 // Version is the protocol's version, sent in the greeting and by GET /hello.
-const Version = 1
+const Version = 2
 
 // AgentVersion is the agent's own version, told by GET /hello.
 const AgentVersion = "0.4.0"

@@ -79,7 +79,7 @@ type TTY struct {
 	Rows uint16 `json:"rows"`
 }
 
-// ExecStart is the body of PUT /execs/{id}.
+// ExecStart begins the body of PUT /execs/{id}.
 type ExecStart struct {
 	Argv      []string          `json:"argv"`
 	Env       map[string]string `json:"env"`
@@ -88,6 +88,11 @@ type ExecStart struct {
 	Stdin     bool              `json:"stdin"`
 	TTY       *TTY              `json:"tty"`
 	TimeoutMS *int64            `json:"timeout_ms"`
+}
+
+// Forget is the body of POST /execs/forget.
+type Forget struct {
+	IDs []string `json:"ids"`
 }
 
 // ExecState is what is known of an exec.

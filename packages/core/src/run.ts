@@ -15,7 +15,7 @@ export async function runOnce(
     boxId = (await boxes.create(createRequest, { signal, onInserted: (id) => (boxId = id) })).id;
     const exec = await execs.start(boxId, execRequestSchema.parse({ cmd, timeout_ms }));
     const output = { stdout: "", stderr: "" };
-    for await (const events of execs.events(boxId, exec.id, { after: 0, signal })) {
+    for await (const events of execs.events(exec.id, { after: 0, signal })) {
       for (const event of events) {
         if (event.kind === "log") output[event.stream] += text(event);
       }

@@ -96,7 +96,7 @@ describe("readers", () => {
 
   it("that stop reading hold up neither the program nor the others", async () => {
     const exec = await harness.start(box, ["seq", "5000"]);
-    const slow = harness.core.execs.events(box, exec.id, { after: 0, signal: never })[Symbol.asyncIterator]();
+    const slow = harness.core.execs.events(exec.id, { after: 0, signal: never })[Symbol.asyncIterator]();
     await slow.next();
     expect(stdout(await harness.events(box, exec.id))).toContain("\n5000\n");
     await slow.return?.(undefined);
@@ -119,7 +119,7 @@ describe("over a restart of the server", () => {
   it("a command goes on, and a reader sees every byte once and the real exit code", async () => {
     const exec = await harness.start(box, ["sh", "-c", "seq 50000; cat; exit 9"], { stdin: true });
     const seen: OutputEvent[] = [];
-    for await (const events of harness.core.execs.events(box, exec.id, { after: 0, signal: never })) {
+    for await (const events of harness.core.execs.events(exec.id, { after: 0, signal: never })) {
       seen.push(...events);
       if (seen.length > 2) break;
     }
@@ -150,7 +150,7 @@ describe("over a restart of the server", () => {
       },
     });
     const exec = await harness.start(box, ["fox"]);
-    for await (const events of harness.core.execs.events(box, exec.id, { after: 0, signal: never })) {
+    for await (const events of harness.core.execs.events(exec.id, { after: 0, signal: never })) {
       expect(events).toMatchObject([{ data: "A" }]);
       break;
     }

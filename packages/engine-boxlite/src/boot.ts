@@ -83,18 +83,21 @@ export async function boot(plan: BootPlan, box: BoxHandle): Promise<Machine> {
 /** The call can't be taken back: an abort ends the VM's processes, and BoxLite then gives up. */
 async function startVm(box: BoxHandle, signal: AbortSignal): Promise<ProcessRef> {
   signal.throwIfAborted();
-  const starting = box.start();
-  const watch = setInterval(() => {
-    if (!signal.aborted) return;
+  let killing: NodeJS.Timeout | undefined;
+  const kill = () => {
     for (const process of hostProcesses(box.id)) signalProcess(process, "SIGKILL");
-  }, 20);
+    // One of them may be starting the next.
+    killing = setTimeout(kill, 20);
+  };
+  signal.addEventListener("abort", kill);
   try {
-    await starting;
+    await box.start();
   } catch (error) {
     signal.throwIfAborted();
     throw new BoxRunError("RUNTIME_ERROR", `BoxLite could not start it: ${reasonOf(error)}`, { cause: error });
   } finally {
-    clearInterval(watch);
+    signal.removeEventListener("abort", kill);
+    clearTimeout(killing);
   }
   const vm = vmProcess(box.id);
   if (vm === undefined) throw new BoxRunError("RUNTIME_ERROR", "BoxLite started it, and its VM ended at once");

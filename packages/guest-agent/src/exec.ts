@@ -3,10 +3,11 @@ import type { Readable } from "node:stream";
 import { BoxRunError, type SignalName, type TerminalSize } from "@boxrun/contract";
 import type { EngineExec, ExecExit, ExecSpec, OutputChunk, OutputOffsets } from "@boxrun/core";
 import { AgentError, ConnectionLost, fromAgent } from "./errors.ts";
-import { decodeFrames, encodeAck, type StreamName, WireViolation } from "./frames.ts";
+import type { Forgetting } from "./forgetting.ts";
+import { decodeFrames, encodeAck, encodeStart, type StreamName, WireViolation } from "./frames.ts";
 import type { AgentLine } from "./line.ts";
 import { type AgentExit, type ExecStartMessage, execStateSchema, okSchema } from "./messages.ts";
-import { bodyOf, lost, openAnswer, requestJson, upload } from "./requests.ts";
+import { bodyOf, lost, openAnswer, openAnswerInTime, requestJson, upload } from "./requests.ts";
 
 /** Between SIGTERM and SIGKILL when an exec is cancelled. */
 const cancelGraceMs = 5000;
@@ -14,10 +15,14 @@ const cancelGraceMs = 5000;
 /** How often in a row reading may begin anew without a byte coming. */
 const maxFruitless = 10;
 
+/** How much may be stored before the agent is told, in bytes: it keeps 1 MiB, and each telling costs both sides a turn. */
+const tellEveryBytes = 128 * 1024;
+
 /** What an exec needs of its box. */
 export interface ExecHost {
   readonly boxId: string;
   readonly line: AgentLine;
+  readonly forgetting: Forgetting;
   /** Aborts, with the reason, when the VM is gone or let go. */
   readonly gone: AbortSignal;
 }
@@ -42,8 +47,8 @@ export async function startExec(host: ExecHost, spec: ExecSpec): Promise<AgentEx
     timeout_ms: spec.timeoutMs,
   };
   try {
-    await requestJson(host.line, "PUT", execPath(spec.id), execStateSchema, { body, repeatable: true });
-    return await AgentExec.attach(host, spec.id, { stdout: 0, stderr: 0 });
+    const stream = await openAnswerInTime(host.line, "PUT", execPath(spec.id), encodeStart(body));
+    return new AgentExec(host, spec.id, { stdout: 0, stderr: 0 }, stream);
   } catch (error) {
     throw fromAgent(`start ${spec.cmd[0] ?? ""} in box ${host.boxId}`, error);
   }
@@ -53,10 +58,21 @@ export async function startExec(host: ExecHost, spec: ExecSpec): Promise<AgentEx
 export async function resumeExec(host: ExecHost, id: string, from: OutputOffsets): Promise<AgentExec | undefined> {
   try {
     await requestJson(host.line, "GET", execPath(id), execStateSchema, { repeatable: true });
-    return await AgentExec.attach(host, id, from);
+    return new AgentExec(host, id, from, await openOutput(host, id, from));
   } catch (error) {
     if (error instanceof AgentError && error.code === "NOT_FOUND") return undefined;
     throw fromAgent(`resume exec ${id} of box ${host.boxId}`, error);
+  }
+}
+
+/** Its output from the given offsets on; they acknowledge everything before. `undefined` if the connection dropped. */
+async function openOutput(host: ExecHost, id: string, from: OutputOffsets): Promise<ClientHttp2Stream | undefined> {
+  const path = execPath(id, `/output?stdout=${from.stdout}&stderr=${from.stderr}`);
+  try {
+    return (await openAnswer(host.line, "POST", path, { endStream: false })).stream;
+  } catch (error) {
+    if (error instanceof ConnectionLost) return undefined;
+    throw error;
   }
 }
 
@@ -71,14 +87,16 @@ export class AgentExec implements EngineExec {
   readonly #received: Record<StreamName, number>;
   /** What the reader has stored; the agent may forget everything before. */
   readonly #stored: Record<StreamName, number>;
-  /** What the agent has been told of that, on the present stream. */
+  /** What the agent has been told of that. */
   #told: Record<StreamName, number>;
   #stream: ClientHttp2Stream | undefined;
   #telling = false;
 
-  private constructor(host: ExecHost, id: string, from: OutputOffsets) {
+  /** `stream` has the output from `from` on, and its first bytes may be on their way; without one, the first read opens it. */
+  constructor(host: ExecHost, id: string, from: OutputOffsets, stream: ClientHttp2Stream | undefined) {
     this.id = id;
     this.#host = host;
+    this.#stream = stream;
     this.#received = { ...from };
     this.#stored = { ...from };
     this.#told = { ...from };
@@ -94,21 +112,6 @@ export class AgentExec implements EngineExec {
     else host.gone.addEventListener("abort", onGone, { once: true });
     const forgetBox = () => host.gone.removeEventListener("abort", onGone);
     this.exit.then(forgetBox, forgetBox);
-  }
-
-  /** Begins to read at once, so that the first bytes are on their way when the caller asks for them. */
-  static async attach(host: ExecHost, id: string, from: OutputOffsets): Promise<AgentExec> {
-    const exec = new AgentExec(host, id, from);
-    try {
-      await exec.#open();
-    } catch (error) {
-      // A connection that drops now is mended by the first read.
-      if (!(error instanceof ConnectionLost)) {
-        exec.#settle.reject(error);
-        throw error;
-      }
-    }
-    return exec;
   }
 
   acknowledge(offsets: OutputOffsets): void {
@@ -140,11 +143,7 @@ export class AgentExec implements EngineExec {
   }
 
   async forget(): Promise<void> {
-    try {
-      await requestJson(this.#host.line, "DELETE", execPath(this.id), okSchema);
-    } catch {
-      // The agent forgets it with the VM.
-    }
+    await this.#host.forgetting.forget(this.id);
   }
 
   async #act(what: string, action: string, body: object): Promise<void> {
@@ -157,16 +156,6 @@ export class AgentExec implements EngineExec {
 
   #refusal(what: string, error: unknown): Error {
     return fromAgent(`${what}, exec ${this.id}`, error, refusals);
-  }
-
-  async #open(): Promise<ClientHttp2Stream> {
-    // The offsets in the query acknowledge, too: nothing may be named that isn't stored. What was received twice is skipped.
-    this.#told = { ...this.#stored };
-    const path = execPath(this.id, `/output?stdout=${this.#told.stdout}&stderr=${this.#told.stderr}`);
-    const { stream } = await openAnswer(this.#host.line, "POST", path, { endStream: false });
-    this.#stream = stream;
-    if (this.#host.gone.aborted) stream.destroy();
-    return stream;
   }
 
   async *#read(): AsyncGenerator<OutputChunk, void, void> {
@@ -204,12 +193,11 @@ export class AgentExec implements EngineExec {
 
   /** `undefined` if the connection dropped again: to be tried once more. */
   async #reopen(): Promise<ClientHttp2Stream | undefined> {
-    try {
-      return await this.#open();
-    } catch (error) {
-      if (error instanceof ConnectionLost) return undefined;
-      throw error;
-    }
+    // Nothing may be acknowledged that isn't stored. What was received twice is skipped.
+    this.#told = { ...this.#stored };
+    this.#stream = await openOutput(this.#host, this.id, this.#told);
+    if (this.#host.gone.aborted) this.#stream?.destroy();
+    return this.#stream;
   }
 
   /** Hands out everything up to the exit, or (`undefined`) up to where the connection dropped. */
@@ -245,8 +233,9 @@ export class AgentExec implements EngineExec {
   #tell(): void {
     const stream = this.#stream;
     if (this.#telling || stream === undefined || stream.destroyed || stream.writableEnded) return;
+    const untold = this.#stored.stdout - this.#told.stdout + this.#stored.stderr - this.#told.stderr;
+    if (untold < tellEveryBytes) return;
     const news = (["stdout", "stderr"] as const).filter((name) => this.#stored[name] > this.#told[name]);
-    if (news.length === 0) return;
     this.#telling = true;
     this.#told = { ...this.#stored };
     stream.write(Buffer.concat(news.map((name) => encodeAck(name, this.#told[name]))), () => {

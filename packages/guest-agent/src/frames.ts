@@ -1,12 +1,18 @@
-import { type AgentExit, agentExitSchema } from "./messages.ts";
+import { type AgentExit, agentExitSchema, type ExecStartMessage } from "./messages.ts";
 
 /**
- * Frames of an exec's output, as they come from the guest, and acknowledgements, as they go to it. Integers are big-endian.
+ * Frames of an exec's output, as they come from the guest, and what goes to it: the start of an exec, and acknowledgements. Integers
+ * are big-endian.
  *
  *  output   0      1                 9            13                  ack   0      1                 9
  *           +------+-----------------+------------+----------------+        +------+-----------------+
  *           | type | offset u64      | length u32 | payload        |        | type | offset u64      |
  *           +------+-----------------+------------+----------------+        +------+-----------------+
+ *
+ *  start    0            4
+ *           +------------+-------------------+
+ *           | length u32 | ExecStart as JSON |
+ *           +------------+-------------------+
  *
  *  type 1 stdout, 2 stderr (payload 1 to 65536 bytes), 3 exit (offset 0, payload JSON of 1 to 4096 bytes, the last frame)
  */
@@ -91,6 +97,14 @@ function decodeFrame(header: Header, payload: Buffer): Frame {
   const exit = agentExitSchema.safeParse(json);
   if (!exit.success) throw new WireViolation(`an exit frame that is no exit: ${exit.error.issues[0]?.message ?? ""}`);
   return { type: "exit", exit: exit.data };
+}
+
+/** What the request that starts an exec begins with. */
+export function encodeStart(start: ExecStartMessage): Buffer {
+  const content = Buffer.from(JSON.stringify(start), "utf8");
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(content.length);
+  return Buffer.concat([length, content]);
 }
 
 /** "Everything of this stream before `offset` is stored for good." */

@@ -7,11 +7,11 @@ import type { AgentAddress } from "./address.ts";
  *  0               8          10         12                              28
  *  +---------------+----------+----------+-------------------------------+
  *  | "BOXRUN\r\n"  | version  | reserved |  boot id, 16 random bytes     |
- *  |  8 bytes      | u16 = 1  | u16 = 0  |  the same until the VM ends   |
+ *  |  8 bytes      | u16 = 2  | u16 = 0  |  the same until the VM ends   |
  *  +---------------+----------+----------+-------------------------------+
  */
 const greetingSize = 28;
-const protocolVersion = 1;
+const protocolVersion = 2;
 const magic = Buffer.from("BOXRUN\r\n", "latin1");
 
 export interface Greeting {

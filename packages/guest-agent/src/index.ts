@@ -5,6 +5,7 @@ export { hashSources } from "./build/sources.ts";
 export { fromAgent } from "./errors.ts";
 export { resumeExec, startExec } from "./exec.ts";
 export { AgentFiles } from "./files.ts";
+export { Forgetting } from "./forgetting.ts";
 export { connectGreeted } from "./greeting.ts";
 export { AgentLine } from "./line.ts";
 export { helloLimitBytes, helloSchema, okSchema, type SetupMessage } from "./messages.ts";

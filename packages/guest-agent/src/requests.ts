@@ -44,9 +44,36 @@ export async function requestJson<T>(
       const answer = await readAnswer(line, stream, options.limitBytes ?? answerLimitBytes);
       return parse(schema, answer);
     } catch (error) {
-      if (signal.aborted) throw new Error(`the box's agent has not answered ${method} ${pathname(path)} in time`);
+      if (signal.aborted) throw notInTime(method, path);
       if (!(error instanceof ConnectionLost) || options.repeatable !== true) throw error;
     }
+  }
+}
+
+/**
+ * The same for a request that is answered with a stream, which may take as long as it likes once it has begun. Asked again if the connection
+ * drops before the answer.
+ */
+export async function openAnswerInTime(
+  line: AgentLine,
+  method: Method,
+  path: string,
+  head: Uint8Array,
+): Promise<ClientHttp2Stream> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), answerLimitMs);
+  try {
+    for (;;) {
+      try {
+        const answer = await openAnswer(line, method, path, { endStream: false, head, signal: late.signal });
+        return answer.stream;
+      } catch (error) {
+        if (late.signal.aborted) throw notInTime(method, path);
+        if (!(error instanceof ConnectionLost)) throw error;
+      }
+    }
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -113,14 +140,18 @@ async function send(source: AsyncIterable<Uint8Array>, stream: ClientHttp2Stream
   stream.end();
 }
 
-/** A request whose answer is a stream. Resolves with the answer's headers read and good; the caller reads and destroys the stream. */
+/**
+ * A request whose answer is a stream. Resolves with the answer's headers read and good; the caller reads and destroys the stream. `head`
+ * is what the body begins with; if `endStream` is false, more may follow.
+ */
 export async function openAnswer(
   line: AgentLine,
   method: Method,
   path: string,
-  options: { readonly signal?: AbortSignal; readonly endStream: boolean },
+  options: { readonly signal?: AbortSignal; readonly endStream: boolean; readonly head?: Uint8Array },
 ): Promise<{ readonly stream: ClientHttp2Stream; readonly length: number | undefined }> {
   const stream = await openRequest(line, method, path, options.signal, options.endStream);
+  if (options.head !== undefined) stream.write(options.head);
   const { status, length } = await responseOf(line, stream);
   if (status === 200) return { stream, length };
   const body = await collect(line, stream, answerLimitBytes);
@@ -243,6 +274,10 @@ async function settle(line: AgentLine): Promise<void> {
   await requestJson(line, "GET", "/hello", helloSchema, { limitMs: 2000, limitBytes: helloLimitBytes }).catch(
     () => undefined,
   );
+}
+
+function notInTime(method: Method, path: string): Error {
+  return new Error(`the box's agent has not answered ${method} ${pathname(path)} in time`);
 }
 
 function pathname(path: string): string {

@@ -8,6 +8,7 @@ import type { EngineExec } from "@boxrun/core";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { socketAddress } from "../src/address.ts";
 import { type AgentExec, resumeExec, startExec } from "../src/exec.ts";
+import { Forgetting } from "../src/forgetting.ts";
 import { AgentLine } from "../src/line.ts";
 import { exitFrame, type FakeAgent, frame, json, startFakeAgent } from "./support/fake-agent.ts";
 
@@ -23,17 +24,17 @@ interface Stage {
   readonly resume: (stdout: number) => Promise<AgentExec | undefined>;
 }
 
-/** An agent whose only exec gives `output` on the nth time that it is read, from 1. */
+/** An agent whose only exec gives `output` on the nth time that it is read, from 1; the first time may be its start. */
 async function stage(
   output: (stream: ServerHttp2Stream, time: number, query: string) => void,
   others: (stream: ServerHttp2Stream, path: string) => void = (stream) => json(stream, { ok: true }),
 ): Promise<Stage> {
   let time = 0;
-  const agent = await startFakeAgent(join(dir, `${sockets++}.sock`), (stream, { path }) => {
-    if (path.startsWith("/execs/e1/output?")) {
+  const agent = await startFakeAgent(join(dir, `${sockets++}.sock`), (stream, { method, path }) => {
+    if (method === "PUT" || path.startsWith("/execs/e1/output?")) {
       stream.respond({ ":status": 200 });
       time++;
-      output(stream, time, path.slice(path.indexOf("?") + 1));
+      output(stream, time, path.split("?")[1] ?? "start");
     } else if (path === "/execs/e1") json(stream, { id: "e1", state: "running" });
     else others(stream, path);
   });
@@ -44,7 +45,7 @@ async function stage(
     line.end(new BoxRunError("RUNTIME_ERROR", "the test is over"));
     await agent[Symbol.asyncDispose]();
   });
-  const host = { boxId: "box_1", line, gone: gone.signal };
+  const host = { boxId: "box_1", line, gone: gone.signal, forgetting: new Forgetting(line) };
   const spec = { id: "e1", cmd: ["true"], env: {}, workdir: "/", user: null, stdin: true, tty: null, timeoutMs: null };
   return {
     agent,
@@ -93,25 +94,48 @@ test("a dropped connection is mended: reading goes on from what was stored, and 
     if (parts.length === 3) dropped.resolve();
   }
   expect(parts).toEqual(["0:abc", "3:def", "0:err", "6:gh", "8:i"]);
-  expect(queries).toEqual(["stdout=0&stderr=0", "stdout=3&stderr=0"]);
+  expect(queries).toEqual(["start", "stdout=3&stderr=0"]);
   expect(await exec.exit).toMatchObject({ code: 0 });
   expect(agent.connections()).toBe(2);
 });
 
-test("acknowledgements reach the agent, and none runs ahead of what was received", async () => {
-  const acks = Promise.withResolvers<Buffer>();
+test("an exec is started by one request, whose body goes on with acknowledgements; none runs ahead of what was received", async () => {
+  const ended = Promise.withResolvers<Buffer>();
+  const content = Buffer.alloc(65_536, "x");
   const { start } = await stage((stream) => {
-    const chunks: Buffer[] = [];
-    stream.write(frame(1, 0, "12345"));
+    const said: Buffer[] = [];
+    stream.write(Buffer.concat([frame(1, 0, content), frame(2, 0, content), frame(1, 65_536, "123")]));
     stream.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
-      acks.resolve(Buffer.concat(chunks));
+      said.push(chunk);
+      const all = Buffer.concat(said);
+      if (all.length < 4 + all.readUInt32BE(0) + 18) return;
+      ended.resolve(all);
       stream.end(exitFrame());
     });
   });
   const exec = await start();
-  for await (const _ of exec.output) exec.acknowledge({ stdout: 99, stderr: 4 });
-  expect((await acks.promise).toString("hex")).toBe("010000000000000005");
+  for await (const _ of exec.output) exec.acknowledge({ stdout: 999_999, stderr: 999_999 });
+  const body = await ended.promise;
+  const length = body.readUInt32BE(0);
+  expect(JSON.parse(body.toString("utf8", 4, 4 + length))).toMatchObject({ argv: ["true"], cwd: "/", stdin: true });
+  // Little output is not acknowledged at once: 128 KiB are, and the 3 bytes behind them are not.
+  expect(body.toString("hex", 4 + length)).toBe("010000000000010000020000000000010000");
+});
+
+test("execs that end at about the same time are forgotten in one request", async () => {
+  const bodies: string[] = [];
+  const { line } = await stage(
+    (stream) => stream.end(exitFrame()),
+    (stream, path) => {
+      expect(path).toBe("/execs/forget");
+      stream.on("data", (chunk: Buffer) => bodies.push(chunk.toString("utf8")));
+      stream.once("end", () => json(stream, { ok: true }));
+    },
+  );
+  const forgetting = new Forgetting(line);
+  await Promise.all(["e1", "e2"].map((id) => forgetting.forget(id)));
+  await forgetting.forget("e3");
+  expect(bodies).toEqual(['{"ids":["e1","e2"]}', '{"ids":["e3"]}']);
 });
 
 test.each([
@@ -147,7 +171,7 @@ test("an exec that the agent doesn't know is not resumed", async () => {
   );
   await using _ = agent;
   const line = new AgentLine(socketAddress(agent.path));
-  const host = { boxId: "box_1", line, gone: new AbortController().signal };
+  const host = { boxId: "box_1", line, gone: new AbortController().signal, forgetting: new Forgetting(line) };
   expect(await resumeExec(host, "e1", { stdout: 0, stderr: 0 })).toBeUndefined();
   line.end(new BoxRunError("RUNTIME_ERROR", "the test is over"));
 });

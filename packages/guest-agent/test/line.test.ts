@@ -37,10 +37,10 @@ test("an agent of another protocol version is refused, and the reason names both
   await using agent = await startFakeAgent(
     socketPath(),
     (stream) => json(stream, hello),
-    () => greetingBytes(fakeBootId, 2),
+    () => greetingBytes(fakeBootId, 3),
   );
   const line = new AgentLine(socketAddress(agent.path));
-  await expect(line.open(AbortSignal.timeout(2000))).rejects.toThrow("version 2, this server 1");
+  await expect(line.open(AbortSignal.timeout(2000))).rejects.toThrow("version 3, this server 2");
   line.end(over);
 });
 

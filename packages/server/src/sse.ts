@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyReply } from "fastify";
 import type { Lifetime } from "./lifetime.ts";
 
@@ -57,15 +58,22 @@ export async function sendEvents(reply: FastifyReply, source: SseSource, options
       if (value !== undefined) response.setHeader(name, value);
     }
     response.writeHead(200);
-    response.write(`retry: ${retryMs}\n`);
+    let head = `retry: ${retryMs}\n`;
+    const send = (text: string) => {
+      const sent = response.write(head + text);
+      head = "";
+      return sent;
+    };
+    // What there is already goes out together with the headers.
+    if ((await Promise.race([next, nextTurn()])) === undefined) send("");
     if (lifetime.ending.aborted) end();
     for (let batch = await next; !batch.done && !response.destroyed; batch = await next) {
-      if (!response.write(batch.value.map(frame).join(""))) await drained(response, stop.signal);
+      if (!send(batch.value.map(frame).join(""))) await drained(response, stop.signal);
       if (stop.signal.aborted) break;
       next = batches.next();
     }
     if (lifetime.ending.aborted) comment("server is shutting down");
-    response.end();
+    response.end(head);
   } catch (error) {
     if (!stop.signal.aborted) options.onError(error);
     response.destroy();

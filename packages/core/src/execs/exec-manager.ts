@@ -130,16 +130,14 @@ export class ExecManager {
   }
 
   /**
-   * Batches of events behind `after`, in order, every event once; ends behind the exit event, or with
+   * The events of an exec that there is, in batches: those behind `after`, in order, every event once; ends behind the exit event, or with
    * `follow: false` behind what there is. Reads from the store only, woken by what
    * is stored: so a slow reader holds up nobody, and a late one misses nothing.
    */
   async *events(
-    idOrName: string,
-    execId: string,
+    id: string,
     options: { readonly after: number; readonly follow?: boolean; readonly signal: AbortSignal },
   ): AsyncGenerator<readonly OutputEvent[]> {
-    const { id } = this.#find(idOrName, execId);
     using wakeup = this.#wakeups.subscribe(id);
     let cursor = options.after;
     while (!options.signal.aborted) {
@@ -250,7 +248,8 @@ export class ExecManager {
       });
       if (end === undefined) return;
       await this.#finish(exec, end);
-      await engineExec.forget();
+      // Nobody waits for this: the exec is over for its callers.
+      void engineExec.forget();
     } catch (error) {
       if (patience.released.aborted) return;
       metrics.engineError("exec");

@@ -187,7 +187,7 @@ export interface EngineExec {
   signal(name: SignalName): Promise<void>;
   /** SIGTERM to the process group, SIGKILL after 5 s to all that is left; `exit` then has reason `canceled`. Returns at once; twice is as once. */
   cancel(): Promise<void>;
-  /** The exit is stored: the engine may forget the exec. Best effort, never rejects. */
+  /** The exit is stored: the engine may forget the exec, and has when this resolves. It may take its time. Best effort, never rejects. */
   forget(): Promise<void>;
 }
 

@@ -136,7 +136,7 @@ export class Session {
       // The next server finds that its shell is gone.
       logger.error({ session_id: this.#record.id, err: error }, "end of a session could not be stored");
     }
-    await exec.forget();
+    void exec.forget();
   }
 
   #endOf(exit: ExecExit): TerminalEnd {

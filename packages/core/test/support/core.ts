@@ -105,8 +105,9 @@ export class CoreHarness implements AsyncDisposable {
 
   /** Every event of an exec behind `after`, to its end. */
   async events(box: string, execId: string, after = 0): Promise<OutputEvent[]> {
+    const { id } = this.core.execs.get(box, execId);
     const all: OutputEvent[] = [];
-    for await (const events of this.core.execs.events(box, execId, { after, signal: never })) all.push(...events);
+    for await (const events of this.core.execs.events(id, { after, signal: never })) all.push(...events);
     return all;
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
-import { AgentFiles, type AgentLine, okSchema, requestJson } from "@boxrun/guest-agent";
+import { AgentFiles, type AgentLine, Forgetting, okSchema, requestJson } from "@boxrun/guest-agent";
 import { isAlive, signalProcess, waitUntilGone } from "@boxrun/host";
 import { lastWords } from "./console.ts";
 import { endProcesses, type Machine } from "./machine.ts";
@@ -22,6 +22,7 @@ export class Vm {
   readonly boxId: string;
   readonly line: AgentLine;
   readonly files: AgentFiles;
+  readonly forgetting: Forgetting;
   /** Resolves when the VM has ended and its processes and sockets are gone; never if it is let go. */
   readonly ended: Promise<void>;
   readonly #machine: Machine;
@@ -34,6 +35,7 @@ export class Vm {
     this.boxId = context.boxId;
     this.line = machine.line;
     this.files = new AgentFiles(machine.line, context.boxId);
+    this.forgetting = new Forgetting(machine.line);
     this.#machine = machine;
     this.#context = context;
     this.ended = this.#watch();

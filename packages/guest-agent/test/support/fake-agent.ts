@@ -15,7 +15,7 @@ export interface FakeAgent extends AsyncDisposable {
 
 export const fakeBootId = "00112233445566778899aabbccddeeff";
 
-export function greetingBytes(bootId: string = fakeBootId, version = 1): Buffer {
+export function greetingBytes(bootId: string = fakeBootId, version = 2): Buffer {
   const greeting = Buffer.alloc(28);
   greeting.write("BOXRUN\r\n", "latin1");
   greeting.writeUInt16BE(version, 8);

@@ -29,11 +29,11 @@ export function execHandlers(context: Context): ExecHandlers {
     getExec: async ({ path }) => core.execs.get(path.id, path.exec_id),
     streamExecEvents: async ({ path, query, request, reply }) => {
       const after = lastEventId(request.headers["last-event-id"]) ?? query.after ?? 0;
-      // Said while an error can still be answered; by its id, because a name may change hands.
-      const exec = core.execs.get(path.id, path.exec_id);
+      // Said while an error can still be answered.
+      const { id } = core.execs.get(path.id, path.exec_id);
       return answerEvents(reply, context, async function* (signal) {
         let last: OutputEvent | undefined;
-        for await (const events of core.execs.events(exec.box_id, exec.id, { after, follow: query.follow, signal })) {
+        for await (const events of core.execs.events(id, { after, follow: query.follow, signal })) {
           last = events.at(-1);
           yield events.map(sseEvent);
         }
