@@ -17,15 +17,18 @@ const hostCID = 2
 // welcome is the byte with which the host answers the secret.
 const welcome = 0x06
 
-// welcomeLimit is how long the host may take to answer.
-const welcomeLimit = time.Second
+// welcomeLimit is how long the host may take to answer in the end. The first calls come before the host listens, and are given up
+// sooner: every box would otherwise take a second longer to start.
+const (
+	firstWelcomeLimit = 60 * time.Millisecond
+	welcomeLimit      = time.Second
+)
 
 // Caller makes its connections itself, to a vsock port of the host behind which a server listens, or none for a while. One at
 // a time, like the others. Any program in the VM can call that port: what tells the agent apart is the secret, which it sends
 // before its greeting. libkrun connects every call, also where nobody listens: only one that the host has welcomed leads anywhere.
 type Caller struct {
 	dial    func() (net.Conn, error)
-	limit   time.Duration
 	port    uint32
 	opening []byte
 	turn    chan struct{}
@@ -35,7 +38,6 @@ type Caller struct {
 func NewCaller(port uint32, secret, greeting []byte) *Caller {
 	c := &Caller{
 		dial:    func() (net.Conn, error) { return dialVsock(port) },
-		limit:   welcomeLimit,
 		port:    port,
 		opening: append(append([]byte{}, secret...), greeting...),
 		turn:    make(chan struct{}, 1),
@@ -47,21 +49,23 @@ func NewCaller(port uint32, secret, greeting []byte) *Caller {
 // Accept waits until the connection before is closed, then calls until the host answers.
 func (c *Caller) Accept() (net.Conn, error) {
 	<-c.turn
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+	pause, limit := 5*time.Millisecond, firstWelcomeLimit
+	for {
 		conn, err := c.dial()
 		if err == nil {
-			if err = c.introduce(conn); err == nil {
+			if err = c.introduce(conn, limit); err == nil {
 				return &turnConn{Conn: conn, done: sync.OnceFunc(func() { c.turn <- struct{}{} })}, nil
 			}
 			conn.Close()
 		}
 		time.Sleep(pause)
+		pause, limit = min(2*pause, 100*time.Millisecond), min(2*limit, welcomeLimit)
 	}
 }
 
 // introduce says the secret and the greeting, and waits for the welcome.
-func (c *Caller) introduce(conn net.Conn) error {
-	if err := conn.SetDeadline(time.Now().Add(c.limit)); err != nil {
+func (c *Caller) introduce(conn net.Conn, limit time.Duration) error {
+	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
 	if _, err := conn.Write(c.opening); err != nil {

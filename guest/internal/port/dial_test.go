@@ -22,7 +22,6 @@ func TestCallerCallsUntilItIsWelcome(t *testing.T) {
 	}
 	calls := 0
 	caller := NewCaller(1, []byte("secret"), []byte("greeting"))
-	caller.limit = 50 * time.Millisecond
 	caller.dial = func() (net.Conn, error) {
 		calls++
 		if calls == 1 {
@@ -44,7 +43,7 @@ func TestCallerCallsUntilItIsWelcome(t *testing.T) {
 		t.Fatalf("%d calls, %v", calls, err)
 	}
 	// What the host says next is the connection's, and no deadline is left on it.
-	time.Sleep(2 * caller.limit)
+	time.Sleep(2 * welcomeLimit)
 	rest := make([]byte, 2)
 	if _, err := io.ReadFull(conn, rest); err != nil || string(rest) != "hi" {
 		t.Fatalf("read %q, %v", rest, err)

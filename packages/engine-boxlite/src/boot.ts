@@ -3,7 +3,7 @@ import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec } from "@boxrun/core";
-import { AgentLine, fromAgent, locateAgent, okSchema, requestJson, type SetupMessage } from "@boxrun/guest-agent";
+import { AgentLine, ConnectionLost, fromAgent, locateAgent, okSchema, requestJson, type SetupMessage } from "@boxrun/guest-agent";
 import { hostBootId, type ProcessRef, signalProcess } from "@boxrun/host";
 import { boxFiles, type Layout } from "./layout.ts";
 import { nameServers } from "./network.ts";
@@ -56,10 +56,13 @@ export async function boot(plan: BootPlan, box: BoxHandle): Promise<Machine> {
   const giveUp = () => line?.end(new BoxRunError("CANCELED", `set up box ${spec.id}: given up`));
   signal.addEventListener("abort", giveUp, { once: true });
   try {
-    const process = await startVm(box, signal);
+    await startVm(box, signal);
+    // At once, because the agent is calling by now.
     reception = await Reception.open(layout.callSocket(box.id), secret);
     line = new AgentLine(reception);
-    await line.open(AbortSignal.any([signal, AbortSignal.timeout(agentLimitMs)]));
+    const process = vmProcess(box.id);
+    if (process === undefined) throw new BoxRunError("RUNTIME_ERROR", "BoxLite started it, and its VM ended at once");
+    await answerAgent(line, AbortSignal.any([signal, AbortSignal.timeout(agentLimitMs)]));
     await setUp(line, spec);
     const record = await readBoxRecord(boxDir);
     const guestBootId = line.bootId;
@@ -81,7 +84,7 @@ export async function boot(plan: BootPlan, box: BoxHandle): Promise<Machine> {
 }
 
 /** The call can't be taken back: an abort ends the VM's processes, and BoxLite then gives up. */
-async function startVm(box: BoxHandle, signal: AbortSignal): Promise<ProcessRef> {
+async function startVm(box: BoxHandle, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   let killing: NodeJS.Timeout | undefined;
   const kill = () => {
@@ -99,9 +102,18 @@ async function startVm(box: BoxHandle, signal: AbortSignal): Promise<ProcessRef>
     signal.removeEventListener("abort", kill);
     clearTimeout(killing);
   }
-  const vm = vmProcess(box.id);
-  if (vm === undefined) throw new BoxRunError("RUNTIME_ERROR", "BoxLite started it, and its VM ended at once");
-  return vm;
+}
+
+/** A call that was answered too late is over by then, and the agent calls again. */
+async function answerAgent(line: AgentLine, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      return await line.open(signal);
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+      signal.throwIfAborted();
+    }
+  }
 }
 
 async function setUp(line: AgentLine, spec: BoxSpec): Promise<void> {

@@ -16,13 +16,16 @@ const maxStrangers = 16;
 
 /**
  * Takes the calls of one box's agent: in a BoxLite box it is the guest that connects. A caller is the agent if it begins with the secret of
- * this life of the box. A later call of the agent's takes the place of an earlier one that nobody has asked for.
+ * this life of the box. The agent has one call at a time: a later one ends the one before, which libkrun may not have said is over.
  */
 export class Reception implements AgentAddress {
   readonly name: string;
   readonly #server: Server;
   readonly #secret: Buffer;
   readonly #strangers = new Set<Socket>();
+  /** The agent's last call. */
+  #call: Socket | undefined;
+  /** It, while nobody has asked for it. */
   #waiting: Socket | undefined;
   #asking: ((socket: Socket) => void) | undefined;
 
@@ -103,12 +106,11 @@ export class Reception implements AgentAddress {
 
   #admit(socket: Socket): void {
     socket.write(welcome);
+    this.#call?.destroy();
+    this.#call = socket;
     const asking = this.#asking;
     this.#asking = undefined;
     if (asking !== undefined) asking(socket);
-    else {
-      this.#waiting?.destroy();
-      this.#waiting = socket;
-    }
+    else this.#waiting = socket;
   }
 }

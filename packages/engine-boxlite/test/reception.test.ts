@@ -92,6 +92,16 @@ test("the agent's newest call counts: an earlier one that nobody asked for is hu
   expect(await firstBytes(await reception.connect(soon()))).toBe("second");
 });
 
+test("a newer call ends the one in use: the agent has one at a time, and does not call while that lives", async () => {
+  const { reception, secret, call } = await open();
+  const connecting = reception.connect(soon());
+  await call(secret);
+  const closed = once((await connecting).resume(), "close");
+  await call(secret, Buffer.from("second"));
+  await closed;
+  expect(await firstBytes(await reception.connect(soon()))).toBe("second");
+});
+
 test("a path that an earlier server left is taken over", async () => {
   const { path, secret, call } = await open();
   const next = await Reception.open(path, secret);

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { AgentAddress } from "./address.ts";
+import { ConnectionLost } from "./errors.ts";
 
 /**
  * What the agent sends first on every connection, before any HTTP/2 byte (docs/guest-protocol.md):
@@ -45,7 +46,7 @@ export async function connectGreeted(address: AgentAddress, signal: AbortSignal)
       reject(error);
     };
     const onAbort = () => fail(signal.reason);
-    const onEnd = () => fail(new Error("the VM hung up before it greeted"));
+    const onEnd = () => fail(new ConnectionLost("the VM hung up before it greeted"));
     const onReadable = () => {
       // Exactly the greeting: what follows it is HTTP/2's.
       const bytes: Buffer | null = stream.read(greetingSize);
@@ -60,10 +61,11 @@ export async function connectGreeted(address: AgentAddress, signal: AbortSignal)
     };
     const cleanUp = () => {
       signal.removeEventListener("abort", onAbort);
-      stream.off("error", fail).off("end", onEnd).off("readable", onReadable);
+      stream.off("error", fail).off("end", onEnd).off("close", onEnd).off("readable", onReadable);
     };
     if (signal.aborted) return onAbort();
+    if (stream.destroyed) return onEnd();
     signal.addEventListener("abort", onAbort, { once: true });
-    stream.on("error", fail).on("end", onEnd).on("readable", onReadable);
+    stream.on("error", fail).on("end", onEnd).on("close", onEnd).on("readable", onReadable);
   });
 }

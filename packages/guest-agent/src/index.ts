@@ -2,7 +2,7 @@ export { type AgentAddress, socketAddress } from "./address.ts";
 export { buildAgent, locateAgent } from "./build/agent.ts";
 export { goBuild } from "./build/go.ts";
 export { hashSources } from "./build/sources.ts";
-export { fromAgent } from "./errors.ts";
+export { ConnectionLost, fromAgent } from "./errors.ts";
 export { resumeExec, startExec } from "./exec.ts";
 export { AgentFiles } from "./files.ts";
 export { Forgetting } from "./forgetting.ts";

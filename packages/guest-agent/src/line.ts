@@ -49,7 +49,10 @@ export class AgentLine {
     return this.#bootId;
   }
 
-  /** Waits for the agent's first greeting, which in a VM that boots comes late. Called once, before anything else. */
+  /**
+   * Waits for the agent's first greeting, which in a VM that boots comes late. Called before anything else; ConnectionLost if what greeted
+   * hung up at once.
+   */
   async open(signal: AbortSignal): Promise<void> {
     await this.#connect(AbortSignal.any([signal, this.#ended.signal]));
   }
@@ -137,13 +140,17 @@ export class AgentLine {
     await new Promise<void>((resolve, reject) => {
       const fail = () => {
         close();
-        reject(signal.reason ?? new Error("the connection ended while it was opened"));
+        reject(signal.reason ?? new ConnectionLost("the connection ended while it was opened"));
       };
       signal.addEventListener("abort", fail, { once: true });
       session.once("close", fail);
+      // A session over a stream that has ended by now would wait for ever.
+      stream.once("close", fail);
+      if (stream.destroyed) fail();
       session.once("remoteSettings", () => {
         signal.removeEventListener("abort", fail);
         session.off("close", fail);
+        stream.off("close", fail);
         resolve();
       });
     });

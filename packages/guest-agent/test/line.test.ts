@@ -7,6 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import { afterAll, expect, test } from "vitest";
 import { socketAddress } from "../src/address.ts";
+import { ConnectionLost } from "../src/errors.ts";
 import { AgentLine } from "../src/line.ts";
 import { helloSchema } from "../src/messages.ts";
 import { requestJson } from "../src/requests.ts";
@@ -42,6 +43,20 @@ test("an agent of another protocol version is refused, and the reason names both
   const line = new AgentLine(socketAddress(agent.path));
   await expect(line.open(AbortSignal.timeout(2000))).rejects.toThrow("version 3, this server 2");
   line.end(over);
+});
+
+test("a connection that is over before it is looked at is lost at once, and not waited for", async () => {
+  const over = new Duplex({ read: () => undefined });
+  over.push(greetingBytes());
+  const greeted = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+  greeted.push(greetingBytes());
+  for (const stream of [over.destroy(), greeted]) {
+    const line = new AgentLine({ name: "a call", connect: async () => stream });
+    const opening = line.open(AbortSignal.timeout(5000));
+    // Ends between the greeting and the agent's settings.
+    setImmediate().then(() => stream.destroy());
+    await expect(opening).rejects.toBeInstanceOf(ConnectionLost);
+  }
 });
 
 test("another VM at the same socket is refused", async () => {

@@ -87,10 +87,12 @@ export function findProcessesByCommand(isWanted: (argv: readonly string[]) => bo
 function findProcesses(isWanted: (read: (file: string) => Buffer) => boolean): readonly ProcessRef[] {
   return readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
-    // Before it is looked at: if the pid is another process's by then, this names neither.
-    const ref = processRef(Number(name));
+    const wanted = () => isWanted((file) => readFileSync(`/proc/${name}/${file}`));
     try {
-      return ref !== undefined && isWanted((file) => readFileSync(`/proc/${name}/${file}`)) ? [ref] : [];
+      if (!wanted()) return [];
+      // And looked at once more: if the pid was another process's meanwhile, this names neither.
+      const ref = processRef(Number(name));
+      return ref !== undefined && wanted() ? [ref] : [];
     } catch {
       return [];
     }
