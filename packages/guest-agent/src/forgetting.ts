@@ -3,7 +3,7 @@ import { okSchema } from "./messages.ts";
 import { requestJson } from "./requests.ts";
 
 /** How long ids are gathered: by then what is told of an exec's end has gone out, and one request does for all that ended meanwhile. */
-const gatherMs = 250;
+const gatherMs = 1000;
 
 /** Tells one box's agent which execs are over and stored, many at a time. */
 export class Forgetting {

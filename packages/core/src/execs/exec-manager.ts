@@ -85,7 +85,8 @@ export class ExecManager {
     await handle.catch((error: unknown) => {
       throw toBoxRunError(error, "RUNTIME_ERROR");
     });
-    return execView(this.#parts.store.execs.get(exec.id) ?? exec);
+    // One that has not ended by now is as it was written.
+    return execView((this.#active.has(exec.id) ? undefined : this.#parts.store.execs.get(exec.id)) ?? exec);
   }
 
   list(idOrName: string): Exec[] {
@@ -269,8 +270,10 @@ export class ExecManager {
       this.#parts.logger.error({ exec_id: exec.id, err: error }, "the end of an exec could not be stored");
     }
     this.#parts.metrics.execSeconds((finishedAtMs - exec.createdAtMs) / 1000, end.status);
-    const finished = this.#parts.store.execs.get(exec.id);
-    if (finished !== undefined) this.#parts.events.exec(execView(finished));
+    if (this.#parts.events.isWatched) {
+      const finished = this.#parts.store.execs.get(exec.id);
+      if (finished !== undefined) this.#parts.events.exec(execView(finished));
+    }
     this.#wakeups.wake(exec.id);
   }
 
