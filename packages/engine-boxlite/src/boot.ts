@@ -3,7 +3,15 @@ import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec } from "@boxrun/core";
-import { AgentLine, ConnectionLost, fromAgent, locateAgent, okSchema, requestJson, type SetupMessage } from "@boxrun/guest-agent";
+import {
+  AgentLine,
+  ConnectionLost,
+  fromAgent,
+  locateAgent,
+  okSchema,
+  requestJson,
+  type SetupMessage,
+} from "@boxrun/guest-agent";
 import { hostBootId, type ProcessRef, signalProcess } from "@boxrun/host";
 import { boxFiles, type Layout } from "./layout.ts";
 import { nameServers } from "./network.ts";
