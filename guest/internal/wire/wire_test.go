@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ type sample struct {
 	Offset  string `json:"offset"`
 	Payload string `json:"payload_hex"`
 	Exit    *Exit  `json:"exit"`
+	Start   *ExecStart
 }
 
 func golden(t *testing.T, name string) (good, malformed []sample) {
@@ -115,6 +117,26 @@ func TestAcksMatchGolden(t *testing.T) {
 	for _, s := range malformed {
 		if a, err := DecodeAck(unhex(t, s.Hex)); err == nil {
 			t.Errorf("%s: decoded as %v", s.Name, a)
+		}
+	}
+}
+
+func TestExecStartMatchesGolden(t *testing.T) {
+	good, malformed := golden(t, "start.json")
+	for _, s := range good {
+		body := bytes.NewReader(append(unhex(t, s.Hex), "what follows"...))
+		got, err := ReadExecStart(body)
+		if err != nil || !reflect.DeepEqual(got, s.Start) || body.Len() != len("what follows") {
+			t.Errorf("%s: read %+v, %v, and left %d bytes", s.Name, got, err, body.Len())
+		}
+		encoded, err := EncodeExecStart(s.Start)
+		if again, _ := ReadExecStart(bytes.NewReader(encoded)); err != nil || !reflect.DeepEqual(again, s.Start) {
+			t.Errorf("%s: encoded as %q, %v", s.Name, encoded, err)
+		}
+	}
+	for _, s := range malformed {
+		if start, err := ReadExecStart(bytes.NewReader(unhex(t, s.Hex))); err == nil {
+			t.Errorf("%s: read as %+v", s.Name, start)
 		}
 	}
 }

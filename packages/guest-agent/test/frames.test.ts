@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { decodeFrames, encodeAck, type Frame, WireViolation } from "../src/frames.ts";
+import { decodeFrames, encodeAck, encodeStart, type Frame, WireViolation } from "../src/frames.ts";
 import { decodeGreeting } from "../src/greeting.ts";
+import type { ExecStartMessage } from "../src/messages.ts";
 
 const fixtures = join(import.meta.dirname, "../../../fixtures/guest-wire");
 const load = <T>(name: string, schema: z.ZodType<T>): T =>
@@ -29,6 +30,10 @@ const output = load(
 const acks = load(
   "ack.json",
   z.object({ samples: z.array(z.object({ name: z.string(), stream: z.int(), offset: z.string(), hex: z.string() })) }),
+);
+const starts = load(
+  "start.json",
+  z.object({ samples: z.array(z.object({ name: z.string(), start: z.custom<ExecStartMessage>(), hex: z.string() })) }),
 );
 const greetings = load(
   "greeting.json",
@@ -92,6 +97,10 @@ describe("golden output frames", () => {
 
 test.each(acks.samples.filter(({ offset }) => countable(offset)))("golden acknowledgement: $name", (sample) => {
   expect(encodeAck(sample.stream === 1 ? "stdout" : "stderr", Number(sample.offset)).toString("hex")).toBe(sample.hex);
+});
+
+test.each(starts.samples)("golden start of an exec: $name", ({ start, hex }) => {
+  expect(encodeStart(start).toString("hex")).toBe(hex);
 });
 
 describe("golden greetings", () => {
