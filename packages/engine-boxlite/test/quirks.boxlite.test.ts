@@ -32,7 +32,7 @@ describe("BoxLite 0.10.0, without the engine", () => {
     for (const dir of [home, volume]) await rm(dir, { recursive: true, force: true });
   });
 
-  const boot = async (changes: Partial<BoxOptions>): Promise<BoxHandle> => {
+  const bootOnce = async (changes: Partial<BoxOptions>): Promise<BoxHandle> => {
     const box = await runtime.create({
       rootfsPath: host.image.layoutDir,
       cpus: 1,
@@ -43,9 +43,21 @@ describe("BoxLite 0.10.0, without the engine", () => {
       advanced: { capabilities: { add: ["ALL"] } },
       ...changes,
     });
-    await box.start();
-    return box;
+    try {
+      await box.start();
+      return box;
+    } catch (error) {
+      await endVm(box.id);
+      await runtime.remove(box.id, true);
+      throw error;
+    }
   };
+  /** BoxLite's 30 s for a VM to come up may be too few on a busy host: one more attempt, as the engine makes (boxes.ts). */
+  const boot = (changes: Partial<BoxOptions>) =>
+    bootOnce(changes).catch((error: unknown) => {
+      if (!String(error).includes("timed out")) throw error;
+      return bootOnce(changes);
+    });
 
   const run = async (box: BoxHandle, script: string) => {
     const exec = await box.exec("sh", ["-c", script]);
