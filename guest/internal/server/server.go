@@ -171,7 +171,7 @@ func writeJSON(w http.ResponseWriter, v any) error {
 
 func writeOK(w http.ResponseWriter) error { return writeJSON(w, wire.OK{OK: true}) }
 
-// maxBody bounds JSON bodies, in bytes. The kernel takes at most 6 MiB of arguments and environment.
+// maxBody bounds bodies that are JSON alone, in bytes.
 const maxBody = 16 << 20
 
 func readJSON(r *http.Request, v any) error {

@@ -37,17 +37,12 @@ export async function requestJson<T>(
 ): Promise<T> {
   const signal = AbortSignal.timeout(options.limitMs ?? answerLimitMs);
   const content = options.body === undefined ? undefined : JSON.stringify(options.body);
-  for (;;) {
-    try {
-      const stream = await openRequest(line, method, path, signal, content === undefined);
-      if (content !== undefined) stream.end(content);
-      const answer = await readAnswer(line, stream, options.limitBytes ?? answerLimitBytes);
-      return parse(schema, answer);
-    } catch (error) {
-      if (signal.aborted) throw notInTime(method, path);
-      if (!(error instanceof ConnectionLost) || options.repeatable !== true) throw error;
-    }
-  }
+  return repeatedly({ method, path, signal, repeatable: options.repeatable ?? false }, async () => {
+    const stream = await openRequest(line, method, path, signal, content === undefined);
+    if (content !== undefined) stream.end(content);
+    const answer = await readAnswer(line, stream, options.limitBytes ?? answerLimitBytes);
+    return parse(schema, answer);
+  });
 }
 
 /**
@@ -62,18 +57,35 @@ export async function openAnswerInTime(
 ): Promise<ClientHttp2Stream> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), answerLimitMs);
+  const { signal } = late;
   try {
-    for (;;) {
-      try {
-        const answer = await openAnswer(line, method, path, { endStream: false, head, signal: late.signal });
-        return answer.stream;
-      } catch (error) {
-        if (late.signal.aborted) throw notInTime(method, path);
-        if (!(error instanceof ConnectionLost)) throw error;
-      }
-    }
+    return await repeatedly({ method, path, signal, repeatable: true }, async () => {
+      const { stream } = await openAnswer(line, method, path, { endStream: false, head, signal });
+      return stream;
+    });
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** Attempts until `signal` aborts: a request that may be repeated is asked again when the connection drops before the answer. */
+async function repeatedly<T>(
+  request: {
+    readonly method: Method;
+    readonly path: string;
+    readonly signal: AbortSignal;
+    readonly repeatable: boolean;
+  },
+  attempt: () => Promise<T>,
+): Promise<T> {
+  const { method, path, signal, repeatable } = request;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (signal.aborted) throw new Error(`the box's agent has not answered ${method} ${pathname(path)} in time`);
+      if (!(error instanceof ConnectionLost) || !repeatable) throw error;
+    }
   }
 }
 
@@ -274,10 +286,6 @@ async function settle(line: AgentLine): Promise<void> {
   await requestJson(line, "GET", "/hello", helloSchema, { limitMs: 2000, limitBytes: helloLimitBytes }).catch(
     () => undefined,
   );
-}
-
-function notInTime(method: Method, path: string): Error {
-  return new Error(`the box's agent has not answered ${method} ${pathname(path)} in time`);
 }
 
 function pathname(path: string): string {

@@ -86,7 +86,8 @@ export class ExecManager {
       throw toBoxRunError(error, "RUNTIME_ERROR");
     });
     // One that has not ended by now is as it was written.
-    return execView((this.#active.has(exec.id) ? undefined : this.#parts.store.execs.get(exec.id)) ?? exec);
+    const ended = this.#active.has(exec.id) ? undefined : this.#parts.store.execs.get(exec.id);
+    return execView(ended ?? exec);
   }
 
   list(idOrName: string): Exec[] {

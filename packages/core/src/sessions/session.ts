@@ -136,6 +136,7 @@ export class Session {
       // The next server finds that its shell is gone.
       logger.error({ session_id: this.#record.id, err: error }, "end of a session could not be stored");
     }
+    // Nobody waits for this: the session is over for its clients.
     void exec.forget();
   }
 
