@@ -8,7 +8,7 @@ import { createImageContent } from "@boxrun/images";
 import { type BoxHandle, openRuntime, type Runtime } from "../../packages/engine-boxlite/src/sdk.ts";
 import { collect } from "../../test/e2e/support/http.ts";
 import { TestServer } from "../../test/e2e/support/server.ts";
-import { type Figure, median, ms, timed } from "./figures.ts";
+import { type Figure, median, ms, type Timed, timed } from "./figures.ts";
 
 /** Not counted: JavaScript that has run a few times only is slow, above all on an emulated CPU, and a server that serves is past that. */
 const warmUps = 40;
@@ -25,7 +25,7 @@ export async function benchBoxLite(): Promise<Figure[]> {
     await using server = await TestServer.start({ env: { BOXRUN_ENGINE: "boxlite" } });
     const layoutDir = await baseLayout(dir);
     // The first box of each makes its image's disk.
-    const raw = await createRaw(runtime, layoutDir);
+    const { result: raw } = await createRaw(runtime, layoutDir);
     const box = await server.http.createBox({ cpu: 1, memory_mb: 256, disk_size_gb: 1 });
     const [straight, through]: [number[], number[]] = [[], []];
     for (let count = 0; count < warmUps; count += 1) await execThroughServer(server, box.id);
@@ -44,7 +44,7 @@ export async function benchBoxLite(): Promise<Figure[]> {
     await server.http.json("DELETE", urls.removeBox(box.id, true));
     const [rawCreates, serverCreates]: [number[], number[]] = [[], []];
     for (let count = 0; count < creates; count += 1) {
-      const made = await timed(() => createRaw(runtime, layoutDir));
+      const made = await createRaw(runtime, layoutDir);
       rawCreates.push(made.ms);
       await runtime.remove(made.result.id, true);
       const created = await timed(() => createThroughServer(server));
@@ -89,8 +89,20 @@ async function baseLayout(dir: string): Promise<string> {
   return images.layoutDir(digest);
 }
 
+/** One that did not come up in BoxLite's 30 s, on a host that was busy with something else, is made anew. */
+async function createRaw(runtime: Runtime, rootfsPath: string): Promise<Timed<BoxHandle>> {
+  try {
+    return await timed(() => createRawOnce(runtime, rootfsPath));
+  } catch (error) {
+    if (!String(error).includes("timed out")) throw error;
+    console.log("BoxLite's SDK alone did not bring a box up in 30 s; it gets another attempt, which is counted alone");
+    for (const { id, state } of await runtime.listInfo()) if (!state.running) await runtime.remove(id, true);
+    return await timed(() => createRawOnce(runtime, rootfsPath));
+  }
+}
+
 /** To the first command's end: a box that takes no commands yet is of no use to anybody. */
-async function createRaw(runtime: Runtime, rootfsPath: string): Promise<BoxHandle> {
+async function createRawOnce(runtime: Runtime, rootfsPath: string): Promise<BoxHandle> {
   const box = await runtime.create({
     rootfsPath,
     cpus: 1,
@@ -120,8 +132,7 @@ async function execRaw(box: BoxHandle): Promise<void> {
 }
 
 async function execThroughServer(server: TestServer, boxId: string): Promise<void> {
-  const exec = await server.http.startExec(boxId, ["echo", "hello"]);
-  const { stdout, exitCode } = await collect(server.http.events(boxId, exec.id));
+  const { stdout, exitCode } = await collect(server.http.follow(boxId, ["echo", "hello"]));
   check(stdout, exitCode);
 }
 

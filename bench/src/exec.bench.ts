@@ -81,8 +81,7 @@ async function execStraight(engine: Engine, boxId: string, id: string): Promise<
 }
 
 async function execThroughServer(server: TestServer, boxId: string): Promise<void> {
-  const exec = await server.http.startExec(boxId, ["echo", "hello"]);
-  const { stdout, exitCode } = await collect(server.http.events(boxId, exec.id));
+  const { stdout, exitCode } = await collect(server.http.follow(boxId, ["echo", "hello"]));
   if (stdout !== "hello\n" || exitCode !== 0)
     throw new Error(`echo printed ${JSON.stringify(stdout)} and ended with ${exitCode}`);
 }

@@ -18,7 +18,12 @@ export function median(values: readonly number[]): number {
 export const ms = (value: number) => `${value.toFixed(1)} ms`;
 export const mb = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 
-export async function timed<T>(work: () => Promise<T>): Promise<{ readonly ms: number; readonly result: T }> {
+export interface Timed<T> {
+  readonly ms: number;
+  readonly result: T;
+}
+
+export async function timed<T>(work: () => Promise<T>): Promise<Timed<T>> {
   const begun = performance.now();
   const result = await work();
   return { ms: performance.now() - begun, result };

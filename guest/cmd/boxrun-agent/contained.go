@@ -33,6 +33,7 @@ func runContained() error {
 	}
 	machine := boot.NewContained(proc.NewTable(), dir)
 	machine.HandleSignals()
+	go machine.Prepare()
 	id := newBootID()
 	return server.New(machine, id, nil, log.Default()).Serve(port.NewCaller(hostPort, secret, greeting(id)))
 }

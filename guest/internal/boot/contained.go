@@ -28,14 +28,26 @@ import (
 type Contained struct {
 	procs       *proc.Table
 	agentDir    string
+	prepared    func() (*preparation, error)
 	poweringOff sync.Once
+}
+
+// preparation is a box that lacks only what the host has to say.
+type preparation struct {
+	root  *inroot.Root
+	execs *exec.Manager
 }
 
 // NewContained makes the machine. agentDir is where the agent's own share is mounted: no program of the box is to see it.
 func NewContained(procs *proc.Table, agentDir string) *Contained {
 	limitMemory()
-	return &Contained{procs: procs, agentDir: agentDir}
+	m := &Contained{procs: procs, agentDir: agentDir}
+	m.prepared = sync.OnceValues(m.prepare)
+	return m
 }
+
+// Prepare does what of SetUp needs no word of the host, most of it waiting for the kernel: so it can be done while the agent calls.
+func (m *Contained) Prepare() { _, _ = m.prepared() }
 
 // HandleSignals keeps the container's PID 1 alive, as Machine's does the VM's.
 func (m *Contained) HandleSignals() { handleSignals(m.PowerOff) }
@@ -45,23 +57,8 @@ func (m *Contained) SetUp(s *wire.Setup) (*server.Box, error) {
 	if err := setClock(s.UnixNS, s.Entropy); err != nil {
 		return nil, err
 	}
-	if err := m.unmountOthers(); err != nil {
-		return nil, err
-	}
-	root, err := inroot.Open("/")
+	prepared, err := m.prepared()
 	if err != nil {
-		return nil, err
-	}
-	box, err := m.setUp(root, s)
-	if err != nil {
-		root.Close()
-		return nil, err
-	}
-	return box, nil
-}
-
-func (m *Contained) setUp(root *inroot.Root, s *wire.Setup) (*server.Box, error) {
-	if err := mountKernel(root); err != nil {
 		return nil, err
 	}
 	if s.Hostname != "" {
@@ -69,10 +66,25 @@ func (m *Contained) setUp(root *inroot.Root, s *wire.Setup) (*server.Box, error)
 			return nil, fmt.Errorf("set host name %s: %w", s.Hostname, err)
 		}
 	}
-	if err := removeInterface("dummy0"); err != nil {
+	if err := writeNames(prepared.root, s); err != nil {
 		return nil, err
 	}
-	if err := writeNames(root, s); err != nil {
+	return &server.Box{Execs: prepared.execs, Files: files.New(prepared.root)}, nil
+}
+
+// prepare is done once: a box whose preparation has failed is of no use.
+func (m *Contained) prepare() (*preparation, error) {
+	removed := make(chan error, 1)
+	// The kernel takes its time over it, and nothing else depends on it.
+	go func() { removed <- removeInterface("dummy0") }()
+	if err := m.unmountOthers(); err != nil {
+		return nil, err
+	}
+	root, err := inroot.Open("/")
+	if err != nil {
+		return nil, err
+	}
+	if err := mountKernel(root); err != nil {
 		return nil, err
 	}
 	groups, err := cgroup.NewTree("/sys/fs/cgroup/boxrun")
@@ -85,7 +97,7 @@ func (m *Contained) setUp(root *inroot.Root, s *wire.Setup) (*server.Box, error)
 	if err != nil {
 		return nil, err
 	}
-	return &server.Box{Execs: execs, Files: files.New(root)}, nil
+	return &preparation{root, execs}, <-removed
 }
 
 // unmountOthers takes away everything that is mounted in the container but its root and the box's volumes.

@@ -25,7 +25,7 @@ type Box struct {
 
 // Machine is what the server asks of the VM around it.
 type Machine interface {
-	// SetUp makes the box. After an error everything is as before, and it can be tried again.
+	// SetUp makes the box. It can be tried again after an error.
 	SetUp(*wire.Setup) (*Box, error)
 	// SetClock sets the time and reseeds the random generator.
 	SetClock(*wire.Clock) error

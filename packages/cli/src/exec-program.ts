@@ -2,6 +2,7 @@ import { CliError } from "./failure.ts";
 import { followExec } from "./follow-exec.ts";
 import { execInput, type ProgramOptions } from "./options.ts";
 import type { Session } from "./session.ts";
+import { startProgram } from "./started-exec.ts";
 import type { TerminalEnd } from "./terminal/join.ts";
 
 interface ProgramRun {
@@ -30,10 +31,9 @@ export async function execProgram(session: Session, { box, what, program, option
   const { client } = session;
   const input = execInput(program, options);
   const interactive = options.interactive ?? false;
-  // Not given up by Ctrl-C: the program would run on without us knowing its id to cancel it.
   if (!options.tty) {
-    const exec = await client.execs.start(box, input);
-    return { kind: "exited", code: await followExec(session, exec, { what, interactive }) };
+    const started = await startProgram(client, box, input);
+    return { kind: "exited", code: await followExec(session, started, { what, interactive }) };
   }
   const [{ HostTerminal, terminalSize }, { followInTerminal }, { terminalVariables }] = await Promise.all([
     import("./terminal/host-terminal.ts"),
@@ -41,7 +41,7 @@ export async function execProgram(session: Session, { box, what, program, option
     import("./terminal/environment.ts"),
   ]);
   const env = { ...terminalVariables(), ...input.env };
-  const exec = await client.execs.start(box, { ...input, env, tty: terminalSize() });
+  const started = await startProgram(client, box, { ...input, env, tty: terminalSize() });
   using host = new HostTerminal({ raw: interactive });
-  return await followInTerminal(session, exec, { box, what, interactive, host });
+  return await followInTerminal(session, started, { box, what, interactive, host });
 }

@@ -5,6 +5,7 @@ import { exitCodes } from "./exit-codes.ts";
 import { CommandFailure } from "./failure.ts";
 import { BrokenPipe, write } from "./output/streams.ts";
 import type { Session } from "./session.ts";
+import type { StartedExec } from "./started-exec.ts";
 
 interface FollowOptions {
   /** Names the exec in messages. */
@@ -17,8 +18,9 @@ interface FollowOptions {
  * Passes a program's output on, byte for byte and no faster than it is read, and resolves with the exit code for this process: the
  * program's own, or 130 after Ctrl-C, which cancels it. A BrokenPipe cancels it too.
  */
-export async function followExec(session: Session, exec: Exec, options: FollowOptions): Promise<number> {
+export async function followExec(session: Session, started: StartedExec, options: FollowOptions): Promise<number> {
   const { client, reporter, signal } = session;
+  const { exec, events } = started;
   let canceling: Promise<void> | undefined;
   const cancel = () => {
     canceling ??= cancelExec(client, exec);
@@ -32,7 +34,7 @@ export async function followExec(session: Session, exec: Exec, options: FollowOp
   // A failure to pass input on leaves the program waiting for it.
   input?.catch(() => void cancel().catch(() => undefined));
   try {
-    const exit = await passOutput(client.execs.events(exec.box_id, exec.id), reporter.json);
+    const exit = await passOutput(events, reporter.json);
     ended.abort();
     await input;
     if (signal.aborted) {

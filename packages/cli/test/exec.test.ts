@@ -195,11 +195,12 @@ describe("exec that is interrupted", () => {
     };
     const hanging = createServer((request, response) => {
       if (request.url?.endsWith("/exec")) {
+        const started = { ...exec, ...rest, tty: false, created_at: new Date().toISOString() };
         response
-          .writeHead(201)
-          .end(JSON.stringify({ ...exec, ...rest, tty: false, created_at: new Date().toISOString() }));
-      } else if (request.url?.endsWith("/events")) {
-        response.write('event: log\ndata: {"stream":"stdout","data":"ready","seq":1}\n\n');
+          .writeHead(200, { "content-type": "text/event-stream" })
+          .write(
+            `event: exec\ndata: ${JSON.stringify(started)}\n\nevent: log\ndata: {"stream":"stdout","data":"ready","seq":1}\n\n`,
+          );
       } else if (request.url?.endsWith(":cancel")) cancel();
     }).listen(join(dir, "s"));
     try {

@@ -10,8 +10,9 @@ import type { execSchema } from "./exec.ts";
  * | `log`  | `{"stream":"stdout"\|"stderr","data":"…","seq":n}`                  | any      |
  * | `exit` | `{"stream":null,"data":"{\"exit_code\":0}","seq":n}`                | 1, last  |
  * | `end`  | `{"seq":n}`: up to here now; the exec runs on                       | 1, last  |
+ * | `exec` | the Exec, just started; only in the answer of the request that did  | 1, first |
  *
- * `end` comes instead of `exit`, and only to those who asked with `follow=false` for no more than there is. `id:` of each is its `seq`. Bytes that are not UTF-8 come as base64 with `"encoding":"base64"`. Where output was cut off at the
+ * `end` comes instead of `exit`, and only to those who asked with `follow=false` for no more than there is. `id:` of each is its `seq`; `exec` has none. Bytes that are not UTF-8 come as base64 with `"encoding":"base64"`. Where output was cut off at the
  * server's limit, one event carries `"truncated":true`. `"time"` is when the output came out of the box; an older
  * server's events lack it.
  */

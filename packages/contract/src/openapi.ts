@@ -22,7 +22,7 @@ import {
 import { downloadRequestSchema, fileEntrySchema, uploadResponseSchema } from "./files.ts";
 import { imageSchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
 import { engineInfoSchema, gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
-import { commonErrors, type Operation, operationIds, operations } from "./operations.ts";
+import { commonErrors, type EventSchemas, type Operation, operationIds, operations } from "./operations.ts";
 import { sessionSchema, terminalClientMessageSchema, terminalServerMessageSchema } from "./sessions.ts";
 
 /** What clients call the schemas of request bodies: as a caller writes them, defaults optional. */
@@ -224,6 +224,7 @@ function success({ response }: Operation, writer: SchemaWriter, requests: Schema
           description: response.status === 201 ? "Created" : "OK",
           content: { "application/json": { schema: writer.schema(response.schema) } },
         },
+        ...(response.events === undefined ? {} : eventStream(response.events, writer)),
       };
     case "bytes":
       return {
@@ -233,19 +234,7 @@ function success({ response }: Operation, writer: SchemaWriter, requests: Schema
         },
       };
     case "events":
-      return {
-        200: {
-          description: `Server-sent events: ${Object.keys(response.events).join(", ")}. \`x-events\` has the schema of each one's data.`,
-          content: {
-            "text/event-stream": {
-              schema: { type: "string" },
-              "x-events": Object.fromEntries(
-                Object.entries(response.events).map(([event, schema]) => [event, writer.schema(schema)]),
-              ),
-            },
-          },
-        },
-      };
+      return eventStream(response.events, writer);
     case "websocket":
       return {
         101: {
@@ -255,6 +244,22 @@ function success({ response }: Operation, writer: SchemaWriter, requests: Schema
         },
       };
   }
+}
+
+function eventStream(events: EventSchemas, writer: SchemaWriter): Json {
+  return {
+    200: {
+      description: `Server-sent events: ${Object.keys(events).join(", ")}. \`x-events\` has the schema of each one's data.`,
+      content: {
+        "text/event-stream": {
+          schema: { type: "string" },
+          "x-events": Object.fromEntries(
+            Object.entries(events).map(([event, schema]) => [event, writer.schema(schema)]),
+          ),
+        },
+      },
+    },
+  };
 }
 
 function failures(operation: Operation): Json {

@@ -56,12 +56,21 @@ export type OperationBody =
   | { readonly kind: "form"; readonly schema: z.ZodObject; readonly fileDescription: string };
 
 export type OperationResponse =
-  | { readonly kind: "json"; readonly status: 200 | 201; readonly schema: z.ZodType }
+  | {
+      readonly kind: "json";
+      readonly status: 200 | 201;
+      readonly schema: z.ZodType;
+      /** What a caller whose `Accept` names `text/event-stream` gets instead: server-sent events, as below. */
+      readonly events?: EventSchemas;
+    }
   | { readonly kind: "bytes"; readonly mediaTypes: readonly string[]; readonly description: string }
-  /** Server-sent events: the schema of each event's `data`, by its `event`. */
-  | { readonly kind: "events"; readonly events: Readonly<Record<string, z.ZodType>> }
+  /** Server-sent events. */
+  | { readonly kind: "events"; readonly events: EventSchemas }
   /** A WebSocket: binary frames are bytes, text frames JSON as these schemas say. */
   | { readonly kind: "websocket"; readonly client: z.ZodType; readonly server: z.ZodType };
+
+/** The schema of each server-sent event's `data`, by its `event`. */
+export type EventSchemas = Readonly<Record<string, z.ZodType>>;
 
 /** Every operation can end like this. */
 export const commonErrors = ["UNAUTHORIZED", "FORBIDDEN", "INTERNAL_ERROR"] as const satisfies ErrorCode[];
@@ -136,9 +145,10 @@ const execOperations = {
     method: "POST",
     path: "/v1/boxes/{id}/exec",
     tag: "execs",
-    summary: "Start a command in a box, without waiting for its end",
+    summary:
+      "Start a command in a box, without waiting for its end; with `Accept: text/event-stream`, follow its output in the same answer",
     body: jsonBody(execRequestSchema),
-    response: created(execSchema),
+    response: { ...created(execSchema), events: { exec: execSchema, log: logEventSchema, exit: exitEventSchema } },
     errors: boxNeeded,
   },
   listExecs: {

@@ -13,12 +13,13 @@ const programs: ReadonlySet<string> = new Set([vmProgram, "bwrap"]);
 
 /** Every one of them. BoxLite's id of the box, random, is in the paths of its command line. */
 export function hostProcesses(engineId: string): readonly ProcessRef[] {
-  return find(engineId, programs);
+  return [...find(engineId, programs)];
 }
 
-/** The VM's own; `undefined` if the box has none. */
+/** The VM's own; `undefined` if the box has none. That of a VM that was started just now is found without a look at every process. */
 export function vmProcess(engineId: string): ProcessRef | undefined {
-  return find(engineId, new Set([vmProgram]))[0];
+  const [vm] = find(engineId, new Set([vmProgram]));
+  return vm;
 }
 
 /** Ends them by force, whatever BoxLite knows of them, and waits until they are gone. */
@@ -31,7 +32,7 @@ export async function endVm(engineId: string): Promise<void> {
   }
 }
 
-function find(engineId: string, names: ReadonlySet<string>): readonly ProcessRef[] {
+function find(engineId: string, names: ReadonlySet<string>): Iterable<ProcessRef> {
   const part = `/boxes/${engineId}/`;
   return findProcessesByCommand(
     ([program = "", ...args]) => names.has(basename(program)) && [program, ...args].some((word) => word.includes(part)),

@@ -75,26 +75,30 @@ export const boxDirVariable = "BOXRUN_BOX_DIR";
 /** All processes, of this user or (as root) of any, that were started for the box in `boxDir`. */
 export function findBoxProcesses(boxDir: string): readonly ProcessRef[] {
   const wanted = Buffer.from(`\0${boxDirVariable}=${boxDir}\0`);
-  return findProcesses((read) => Buffer.concat([Buffer.from("\0"), read("environ")]).includes(wanted));
+  return [...findProcesses((read) => Buffer.concat([Buffer.from("\0"), read("environ")]).includes(wanted))];
 }
 
-/** All processes whose command line is one that `isWanted` wants. */
-export function findProcessesByCommand(isWanted: (argv: readonly string[]) => boolean): readonly ProcessRef[] {
+/** All processes whose command line is one that `isWanted` wants, each looked for when it is asked for, highest pid first. */
+export function findProcessesByCommand(isWanted: (argv: readonly string[]) => boolean): Iterable<ProcessRef> {
   return findProcesses((read) => isWanted(read("cmdline").toString("utf8").split("\0")));
 }
 
 /** `isWanted` reads files of a process below /proc; one that can't be read, or has ended, is not wanted. */
-function findProcesses(isWanted: (read: (file: string) => Buffer) => boolean): readonly ProcessRef[] {
-  return readdirSync("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    const wanted = () => isWanted((file) => readFileSync(`/proc/${name}/${file}`));
-    try {
-      if (!wanted()) return [];
-      // And looked at once more: if the pid was another process's meanwhile, this names neither.
-      const ref = processRef(Number(name));
-      return ref !== undefined && wanted() ? [ref] : [];
-    } catch {
-      return [];
-    }
-  });
+function* findProcesses(isWanted: (read: (file: string) => Buffer) => boolean): Generator<ProcessRef, void, void> {
+  for (const name of readdirSync("/proc").reverse()) {
+    const ref = /^\d+$/.test(name) ? wantedProcess(name, isWanted) : undefined;
+    if (ref !== undefined) yield ref;
+  }
+}
+
+function wantedProcess(pid: string, isWanted: (read: (file: string) => Buffer) => boolean): ProcessRef | undefined {
+  const wanted = () => isWanted((file) => readFileSync(`/proc/${pid}/${file}`));
+  try {
+    if (!wanted()) return undefined;
+    // And looked at once more: if the pid was another process's meanwhile, this names neither.
+    const ref = processRef(Number(pid));
+    return ref !== undefined && wanted() ? ref : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,4 +1,4 @@
-import type { ExitData, LogEvent } from "@boxrun/contract";
+import type { Exec, ExecInput, ExitData, LogEvent } from "@boxrun/contract";
 import { BoxRunError, urls } from "@boxrun/contract/plain";
 import { ClientError } from "./errors.ts";
 import type { CallOptions, Http } from "./http.ts";
@@ -9,6 +9,12 @@ import { readSse, type SseEvent } from "./sse.ts";
 export type ExecEvent =
   | ({ readonly event: "log" } & LogEvent)
   | ({ readonly event: "exit"; readonly seq: number } & ExitData);
+
+/** The first event of an exec that is started and followed at once. */
+export interface ExecStarted {
+  readonly event: "exec";
+  readonly exec: Exec;
+}
 
 export interface ExecEventsOptions extends CallOptions {
   /** Events up to and with this `seq` are left out. */
@@ -21,19 +27,50 @@ export interface ExecEventsOptions extends CallOptions {
 const retryDelaysMs = [50, 100, 200, 400, 800, 1600, 3200, 4000, 4000, 5000, 5000];
 
 /**
+ * Starts a command and follows it in one exchange: the exec, then its events as `execEvents` has them. A connection that is lost before
+ * the exec is known is a CONNECTION_FAILED: whether the command runs is not known then.
+ */
+export async function* startAndFollow(
+  http: Http,
+  boxId: string,
+  input: ExecInput,
+  options: CallOptions,
+): AsyncGenerator<ExecStarted | ExecEvent> {
+  const url = urls.startExec(boxId);
+  const open = (signal: AbortSignal) =>
+    http.open("POST", url, { signal, headers: { accept: "text/event-stream" }, json: input });
+  const answer = readSse(http, { open, signal: options.signal });
+  try {
+    const { value: first } = await answer.next();
+    if (first === undefined) {
+      throw new ClientError("CONNECTION_FAILED", `${http.address} ended the answer to POST ${url} before it began`);
+    }
+    const exec = await http.parse(first.response, shapes.exec, first.data, `POST ${url}`);
+    yield { event: "exec", exec };
+    // An older server answers with the exec alone.
+    const connection = first.event === "exec" ? answer : undefined;
+    yield* execEvents(http, { boxId: exec.box_id, execId: exec.id }, options, connection);
+  } finally {
+    await answer.return(undefined);
+  }
+}
+
+/**
  * Every event once, in order, and the exit event last. A connection that is lost before it is opened again behind the last event seen
  * (`Last-Event-ID`), so that a restart of the server is a pause and no more. CONNECTION_FAILED once no attempt gets through any
- * more; the attempts start afresh with every event that arrives.
+ * more; the attempts start afresh with every event that arrives. `connection`: one that is open already.
  */
 export async function* execEvents(
   http: Http,
   target: { readonly boxId: string; readonly execId: string },
   { after = 0, follow = true, signal }: ExecEventsOptions,
+  connection?: AsyncIterable<SseEvent>,
 ): AsyncGenerator<ExecEvent> {
   const url = urls.execEvents(target.boxId, target.execId, follow ? {} : { follow });
   let seen = after;
   let failures = 0;
-  let wasConnected = false;
+  let opened = connection;
+  let wasConnected = opened !== undefined;
   for (;;) {
     try {
       const open = async (connectionSignal: AbortSignal) => {
@@ -44,7 +81,9 @@ export async function* execEvents(
         wasConnected = true;
         return response;
       };
-      for await (const sse of readSse(http, { open, signal })) {
+      const events = opened ?? readSse(http, { open, signal });
+      opened = undefined;
+      for await (const sse of events) {
         if (sse.event === "end") return;
         const event = await parseEvent(http, sse);
         if (event === undefined || event.seq <= seen) continue;
@@ -74,6 +113,7 @@ function isPassing(error: unknown): boolean {
 }
 
 const shapes = {
+  exec: (contract: Contract) => contract.execSchema,
   log: (contract: Contract) => contract.logEventSchema,
   exit: (contract: Contract) => contract.exitEventSchema,
   exitData: (contract: Contract) => contract.exitDataSchema,

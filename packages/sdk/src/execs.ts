@@ -1,7 +1,7 @@
 import type { Exec, ExecInput, SignalName, TerminalSize } from "@boxrun/contract";
 import { urls } from "@boxrun/contract/plain";
 import { type BodySource, encodeBody } from "./body.ts";
-import { type ExecEvent, type ExecEventsOptions, execEvents } from "./exec-events.ts";
+import { type ExecEvent, type ExecEventsOptions, type ExecStarted, execEvents, startAndFollow } from "./exec-events.ts";
 import type { CallOptions, Http } from "./http.ts";
 import type { Contract } from "./shape.ts";
 
@@ -17,6 +17,14 @@ export class Execs {
   /** Starts a command; it runs on whoever watches. */
   start(box: string, input: ExecInput, options: CallOptions = {}): Promise<Exec> {
     return this.#http.call("POST", urls.startExec(box), shape, { ...options, json: input });
+  }
+
+  /**
+   * Starts a command and follows it, in one exchange with the server: the exec comes first, then its events as from `events`. The command
+   * runs on when the loop is left early, or the call is given up.
+   */
+  follow(box: string, input: ExecInput, options: CallOptions = {}): AsyncGenerator<ExecStarted | ExecEvent> {
+    return startAndFollow(this.#http, box, input, options);
   }
 
   /** Newest first. */

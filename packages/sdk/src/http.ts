@@ -57,14 +57,14 @@ export class Http implements AsyncDisposable {
   /** A JSON answer. */
   async call<Value>(method: Method, path: string, shape: Shape<Value>, options: RequestOptions = {}): Promise<Value> {
     const response = await this.open(method, path, options);
-    const text = await this.#text(response, options.signal);
+    const text = await this.text(response, options.signal);
     return this.parse(response, shape, text, `${method} ${path}`);
   }
 
   /** A call whose answer says nothing but that it went well. */
   async do(method: Method, path: string, options: RequestOptions = {}): Promise<void> {
     const response = await this.open(method, path, options);
-    await this.#text(response, options.signal);
+    await this.text(response, options.signal);
   }
 
   /** An answer whose body the caller reads (`body`) or cancels. Resolves only for a status below 400. */
@@ -87,13 +87,23 @@ export class Http implements AsyncDisposable {
       );
     }
     if (response.ok) return response;
-    const text = await this.#text(response, signal);
+    const text = await this.text(response, signal);
     throw serverError(
       response.status,
       await this.errorBody(response, text),
       `${method} ${path} at ${this.address}`,
       text,
     );
+  }
+
+  /** The whole of an answer; a connection that breaks is a CONNECTION_FAILED. */
+  async text(response: FetchResponse, signal: AbortSignal | undefined): Promise<string> {
+    try {
+      return await response.text();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw this.#broken(error);
+    }
   }
 
   /** The chunks of an answer; a connection that breaks is a CONNECTION_FAILED. Leaving the loop hangs up. */
@@ -131,15 +141,6 @@ export class Http implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await (await this.#transport)?.close();
-  }
-
-  async #text(response: FetchResponse, signal: AbortSignal | undefined): Promise<string> {
-    try {
-      return await response.text();
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw this.#broken(error);
-    }
   }
 
   #broken(error: unknown): ClientError {

@@ -25,7 +25,7 @@ export { BoxRunError } from "@boxrun/contract/plain";
 export type { BodySource } from "./body.ts";
 export { BoxRunClient, type ClientOptions } from "./client.ts";
 export { ClientError, type ClientErrorCode, systemCodeOf } from "./errors.ts";
-export type { ExecEvent, ExecEventsOptions } from "./exec-events.ts";
+export type { ExecEvent, ExecEventsOptions, ExecStarted } from "./exec-events.ts";
 export type { Download } from "./files.ts";
 export type { CallOptions } from "./http.ts";
 export type { PullEvent } from "./images.ts";

@@ -4,6 +4,7 @@ import type { Http } from "./http.ts";
 import type { FetchResponse } from "./transport.ts";
 
 export interface SseEvent {
+  /** `""`: this is the whole of an answer that is JSON instead of a stream of events. */
   readonly event: string;
   readonly data: string;
   /** The answer that it is a piece of. */
@@ -37,6 +38,10 @@ export async function* readSse(http: Http, request: SseRequest): AsyncGenerator<
   try {
     const response = await request.open(signal);
     watch();
+    if (response.headers.get("content-type")?.startsWith("application/json")) {
+      yield { event: "", data: await http.text(response, signal), response };
+      return;
+    }
     for await (const chunk of http.chunks(response, signal)) {
       // A reader that takes its time over an event is not a silent server.
       clearTimeout(timer);

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, it } from "vitest";
 import { type ExecEvent, logBytes } from "../src/index.ts";
-import { StubServer, sendJson, toArray } from "./support/stub-server.ts";
+import { readBody, StubServer, sendJson, toArray } from "./support/stub-server.ts";
 
 function stream(response: ServerResponse): ServerResponse {
   return response.writeHead(200, { "content-type": "text/event-stream" });
@@ -13,6 +13,22 @@ function exit(seq: number, exitCode = 0): string {
   const data = JSON.stringify({ stream: null, data: JSON.stringify({ exit_code: exitCode }), seq });
   return `event: exit\nid: ${seq}\ndata: ${data}\n\n`;
 }
+const sampleExec = {
+  id: "exec_abcdefghijkl",
+  box_id: "box_abcdefghijkl",
+  status: "running",
+  cmd: ["make"],
+  env: null,
+  workdir: null,
+  timeout_ms: null,
+  exit_code: null,
+  error_message: null,
+  created_at: "2025-01-01T00:00:00.000Z",
+  finished_at: null,
+  user: null,
+  tty: false,
+} as const;
+const started = `event: exec\ndata: ${JSON.stringify(sampleExec)}\n\n`;
 async function collect(events: AsyncIterable<ExecEvent>): Promise<number[]> {
   const seqs: number[] = [];
   for await (const event of events) seqs.push(event.seq);
@@ -133,6 +149,94 @@ describe("events of an exec", () => {
       stream(response).write(log(1));
     });
     for await (const _ of stub.client.execs.events("dev", "e")) break;
+    await left.promise;
+  });
+});
+
+describe("an exec that is started and followed", () => {
+  const input = { cmd: ["make"] };
+
+  it("comes first, then its events, in one exchange", async () => {
+    const asked: unknown[] = [];
+    await using stub = await StubServer.start(async (request, response) => {
+      asked.push(request.method, request.url, request.headers.accept, JSON.parse((await readBody(request)).toString()));
+      stream(response).end(started + log(1) + exit(2, 3));
+    });
+    expect(await toArray(stub.client.execs.follow("dev", input))).toEqual([
+      { event: "exec", exec: sampleExec },
+      { event: "log", stream: "stdout", data: "line 1\n", seq: 1 },
+      { event: "exit", exit_code: 3, seq: 2 },
+    ]);
+    expect(asked).toEqual(["POST", "/v1/boxes/dev/exec", "text/event-stream", input]);
+  });
+
+  it("is started once, and followed behind the last event seen when the connection drops", async () => {
+    const asked: unknown[] = [];
+    await using stub = await StubServer.start((request, response, nth) => {
+      asked.push([request.method, request.url, request.headers["last-event-id"]]);
+      stream(response);
+      if (nth === 1) response.write(started + log(1), () => response.destroy());
+      else if (nth === 2) response.write(log(2), () => response.destroy());
+      else response.end(exit(3));
+    });
+    const events = await toArray(stub.client.execs.follow("dev", input));
+    expect(events.map((event) => (event.event === "exec" ? event.exec.id : event.seq))).toEqual([
+      sampleExec.id,
+      1,
+      2,
+      3,
+    ]);
+    const url = "/v1/boxes/box_abcdefghijkl/exec/exec_abcdefghijkl/events";
+    expect(asked).toEqual([
+      ["POST", "/v1/boxes/dev/exec", undefined],
+      ["GET", url, "1"],
+      ["GET", url, "2"],
+    ]);
+  });
+
+  it("is followed by a second request at a server that answers with the exec alone", async () => {
+    await using stub = await StubServer.start((request, response) => {
+      if (request.method === "POST") sendJson(response, 201, sampleExec);
+      else stream(response).end(log(1) + exit(2));
+    });
+    const events = await toArray(stub.client.execs.follow("dev", input));
+    expect(events.map(({ event }) => event)).toEqual(["exec", "log", "exit"]);
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["half of it", started.slice(0, 40)],
+  ])("is not started a second time when %s came of the answer", async (_, sent) => {
+    let requests = 0;
+    await using stub = await StubServer.start((_, response, nth) => {
+      requests = nth;
+      stream(response).write(`: hello\n${sent}`, () => response.destroy());
+    });
+    await expect(toArray(stub.client.execs.follow("dev", input))).rejects.toMatchObject({ code: "CONNECTION_FAILED" });
+    expect(requests).toBe(1);
+  });
+
+  it("fails as the server refuses it, or with what is no answer of it", async () => {
+    await using stub = await StubServer.start((_, response, nth) => {
+      if (nth === 1) sendJson(response, 400, { code: "BOX_NOT_RUNNING", message: "is stopped" });
+      else if (nth === 2) sendJson(response, 200, { ok: true });
+      else stream(response).end(log(1));
+    });
+    for (const code of ["BOX_NOT_RUNNING", "INVALID_ANSWER", "INVALID_ANSWER"]) {
+      await expect(toArray(stub.client.execs.follow("dev", input))).rejects.toMatchObject({ code });
+    }
+  });
+
+  it("is hung up on when the reader leaves, also right behind the exec", async () => {
+    const left = Promise.withResolvers<void>();
+    await using stub = await StubServer.start((_, response) => {
+      response.on("close", left.resolve);
+      stream(response).write(started);
+    });
+    for await (const { event } of stub.client.execs.follow("dev", input)) {
+      expect(event).toBe("exec");
+      break;
+    }
     await left.promise;
   });
 });

@@ -30,11 +30,11 @@ type BodyOf<O> = O extends { readonly body: { readonly kind: "json"; readonly sc
     ? Readable
     : undefined;
 
-/** What is answered as JSON; a handler of anything else sends it itself. */
+/** What is answered as JSON; a handler of anything else sends it itself, and returns the reply. */
 type ResultOf<O> = O extends {
   readonly response: { readonly kind: "json"; readonly schema: infer S extends z.ZodType };
 }
-  ? z.output<S>
+  ? z.output<S> | (O extends { readonly response: { readonly events: object } } ? FastifyReply : never)
   : FastifyReply;
 
 /** One handler for each operation of the contract, no more and no less. */
@@ -62,7 +62,8 @@ export function registerOperations(app: FastifyInstance, handlers: Handlers, { o
     // The table says what they are; only the compiler can't follow it from `unknown`.
     const call = { path, query, body, request, reply } as Call<Id>;
     const result = await handlers[id](call);
-    return operation.response.kind === "json" ? reply.status(operation.response.status).send(result) : result;
+    if (operation.response.kind !== "json" || result === reply) return result;
+    return reply.status(operation.response.status).send(result);
   };
   for (const route of routes()) {
     app.route({

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { BoxRunError } from "@boxrun/contract";
+import { BoxRunError, execSchema } from "@boxrun/contract";
 import type { Program } from "@boxrun/engine-testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask, createBox, frames, read, readUntil, response, send, startExec } from "./support/http.ts";
@@ -154,6 +154,60 @@ describe("the events of an exec", () => {
     stream.destroy();
     await noReaders();
     gate.open();
+  });
+});
+
+describe("an exec that is started and followed in one exchange", () => {
+  const path = () => `/v1/boxes/${boxId}/exec`;
+  const follow = (cmd: string[], accept = "text/event-stream") =>
+    send(server, path(), { body: { cmd }, headers: { accept } });
+
+  it("comes first, and then its events", async () => {
+    const answer = await read(await response(follow(["sh", "-c", "echo out; exit 3"])));
+    expect(answer.status).toBe(200);
+    expect(answer.headers["content-type"]).toBe("text/event-stream; charset=utf-8");
+    const [first, ...rest] = frames(answer.text);
+    expect(first).toMatchObject({ id: undefined, event: "exec", data: { box_id: boxId, status: "running" } });
+    expect(rest).toEqual([
+      { id: "1", event: "log", data: { stream: "stdout", data: "out\n", seq: 1, time } },
+      { id: "2", event: "exit", data: { stream: null, data: '{"exit_code":3}', seq: 2 } },
+    ]);
+    const { id } = execSchema.parse(first?.data);
+    expect(frames((await ask(server, `${path()}/${id}/events`)).text)).toEqual(rest);
+  });
+
+  it.each([
+    ["text/event-stream", 200],
+    ["application/json;q=0.5, Text/Event-Stream;q=0.9", 200],
+    ["*/*", 201],
+    ["text/*", 201],
+    ["application/json", 201],
+    ["", 201],
+  ])("is what Accept: %j asks for: %i", async (accept, status) => {
+    const answer = await read(await response(follow(["true"], accept)));
+    expect(answer.status).toBe(status);
+    if (status === 201) expect(answer.json).toMatchObject({ box_id: boxId, status: "running" });
+    else expect(frames(answer.text).map(({ event }) => event)).toEqual(["exec", "exit"]);
+  });
+
+  it("is refused as any other", async () => {
+    const headers = { accept: "text/event-stream" };
+    const invalid = await ask(server, path(), { body: { cmd: [] }, headers });
+    expect([invalid.status, invalid.json]).toMatchObject([422, { code: "VALIDATION_ERROR" }]);
+    const missing = await ask(server, "/v1/boxes/nowhere/exec", { body: { cmd: ["true"] }, headers });
+    expect([missing.status, missing.json]).toMatchObject([404, { code: "BOX_NOT_FOUND" }]);
+  });
+
+  it("is told of while the command runs, and goes on when the caller hangs up", async () => {
+    const stream = await response(follow(["gated"]));
+    const [first] = frames(await readUntil(stream, (text) => text.includes("before")));
+    const { id } = execSchema.parse(first?.data);
+    stream.destroy();
+    await noReaders();
+    expect(server.core.execs.get(boxId, id).status).toBe("running");
+    gate.open();
+    const events = frames((await ask(server, `${path()}/${id}/events`)).text);
+    expect(events.map(({ event }) => event)).toEqual(["log", "log", "exit"]);
   });
 });
 

@@ -62,6 +62,16 @@ export class Http implements AsyncDisposable {
     yield* parseEvents(response.body);
   }
 
+  /** Starts a command and has its events in the same answer. */
+  async *follow(boxId: string, cmd: readonly string[]): AsyncGenerator<ParsedEvent> {
+    const response = await this.raw("POST", urls.startExec(boxId), {
+      body: JSON.stringify({ cmd }),
+      headers: { "content-type": "application/json", accept: "text/event-stream" },
+    });
+    if (response.statusCode !== 200) throw new Error(`exec answered ${response.statusCode}`);
+    yield* parseEvents(response.body);
+  }
+
   /** Runs a command to its end: its output, put together, and its exit code. */
   async run(boxId: string, cmd: readonly string[], more: Record<string, unknown> = {}): Promise<RunResult> {
     const exec = await this.startExec(boxId, cmd, more);

@@ -13,6 +13,8 @@ export async function* parseEvents(body: AsyncIterable<Uint8Array>): AsyncGenera
   const waiting: ParsedEvent[] = [];
   const parser = createParser({
     onEvent: ({ event, id, data }) => {
+      // Tells what was started, and is no piece of what it says.
+      if (event === "exec") return;
       waiting.push({ event: event ?? "message", id, data: dataSchema.parse(JSON.parse(data)) });
     },
   });

@@ -5,6 +5,7 @@ import { CommandFailure } from "../failure.ts";
 import { cancelExec, hasEnded } from "../follow-exec.ts";
 import { BrokenPipe } from "../output/streams.ts";
 import type { Session } from "../session.ts";
+import type { StartedExec } from "../started-exec.ts";
 import type { HostTerminal } from "./host-terminal.ts";
 import { type BoxTerminal, joinTerminals, type TerminalEnd } from "./join.ts";
 
@@ -22,14 +23,19 @@ interface FollowOptions {
  * Joins a program that was started with `tty` with this terminal, and puts the terminal back. After the detach keys, or a lost
  * connection, the program runs on; another way to end this process (Ctrl-C without raw mode, SIGTERM, SIGHUP, a closed pipe) cancels it.
  */
-export async function followInTerminal(session: Session, exec: Exec, options: FollowOptions): Promise<TerminalEnd> {
+export async function followInTerminal(
+  session: Session,
+  started: StartedExec,
+  options: FollowOptions,
+): Promise<TerminalEnd> {
   const { client, reporter, signal } = session;
   const { what, box, interactive, host } = options;
+  const { exec } = started;
   const over = new AbortController();
   let problem: string | undefined;
   const exit = Promise.withResolvers<{ readonly code: number }>();
   async function* output(): AsyncGenerator<Uint8Array> {
-    for await (const event of client.execs.events(exec.box_id, exec.id, { signal: over.signal })) {
+    for await (const event of started.events) {
       if (event.event === "log") yield logBytes(event);
       else {
         problem = event.error;
@@ -58,6 +64,7 @@ export async function followInTerminal(session: Session, exec: Exec, options: Fo
     throw error;
   } finally {
     over.abort();
+    started.leave();
   }
 }
 

@@ -20,10 +20,14 @@ type ExecHandlers = Pick<
 export function execHandlers(context: Context): ExecHandlers {
   const { core, lifetime } = context;
   return {
-    startExec: async ({ path, body, request }) => {
+    startExec: async ({ path, body, request, reply }) => {
       const exec = await core.execs.start(path.id, body);
       request.subject = { box_id: exec.box_id, exec_id: exec.id };
-      return exec;
+      if (!acceptsEvents(request.headers.accept)) return exec;
+      return answerEvents(reply, context, async function* (signal) {
+        yield [{ event: "exec", data: exec }];
+        for await (const events of core.execs.events(exec.id, { after: 0, signal })) yield events.map(sseEvent);
+      });
     },
     listExecs: async ({ path }) => core.execs.list(path.id),
     getExec: async ({ path }) => core.execs.get(path.id, path.exec_id),
@@ -55,6 +59,12 @@ export function execHandlers(context: Context): ExecHandlers {
       return { ok: true };
     },
   };
+}
+
+/** Asked for by its name: whoever takes anything gets what every client knows. */
+function acceptsEvents(accept: string | undefined): boolean {
+  const ranges = accept?.split(",").map((range) => range.split(";")[0]?.trim().toLowerCase());
+  return ranges?.includes("text/event-stream") ?? false;
 }
 
 /** What a browser sends when it connects again; it is newer than the `after` of the URL. */

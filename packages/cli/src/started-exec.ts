@@ -1,0 +1,23 @@
+import type { Exec, ExecInput } from "@boxrun/contract";
+import type { BoxRunClient, ExecEvent } from "@boxrun/sdk";
+
+/** A program that was started just now, and what it says from its first byte on. */
+export interface StartedExec {
+  readonly exec: Exec;
+  readonly events: AsyncIterable<ExecEvent>;
+  /** Ends the events; the program runs on. */
+  leave(): void;
+}
+
+/** Not given up by Ctrl-C: the program would run on without us knowing its id to cancel it. */
+export async function startProgram(client: BoxRunClient, box: string, input: ExecInput): Promise<StartedExec> {
+  const left = new AbortController();
+  const events = client.execs.follow(box, input, { signal: left.signal });
+  const { value: first } = await events.next();
+  if (first?.event !== "exec") throw new Error("the events of an exec that is started begin with it");
+  return { exec: first.exec, events: behindStart(events), leave: () => left.abort() };
+}
+
+async function* behindStart(events: ReturnType<BoxRunClient["execs"]["follow"]>): AsyncGenerator<ExecEvent> {
+  for await (const event of events) if (event.event !== "exec") yield event;
+}
