@@ -12,10 +12,15 @@ export interface HostVerdict {
 
 /**
  * What `find` finds, and what it found before if that was since the host booted and for the same `version` of what was tried.
- * Kept in `<cacheDir>/probe`; a verdict that can't be kept is found again, and two that look at once write the same.
+ * Kept in `<cacheDir>/probe`, a failure only unless `keepsFailure` is false; a verdict that can't be kept is found again, and two that look at once write the same.
  */
 export async function keptVerdict(
-  subject: { readonly cacheDir: string; readonly name: string; readonly version: string },
+  subject: {
+    readonly cacheDir: string;
+    readonly name: string;
+    readonly version: string;
+    readonly keepsFailure?: boolean;
+  },
   find: () => Promise<HostVerdict>,
 ): Promise<HostVerdict> {
   const key = createHash("sha256").update(`${hostBootId()}\0${subject.version}`).digest("hex").slice(0, 32);
@@ -23,7 +28,7 @@ export async function keptVerdict(
   const known = await read(file);
   if (known !== undefined) return known;
   const found = await find();
-  await write(file, found);
+  if (found.works || subject.keepsFailure !== false) await write(file, found);
   return found;
 }
 

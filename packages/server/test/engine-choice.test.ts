@@ -164,7 +164,11 @@ describe("where QEMU can't prove KVM", () => {
   it("the proof ends with its time, also if the engine does not hear that", async () => {
     const { engine } = new Candidate("boxlite", {});
     engine.create = () => new Promise(() => undefined);
-    const verdict = await proveByBooting(engine, 50, { images: fakeImageContent(), cacheDir: dir, version: "1" });
+    const verdict = await proveByBooting(
+      engine,
+      { limitMs: 50, keepsFailure: true },
+      { images: fakeImageContent(), cacheDir: dir, version: "1" },
+    );
     expect(verdict).toEqual({
       works: false,
       why: "hardware virtualisation is there, but no box booted in 0.05 s",
@@ -202,6 +206,24 @@ describe("an engine that is asked for", () => {
     expect(engine).toBe(boxlite.engine);
     expect(engineChoice.reason).toMatch(/asks for boxlite; a box booted with boxlite in/);
     expect(qemu.loads).toBe(0);
+  });
+
+  it("is tried again after a failure, and not after a success", async () => {
+    const [busy, mended, again] = [
+      new Candidate("boxlite", {}),
+      new Candidate("boxlite", {}),
+      new Candidate("boxlite", {}),
+    ];
+    busy.engine.controls.failNext("create", new BoxRunError("RUNTIME_ERROR", "the guest died"));
+    await expect(wire(new Candidate("qemu", kvmDies), busy, { requested: "boxlite" })).rejects.toThrow(
+      "the guest died",
+    );
+    for (const candidate of [mended, again]) {
+      expect((await wire(new Candidate("qemu", kvmDies), candidate, { requested: "boxlite" })).engine).toBe(
+        candidate.engine,
+      );
+    }
+    expect([busy, mended, again].map((one) => one.engine.controls.calls("create"))).toEqual([1, 1, 0]);
   });
 
   it.each([

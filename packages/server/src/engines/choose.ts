@@ -1,6 +1,7 @@
 import { BoxRunError, type EngineChoice, type RequestedEngine } from "@boxrun/contract";
 import type { Engine } from "@boxrun/core";
 import type { HostVerdict } from "@boxrun/host";
+import type { Proof } from "./prove.ts";
 import type { Virtualisation } from "./virtualisation.ts";
 
 export type EngineName = Exclude<RequestedEngine, "auto">;
@@ -11,7 +12,7 @@ export interface ChooseOptions {
   readonly load: (name: EngineName) => Promise<Engine>;
   readonly virtualisation: Virtualisation;
   /** Whether a box boots with the engine. Never rejects. */
-  readonly prove: (engine: Engine, limitMs: number) => Promise<HostVerdict>;
+  readonly prove: (engine: Engine, proof: Proof) => Promise<HostVerdict>;
 }
 
 export interface ChosenEngine {
@@ -19,9 +20,10 @@ export interface ChosenEngine {
   readonly choice: EngineChoice;
 }
 
-/** What the proof may take, once per boot of the host: where QEMU can stand in, and where it must not. BoxLite gives up after 30 s. */
-const autoLimitMs = 5_000;
-const forcedLimitMs = 35_000;
+/** Once per boot of the host: QEMU can stand in. */
+const automatic: Proof = { limitMs: 5_000, keepsFailure: true };
+/** QEMU must not stand in, and whoever has mended what was wrong, or waited until the host is less busy, tries again. BoxLite gives up after 30 s. */
+const forced: Proof = { limitMs: 35_000, keepsFailure: false };
 
 /**
  * BoxLite where hardware virtualisation is proven to work and its package is there, else QEMU. A BoxLite that was asked for and can't
@@ -32,7 +34,7 @@ export async function chooseEngine(options: ChooseOptions): Promise<ChosenEngine
   const asked = `BOXRUN_ENGINE or --engine asks for ${requested}`;
   if (requested === "qemu") return { engine: await load("qemu"), choice: { requested, reason: asked, considered: [] } };
   if (requested === "boxlite") {
-    const found = await examineBoxLite(options, forcedLimitMs, undefined);
+    const found = await examineBoxLite(options, forced, undefined);
     if ("why" in found) throw refused(found.why);
     return { engine: found.engine, choice: { requested, reason: `${asked}; ${found.proof}`, considered: [] } };
   }
@@ -53,17 +55,17 @@ type Finding = { readonly engine: Engine; readonly proof: string } | { readonly 
 
 /** QEMU tries KVM once per boot of the host, and knows the outcome from a file: then BoxLite need not be loaded to find out. */
 async function automaticBoxLite(options: ChooseOptions, qemu: Engine): Promise<Finding> {
-  if (options.virtualisation.kind !== "kvm") return examineBoxLite(options, autoLimitMs, undefined);
+  if (options.virtualisation.kind !== "kvm") return examineBoxLite(options, automatic, undefined);
   const { ready, accelerator, why } = await qemu.describe();
   if (ready && accelerator !== "kvm")
     return { why: "hardware virtualisation does not work here: qemu could not boot a guest with KVM" };
-  return examineBoxLite(options, autoLimitMs, ready ? why : undefined);
+  return examineBoxLite(options, automatic, ready ? why : undefined);
 }
 
 /** `kvmProof`: how KVM is known to work; without it BoxLite has to boot a box of its own. */
 async function examineBoxLite(
   { virtualisation, load, prove }: ChooseOptions,
-  limitMs: number,
+  proof: Proof,
   kvmProof: string | undefined,
 ): Promise<Finding> {
   if (virtualisation.kind === "none") return { why: virtualisation.why };
@@ -76,7 +78,7 @@ async function examineBoxLite(
   const { ready, why } = await engine.describe();
   if (!ready) return { why };
   if (kvmProof !== undefined) return { engine, proof: `hardware virtualisation works: ${kvmProof}` };
-  const verdict = await prove(engine, limitMs);
+  const verdict = await prove(engine, proof);
   return verdict.works ? { engine, proof: verdict.why } : { why: verdict.why };
 }
 

@@ -14,12 +14,19 @@ const proofBoxId = "box_engine-proof";
 /** What is left of a box that did not boot in time goes in the background after that. */
 const clearingMs = 500;
 
+/** How much a proof may take, and whether the next server believes that it failed. */
+export interface Proof {
+  readonly limitMs: number;
+  readonly keepsFailure: boolean;
+}
+
 /** Whether a box boots with the engine: tried with the smallest that there is, and kept until the host boots anew. Linux alone. */
-export async function proveByBooting(engine: Engine, limitMs: number, options: Options): Promise<HostVerdict> {
+export async function proveByBooting(engine: Engine, proof: Proof, options: Options): Promise<HostVerdict> {
   const { cacheDir } = options;
+  const { limitMs, keepsFailure } = proof;
   const version = `${options.version} in ${limitMs} ms`;
   try {
-    return await keptVerdict({ cacheDir, name: engine.name, version }, async () => {
+    return await keptVerdict({ cacheDir, name: engine.name, version, keepsFailure }, async () => {
       const { digest } = await options.images.builtin();
       return boot(engine, { ...smallest, image: { digest, layoutDir: options.images.layoutDir(digest) } }, limitMs);
     });

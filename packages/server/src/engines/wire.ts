@@ -43,7 +43,7 @@ export async function wireEngines(options: Options): Promise<WiredEngines> {
       requested: options.requested,
       load,
       virtualisation: options.virtualisation ?? hostVirtualisation(),
-      prove: (candidate, limitMs) => proveByBooting(candidate, limitMs, options),
+      prove: (candidate, proof) => proveByBooting(candidate, proof, options),
     });
     logger.info({ engine: engine.name, ...choice }, "engine chosen");
     kept.add(engine);
