@@ -9,7 +9,6 @@ import (
 	"log"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -77,7 +76,8 @@ func (m *Contained) prepare() (*preparation, error) {
 	removed := make(chan error, 1)
 	// The kernel takes its time over it, and nothing else depends on it.
 	go func() { removed <- removeInterface("dummy0") }()
-	if err := m.unmountOthers(); err != nil {
+	volumes, err := m.clear()
+	if err != nil {
 		return nil, err
 	}
 	root, err := inroot.Open("/")
@@ -86,6 +86,11 @@ func (m *Contained) prepare() (*preparation, error) {
 	}
 	if err := mountKernel(root); err != nil {
 		return nil, err
+	}
+	for _, volume := range volumes {
+		if err := volume.place(root); err != nil {
+			return nil, err
+		}
 	}
 	groups, err := cgroup.NewTree("/sys/fs/cgroup/boxrun")
 	if err != nil {
@@ -98,31 +103,6 @@ func (m *Contained) prepare() (*preparation, error) {
 		return nil, err
 	}
 	return &preparation{root, execs}, <-removed
-}
-
-// unmountOthers takes away everything that is mounted in the container but its root and the box's volumes.
-func (m *Contained) unmountOthers() error {
-	text, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		return fmt.Errorf("read what is mounted: %w", err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
-		fields := strings.Fields(lines[i])
-		if len(fields) < 3 {
-			continue
-		}
-		target := unescape.Replace(fields[1])
-		// /proc is needed until the end, and is the container's own.
-		if target == "/" || target == "/proc" || (fields[2] == "virtiofs" && target != m.agentDir) {
-			continue
-		}
-		if err := syscall.Unmount(target, syscall.MNT_DETACH); err != nil {
-			return fmt.Errorf("unmount %s: %w", target, err)
-		}
-	}
-	_ = syscall.Rmdir(m.agentDir)
-	return nil
 }
 
 // removeInterface does what `ip link del` does; one that is not there is a success.

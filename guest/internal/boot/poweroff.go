@@ -4,7 +4,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"strings"
+	"slices"
 	"syscall"
 	"time"
 
@@ -81,17 +81,12 @@ func endProcesses(procs *proc.Table) {
 // unmountBox unmounts everything of the box's, the last mount first. What cannot be unmounted is detached, and the disk
 // made read-only at least.
 func unmountBox() {
-	text, err := os.ReadFile("/proc/self/mounts")
+	mounts, err := listMounts()
 	if err != nil {
 		return
 	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
-		fields := strings.Fields(lines[i])
-		if len(fields) < 2 {
-			continue
-		}
-		target := unescape.Replace(fields[1])
+	for _, at := range slices.Backward(mounts) {
+		target := at.target
 		if !below(target, boxDir) && !below(target, imageDir) && !below(target, diskDir) {
 			continue
 		}
@@ -104,8 +99,3 @@ func unmountBox() {
 		_ = syscall.Unmount(target, syscall.MNT_DETACH)
 	}
 }
-
-// unescape undoes what the kernel does to paths in /proc/self/mounts.
-var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-
-func below(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }

@@ -40,6 +40,9 @@ func setUpBox(s *wire.Setup) (root *inroot.Root, err error) {
 	if root, err = inroot.Open(boxDir); err != nil {
 		return nil, err
 	}
+	if err := mountAt(root, procMount); err != nil {
+		return root, err
+	}
 	if err := mountKernel(root); err != nil {
 		return root, err
 	}
@@ -102,10 +105,11 @@ func mountAt(root *inroot.Root, m mount) error {
 	return nil
 }
 
-// mountKernel mounts what every Linux program expects.
+var procMount = mount{"proc", "/proc", "proc", quiet, ""}
+
+// mountKernel mounts what every Linux program expects besides /proc.
 func mountKernel(root *inroot.Root) error {
 	for _, m := range []mount{
-		{"proc", "/proc", "proc", quiet, ""},
 		{"sysfs", "/sys", "sysfs", quiet, ""},
 		{"devtmpfs", "/dev", "devtmpfs", syscall.MS_NOSUID, "mode=0755"},
 		{"devpts", "/dev/pts", "devpts", syscall.MS_NOSUID | syscall.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5"},

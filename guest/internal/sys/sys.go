@@ -18,7 +18,13 @@ const (
 	resolveNoMagicLinks = 0x02
 	resolveInRoot       = 0x10
 
-	sysOpenat2 = 437
+	openTreeClone      = 0x01
+	moveMountEmptyFrom = 0x04
+	moveMountEmptyTo   = 0x40
+
+	sysOpenTree  = 428
+	sysMoveMount = 429
+	sysOpenat2   = 437
 )
 
 // Retry calls f until it is not interrupted by a signal.
@@ -52,6 +58,31 @@ func OpenInRoot(dirfd int, path string, flags int, mode uint32) (int, error) {
 		}
 		return int(fd), nil
 	}
+}
+
+// OpenTree holds a copy of what is mounted at path, mounted nowhere itself: open_tree(2).
+func OpenTree(path string) (int, error) {
+	p, err := syscall.BytePtrFromString(path)
+	if err != nil {
+		return -1, err
+	}
+	at := AtFDCWD
+	fd, _, e := syscall.Syscall(sysOpenTree, uintptr(at), uintptr(unsafe.Pointer(p)), openTreeClone|syscall.O_CLOEXEC)
+	if e != 0 {
+		return -1, e
+	}
+	return int(fd), nil
+}
+
+// MoveMount mounts what OpenTree gave on a directory: move_mount(2).
+func MoveMount(tree, dirfd int) error {
+	var empty [1]byte
+	_, _, e := syscall.Syscall6(sysMoveMount, uintptr(tree), uintptr(unsafe.Pointer(&empty)),
+		uintptr(dirfd), uintptr(unsafe.Pointer(&empty)), moveMountEmptyFrom|moveMountEmptyTo, 0)
+	if e != 0 {
+		return e
+	}
+	return nil
 }
 
 // FDPath names an open file through the agent's own /proc.

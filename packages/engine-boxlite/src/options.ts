@@ -27,7 +27,8 @@ export function boxOptions(spec: BoxSpec, agentShare: string): BoxOptions {
     autoStop: 0,
     autoDelete: 0,
     env: [{ key: "PATH", value: path }],
-    entrypoint: [`${guestAgentDir}/boxrun-agent`, "contained", guestAgentDir],
+    // @: loaded into memory first (guest/cmd/boxrun-agent/entry.go).
+    entrypoint: [`${guestAgentDir}/boxrun-agent`, "@contained", guestAgentDir],
     cmd: [],
     workingDir: "/",
     user: "0:0",
@@ -47,12 +48,28 @@ export function boxOptions(spec: BoxSpec, agentShare: string): BoxOptions {
 /** A VM with less does not come up. */
 const minMemoryMb = 128;
 
+/**
+ * On x86 libkrun (BoxLite 0.10.0) has interrupts for 3 shares, 2 beside a network: one is the agent's. Elsewhere it has more
+ * than anybody wants.
+ */
+function maxVolumes(network: boolean): number {
+  if (process.arch !== "x64") return Number.POSITIVE_INFINITY;
+  return network ? 1 : 2;
+}
+
 /** Refuses early what BoxLite would refuse late, with its own words for it. NOT_SUPPORTED or RUNTIME_ERROR. */
 export async function checkSpec(spec: BoxSpec): Promise<void> {
   if (spec.memoryMb < minMemoryMb) {
     throw new BoxRunError(
       "NOT_SUPPORTED",
       `give box ${spec.id} ${spec.memoryMb} MB of memory: BoxLite needs at least ${minMemoryMb} MB`,
+    );
+  }
+  if (spec.volumes.length > maxVolumes(spec.network)) {
+    throw new BoxRunError(
+      "NOT_SUPPORTED",
+      `give box ${spec.id} ${spec.volumes.length} volumes: a BoxLite box on this CPU has room for 2, or for 1 beside a network; ` +
+        "share one directory that holds the others, or use the engine qemu",
     );
   }
   for (const { hostPath } of spec.volumes) {

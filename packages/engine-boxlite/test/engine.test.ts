@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { silentLogger } from "@boxrun/core";
 import { afterAll, expect, test } from "vitest";
 import { createBoxLiteEngine } from "../src/index.ts";
+import { checkSpec } from "../src/options.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "be-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -32,3 +33,28 @@ test("a box id that is no file name never reaches the disk", async () => {
   }
   await engine.close();
 });
+
+test.skipIf(process.arch !== "x64").each([
+  [false, 2],
+  [true, 1],
+])(
+  "with network: %s a box on x86 has room for %i volumes, and more are refused with the reason",
+  async (network, most) => {
+    const spec = {
+      id: "box_volumes",
+      hostname: "volumes",
+      image: { digest: "sha256:0", layoutDir: dir },
+      cpu: 1,
+      memoryMb: 256,
+      diskSizeGb: 1,
+      network,
+      volumes: Array.from({ length: most }, (_, nth) => ({ hostPath: dir, guestPath: `/v${nth}`, readonly: false })),
+    };
+    await checkSpec(spec);
+    const volumes = [...spec.volumes, { hostPath: dir, guestPath: "/more", readonly: false }];
+    await expect(checkSpec({ ...spec, volumes })).rejects.toMatchObject({
+      code: "NOT_SUPPORTED",
+      message: expect.stringMatching(/box_volumes .* volumes: .*use the engine qemu/),
+    });
+  },
+);

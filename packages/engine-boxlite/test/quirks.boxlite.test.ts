@@ -110,6 +110,15 @@ describe("BoxLite 0.10.0, without the engine", () => {
     });
   });
 
+  // libkrun hands out interrupts that way on x86 alone.
+  test.skipIf(process.arch !== "x64")(
+    "a box with more than 3 volumes does not start (options.ts: maxVolumes)",
+    async () => {
+      const volumes = [1, 2, 3, 4].map((nth) => ({ hostPath: volume, guestPath: `/volume${nth}`, readOnly: true }));
+      await expect(boot({ volumes })).rejects.toThrow("failed to start");
+    },
+  );
+
   test("the process that it takes for the VM is bubblewrap's, and the VM survives its end (processes.ts)", async () => {
     const box = await boot({ detach: true });
     try {

@@ -69,6 +69,23 @@ export function volumeBehaviours({ behaviour, harness }: Suite): void {
     expect(await readFile(join(writable, "file"), "utf8")).toBe("fine\n");
   });
 
+  behaviour("a volume may be below what a box mounts itself, also after stop and start", needs, async () => {
+    const volumes = [];
+    for (const guestPath of ["/tmp/data", "/run/deep/data"]) {
+      const hostPath = await hostDir();
+      await writeFile(join(hostPath, "file"), guestPath);
+      volumes.push({ hostPath, guestPath, readonly: guestPath === "/tmp/data" });
+    }
+    const box = await harness.freshBox({ volumes });
+    const script =
+      "cat /tmp/data/file; touch /tmp/data/new 2>/dev/null || echo; cat /run/deep/data/file; touch /run/deep/data/new";
+    expect(await harness.sh(script, box)).toBe("/tmp/data\n/run/deep/data");
+    await harness.engine.stop(box);
+    await harness.engine.start(harness.specOf(box), { signal: never() });
+    expect(await harness.sh(script, box)).toBe("/tmp/data\n/run/deep/data");
+    expect(await harness.sh("rm /run/deep/data/new; ls /run/deep/data", box)).toBe("file\n");
+  });
+
   behaviour("a symlink in a volume never leads out of it on the host", needs, async () => {
     const outer = await hostDir();
     const hostPath = join(outer, "shared");
