@@ -62,7 +62,8 @@ export function registerOperations(app: FastifyInstance, handlers: Handlers, { o
     // The table says what they are; only the compiler can't follow it from `unknown`.
     const call = { path, query, body, request, reply } as Call<Id>;
     const result = await handlers[id](call);
-    if (operation.response.kind !== "json" || result === reply) return result;
+    // A reply that is awaited, as this one was, leaves nothing behind.
+    if (operation.response.kind !== "json" || reply.sent) return result;
     return reply.status(operation.response.status).send(result);
   };
   for (const route of routes()) {

@@ -174,6 +174,12 @@ describe("an exec that is started and followed in one exchange", () => {
     ]);
     const { id } = execSchema.parse(first?.data);
     expect(frames((await ask(server, `${path()}/${id}/events`)).text)).toEqual(rest);
+    const lines = server.log().filter((line) => line.exec_id === id && line.msg === "request");
+    expect(lines).toMatchObject([
+      { operation: "startExec", status: 200 },
+      { operation: "streamExecEvents", status: 200 },
+    ]);
+    expect(server.log().filter(({ level }) => level === "warn" || level === "error")).toEqual([]);
   });
 
   it.each([

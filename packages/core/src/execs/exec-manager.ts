@@ -151,18 +151,16 @@ export class ExecManager {
         if (last.kind === "exit") return;
         continue;
       }
+      if (options.follow !== false && this.#active.has(id)) {
+        await wakeup.next(options.signal);
+        continue;
+      }
       const exec = this.#parts.store.execs.get(id);
-      if (exec === undefined) {
-        yield [unstoredExit(cursor, "The box was removed")];
-        return;
-      }
-      if (exec.status !== "running") return;
-      if (options.follow === false) return;
-      if (!this.#active.has(id)) {
+      if (exec === undefined) yield [unstoredExit(cursor, "The box was removed")];
+      else if (exec.status === "running" && options.follow !== false) {
         yield [unstoredExit(cursor, "Its end could not be stored")];
-        return;
       }
-      await wakeup.next(options.signal);
+      return;
     }
   }
 
