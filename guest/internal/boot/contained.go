@@ -53,11 +53,12 @@ func (m *Contained) HandleSignals() { handleSignals(m.PowerOff) }
 
 // SetUp makes the box as asked. Of the message's root and volumes nothing is used: they are mounted.
 func (m *Contained) SetUp(s *wire.Setup) (*server.Box, error) {
-	if err := setClock(s.UnixNS, s.Entropy); err != nil {
-		return nil, err
-	}
 	prepared, err := m.prepared()
 	if err != nil {
+		return nil, err
+	}
+	// Not before: until then there may be no /dev.
+	if err := setClock(s.UnixNS, s.Entropy); err != nil {
 		return nil, err
 	}
 	if s.Hostname != "" {
