@@ -22,8 +22,6 @@ const (
 
 func runContained() error {
 	dir := os.Args[2]
-	// Of a program that was started from memory the kernel makes a name of its own. What it is called is no reason not to start.
-	_ = os.WriteFile("/proc/self/comm", []byte("boxrun-agent"), 0)
 	syscall.Umask(0o022)
 	boot.RaiseLimits()
 	secret, err := os.ReadFile(filepath.Join(dir, "secret"))

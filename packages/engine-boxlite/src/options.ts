@@ -27,8 +27,7 @@ export function boxOptions(spec: BoxSpec, agentShare: string): BoxOptions {
     autoStop: 0,
     autoDelete: 0,
     env: [{ key: "PATH", value: path }],
-    // @: loaded into memory first (guest/cmd/boxrun-agent/entry.go).
-    entrypoint: [`${guestAgentDir}/boxrun-agent`, "@contained", guestAgentDir],
+    entrypoint: [`${guestAgentDir}/boxrun-agent`, "contained", guestAgentDir],
     cmd: [],
     workingDir: "/",
     user: "0:0",

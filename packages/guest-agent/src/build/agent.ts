@@ -8,7 +8,7 @@ import { goBuild } from "./go.ts";
 import { hashSources } from "./sources.ts";
 
 /** Raise it when the way of building changes. */
-const builderVersion = 2;
+const builderVersion = 1;
 const program = "boxrun-agent";
 
 const pointerSchema = z.object({ version: z.literal(1), key: z.string().regex(/^[0-9a-f]{64}$/) });
@@ -44,8 +44,6 @@ export async function buildAgent(options: {
         package: `./cmd/${program}`,
         outFile: join(scratch, program),
         arch,
-        // guest/cmd/boxrun-agent/entry.go
-        entry: "main.entry",
       });
       await install(scratch, join(root, key));
     } finally {
