@@ -17,7 +17,7 @@ const blockSize = 10;
 const creates = 5;
 const atOnce = 20;
 
-/** The server on BoxLite against BoxLite's SDK alone: the same image, the same shape. Turn and turn about. */
+/** The server on BoxLite against BoxLite's SDK alone: the same image, the same shape, in turns. */
 export async function benchBoxLite(): Promise<Figure[]> {
   const dir = await mkdtemp(join(tmpdir(), "br-lite-"));
   const runtime = await openRuntime(join(dir, "home"));

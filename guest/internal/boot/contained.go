@@ -61,12 +61,7 @@ func (m *Contained) SetUp(s *wire.Setup) (*server.Box, error) {
 	if err := setClock(s.UnixNS, s.Entropy); err != nil {
 		return nil, err
 	}
-	if s.Hostname != "" {
-		if err := syscall.Sethostname([]byte(s.Hostname)); err != nil {
-			return nil, fmt.Errorf("set host name %s: %w", s.Hostname, err)
-		}
-	}
-	if err := writeNames(prepared.root, s); err != nil {
+	if err := setNames(prepared.root, s); err != nil {
 		return nil, err
 	}
 	return &server.Box{Execs: prepared.execs, Files: files.New(prepared.root)}, nil

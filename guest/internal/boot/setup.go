@@ -51,17 +51,12 @@ func setUpBox(s *wire.Setup) (root *inroot.Root, err error) {
 			return root, err
 		}
 	}
-	if s.Hostname != "" {
-		if err := syscall.Sethostname([]byte(s.Hostname)); err != nil {
-			return root, fmt.Errorf("set host name %s: %w", s.Hostname, err)
-		}
-	}
 	if s.Network != nil {
 		if err := setUpNetwork(s.Network); err != nil {
 			return root, err
 		}
 	}
-	return root, writeNames(root, s)
+	return root, setNames(root, s)
 }
 
 // mountRoot joins the image and the disk. Directories of the image can be renamed (redirect_dir), which package managers do.
@@ -166,10 +161,13 @@ func mountVolume(root *inroot.Root, v wire.Volume) error {
 	return mountAt(root, m)
 }
 
-// writeNames writes the box's name and name servers.
-func writeNames(root *inroot.Root, s *wire.Setup) error {
+// setNames gives the box its name, and writes that and its name servers.
+func setNames(root *inroot.Root, s *wire.Setup) error {
 	hosts := "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 	if s.Hostname != "" {
+		if err := syscall.Sethostname([]byte(s.Hostname)); err != nil {
+			return fmt.Errorf("set host name %s: %w", s.Hostname, err)
+		}
 		address := "127.0.1.1"
 		if s.Network != nil && s.Network.Address != "" {
 			address, _, _ = strings.Cut(s.Network.Address, "/")

@@ -5,17 +5,17 @@ import type { BoxRunClient, ExecEvent } from "@boxrun/sdk";
 export interface StartedExec {
   readonly exec: Exec;
   readonly events: AsyncIterable<ExecEvent>;
-  /** Ends the events; the program runs on. */
-  leave(): void;
+  /** Aborted by who has seen enough: it ends the events, and the program runs on. */
+  readonly over: AbortController;
 }
 
 /** Not given up by Ctrl-C: the program would run on without us knowing its id to cancel it. */
 export async function startProgram(client: BoxRunClient, box: string, input: ExecInput): Promise<StartedExec> {
-  const left = new AbortController();
-  const events = client.execs.follow(box, input, { signal: left.signal });
+  const over = new AbortController();
+  const events = client.execs.follow(box, input, { signal: over.signal });
   const { value: first } = await events.next();
   if (first?.event !== "exec") throw new Error("the events of an exec that is started begin with it");
-  return { exec: first.exec, events: behindStart(events), leave: () => left.abort() };
+  return { exec: first.exec, events: behindStart(events), over };
 }
 
 async function* behindStart(events: ReturnType<BoxRunClient["execs"]["follow"]>): AsyncGenerator<ExecEvent> {

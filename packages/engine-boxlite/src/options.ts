@@ -67,8 +67,8 @@ export async function checkSpec(spec: BoxSpec): Promise<void> {
   if (spec.volumes.length > maxVolumes(spec.network)) {
     throw new BoxRunError(
       "NOT_SUPPORTED",
-      `give box ${spec.id} ${spec.volumes.length} volumes: a BoxLite box on this CPU has room for 2, or for 1 beside a network; ` +
-        "share one directory that holds the others, or use the engine qemu",
+      `give box ${spec.id} ${spec.volumes.length} volumes: a BoxLite box on this CPU has room for ${maxVolumes(false)}, or for ` +
+        `${maxVolumes(true)} beside a network; share one directory that holds the others, or use the engine qemu`,
     );
   }
   for (const { hostPath } of spec.volumes) {

@@ -30,12 +30,11 @@ export async function followInTerminal(
 ): Promise<TerminalEnd> {
   const { client, reporter, signal } = session;
   const { what, box, interactive, host } = options;
-  const { exec } = started;
-  const over = new AbortController();
+  const { exec, events, over } = started;
   let problem: string | undefined;
   const exit = Promise.withResolvers<{ readonly code: number }>();
   async function* output(): AsyncGenerator<Uint8Array> {
-    for await (const event of started.events) {
+    for await (const event of events) {
       if (event.event === "log") yield logBytes(event);
       else {
         problem = event.error;
@@ -64,7 +63,6 @@ export async function followInTerminal(
     throw error;
   } finally {
     over.abort();
-    started.leave();
   }
 }
 
