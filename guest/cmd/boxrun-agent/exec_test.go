@@ -24,6 +24,24 @@ func TestHello(t *testing.T) {
 	failure(t, a.JSON("GET", "/nothing", nil, nil), wire.BadRequest, "no such request")
 }
 
+func TestProgramsSleepNoLongerThanUsual(t *testing.T) {
+	a := startAgent(t, "/")
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", a.pid))
+	if err != nil || len(threads) == 0 {
+		t.Fatal(threads, err)
+	}
+	for _, thread := range threads {
+		file := filepath.Join("/proc", filepath.Base(thread), "timerslack_ns")
+		if err := os.WriteFile(file, []byte("5000000"), 0); err != nil {
+			t.Skip("needs the right to change another process's timer slack: ", err)
+		}
+	}
+	r := a.run(t, wire.ExecStart{Argv: []string{"cat", "/proc/self/timerslack_ns"}, Cwd: "/"})
+	if string(r.Stdout) != "50000\n" {
+		t.Errorf("%q %+v", r.Stdout, r)
+	}
+}
+
 func TestExitCodesSignalsAndOutput(t *testing.T) {
 	a := startAgent(t, "/")
 	dir := t.TempDir()

@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 type agent struct {
 	*hostside.Client
 	socket  string
+	pid     int
 	cgroups bool
 }
 
@@ -54,6 +55,7 @@ func startAgent(t *testing.T, root string) *agent {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	a.pid = cmd.Process.Pid
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()

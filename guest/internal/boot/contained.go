@@ -40,6 +40,7 @@ type preparation struct {
 // NewContained makes the machine. agentDir is where the agent's own share is mounted: no program of the box is to see it.
 func NewContained(procs *proc.Table, agentDir string) *Contained {
 	limitMemory()
+	calmMonitor()
 	m := &Contained{procs: procs, agentDir: agentDir}
 	m.prepared = sync.OnceValues(m.prepare)
 	return m

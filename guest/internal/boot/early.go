@@ -71,6 +71,7 @@ func Early() error {
 		}
 	}
 	limitMemory()
+	calmMonitor()
 	var modules []string
 	if text, err := os.ReadFile("/modules/early"); err == nil {
 		modules = strings.Fields(string(text))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"boxrun.dev/guest/internal/cgroup"
 	"boxrun.dev/guest/internal/inroot"
@@ -16,6 +17,9 @@ import (
 // keepFinished is how many execs are kept. Beyond it, the oldest ones are forgotten that have ended and whose output was
 // acknowledged.
 const keepFinished = 4096
+
+// quickLimit is how long the answer to a start is held back at most.
+const quickLimit = 100 * time.Millisecond
 
 // Manager holds the execs of a box.
 type Manager struct {
@@ -59,9 +63,14 @@ func (m *Manager) Start(id string, start *wire.ExecStart) (*Exec, error) {
 	m.forgetOld()
 	m.mu.Unlock()
 
+	began := time.Now()
 	if bad := m.start(e, start); bad != nil {
 		e.spool.Close()
 		e.finish(bad.exit())
+	}
+	if !start.Stdin && start.TTY == nil {
+		now := time.Now()
+		e.quick = now.Add(min(2*now.Sub(began), quickLimit))
 	}
 	close(e.ready)
 	return e, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"boxrun.dev/guest/internal/wire"
 )
@@ -78,31 +79,44 @@ func (o *Output) ReadAcks(body io.Reader) error {
 	}
 }
 
-// WriteFrames writes frames until the exit frame, or until ctx is done or another reader comes. Each is one Write and is flushed, but the
-// exit frame: it goes off with the answer's end.
-func (o *Output) WriteFrames(ctx context.Context, w io.Writer, flush func() error) error {
+// WriteFrames writes frames until the exit frame, or until ctx is done or another reader comes. What there is by patience is flushed
+// together, and whatever the answer begins with: all of a command that is over by then. Later each frame is flushed, but the exit
+// frame: it goes off with the answer's end.
+func (o *Output) WriteFrames(ctx context.Context, w io.Writer, flush func() error, patience time.Time) error {
+	var hold <-chan time.Time
+	if left := time.Until(patience); left > 0 {
+		hold = time.After(left)
+	} else if err := flush(); err != nil {
+		return err
+	}
 	for {
-		more, wait, err := o.writeOne(w, flush)
+		wrote, more, wait, err := o.writeOne(w)
 		if err != nil {
 			return err
 		}
 		if !more {
 			break
 		}
-		if wait == nil {
-			select {
-			case <-o.ended:
-				return nil
-			default:
-				continue
+		if wrote {
+			if hold == nil {
+				err = flush()
 			}
+			wait = goOn
+		}
+		if err != nil {
+			return err
 		}
 		select {
-		case <-wait:
 		case <-o.ended:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-hold:
+			hold = nil
+			if err := flush(); err != nil {
+				return err
+			}
+		case <-wait:
 		}
 	}
 	select {
@@ -116,16 +130,22 @@ func (o *Output) WriteFrames(ctx context.Context, w io.Writer, flush func() erro
 	return err
 }
 
-func (o *Output) writeOne(w io.Writer, flush func() error) (more bool, wait <-chan struct{}, err error) {
+// goOn is for a select that is not to wait.
+var goOn = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// writeOne gives wait if there was nothing to write, and more until nothing comes any more.
+func (o *Output) writeOne(w io.Writer) (wrote, more bool, wait <-chan struct{}, err error) {
 	buf := frameBuffers.Get().(*[]byte)
 	defer frameBuffers.Put(buf)
 	t, offset, n, more, wait := o.cursor.Next((*buf)[wire.FrameHeaderSize:])
 	if n == 0 {
-		return more, wait, nil
+		return false, more, wait, nil
 	}
 	wire.PutFrameHeader(*buf, t, offset, n)
-	if _, err = w.Write((*buf)[:wire.FrameHeaderSize+n]); err == nil {
-		err = flush()
-	}
-	return true, nil, err
+	_, err = w.Write((*buf)[:wire.FrameHeaderSize+n])
+	return true, true, nil, err
 }

@@ -8,7 +8,12 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+
+	"boxrun.dev/guest/internal/sys"
 )
+
+// usualTimerSlack is what Linux begins with, in nanoseconds.
+const usualTimerSlack = 50_000
 
 // Table is the set of processes that were started and not reaped yet.
 type Table struct {
@@ -90,6 +95,10 @@ func (t *Table) Start(path string, argv []string, place Place, attr *syscall.Pro
 
 func (t *Table) startAt(path string, argv []string, place Place, attr *syscall.ProcAttr) (*Process, error) {
 	if err := syscall.Unshare(syscall.CLONE_FS); err != nil {
+		return nil, err
+	}
+	// This thread may come from one that oversleeps (boot.calmMonitor).
+	if err := sys.SetTimerSlack(usualTimerSlack); err != nil {
 		return nil, err
 	}
 	if place.Root != "/" {

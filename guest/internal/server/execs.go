@@ -11,7 +11,7 @@ import (
 	"boxrun.dev/guest/internal/wire"
 )
 
-// startExec answers with the output from its beginning: what is short is over in one exchange.
+// startExec answers with the output from its beginning: a command that is quick is over in one exchange.
 func startExec(box *Box, w http.ResponseWriter, r *http.Request) error {
 	start, err := wire.ReadExecStart(r.Body)
 	if err != nil {
@@ -25,7 +25,7 @@ func startExec(box *Box, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return stream(o, w, r)
+	return stream(o, w, r, e.Quick())
 }
 
 func getExec(box *Box, w http.ResponseWriter, r *http.Request) error {
@@ -64,24 +64,21 @@ func output(box *Box, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return stream(o, w, r)
+	return stream(o, w, r, time.Time{})
 }
 
 // errHungUp is what a failed write means.
 var errHungUp = errBegun{context.Canceled}
 
-// stream is full duplex: acknowledgements come in while frames go out.
-func stream(o *exec.Output, w http.ResponseWriter, r *http.Request) error {
+// stream is full duplex: acknowledgements come in while frames go out. The answer's head goes off by patience.
+func stream(o *exec.Output, w http.ResponseWriter, r *http.Request, patience time.Time) error {
 	defer o.Detach()
 	flush := http.NewResponseController(w).Flush
 	w.Header().Set("Content-Type", "application/octet-stream")
-	if err := flush(); err != nil {
-		return errHungUp
-	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	go readAcks(o, r, cancel)
-	if err := o.WriteFrames(ctx, w, flush); err != nil {
+	if err := o.WriteFrames(ctx, w, flush, patience); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return errBegun{cause}
 		}

@@ -118,6 +118,16 @@ func Dup(fd int) (int, error) {
 	return int(out), nil
 }
 
+// SetTimerSlack sets by how many nanoseconds the calling thread's sleeps may be longer than asked for, and its children's: a child
+// begins with its parent's.
+func SetTimerSlack(ns uintptr) error {
+	const setTimerSlack = 29 // PR_SET_TIMERSLACK
+	if _, _, e := syscall.Syscall(syscall.SYS_PRCTL, setTimerSlack, ns, 0); e != 0 {
+		return e
+	}
+	return nil
+}
+
 // Lstatat is fstatat(2) without following a final symlink.
 func Lstatat(dirfd int, name string) (syscall.Stat_t, error) {
 	var st syscall.Stat_t

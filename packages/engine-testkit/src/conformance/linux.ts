@@ -55,6 +55,16 @@ export function linuxBehaviours({ behaviour, harness, options }: Suite): void {
     expect(inside).toBeLessThan(after + 2);
   });
 
+  behaviour(
+    "programs sleep as precisely as anywhere; only the agent's monitor of itself oversleeps",
+    ["linux"],
+    async () => {
+      const slack = "for t in /proc/1/task/*; do cat /proc/$(basename $t)/timerslack_ns; done";
+      expect(await harness.sh("cat /proc/self/timerslack_ns")).toBe("50000");
+      expect((await harness.sh(slack)).split("\n")).toContain("5000000");
+    },
+  );
+
   behaviour("CPUs, memory and disk are what was asked for", ["linux"], async () => {
     expect(Number(await harness.sh("nproc"))).toBe(cpu);
     const totalMb = Number(await harness.sh("awk '/^MemTotal/ { print $2 }' /proc/meminfo")) / 1024;
