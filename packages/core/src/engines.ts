@@ -39,6 +39,8 @@ interface Parts {
 export class Engines implements Engine {
   readonly #parts: Parts;
   readonly #wired: ReadonlyMap<string, Engine>;
+  /** Those that made the boxes, as far as they were asked for: a box's never changes. */
+  readonly #makers = new Map<string, Engine>();
   /** Why wired engines don't work, by name. Never the chosen one, whose boxes say so when they are started. */
   readonly #broken = new Map<string, string>();
 
@@ -121,7 +123,9 @@ export class Engines implements Engine {
   }
 
   async remove(boxId: string): Promise<void> {
-    await this.#of(boxId).remove(boxId);
+    const engine = this.#of(boxId);
+    this.#makers.delete(boxId);
+    await engine.remove(boxId);
   }
 
   async adopt(spec: BoxSpec) {
@@ -187,9 +191,15 @@ export class Engines implements Engine {
 
   /** The engine that made the box; RUNTIME_ERROR if it is not here. A box that has no record yet, or no more, is the chosen one's. */
   #of(boxId: string): Engine {
-    const name = this.#parts.store.boxes.get(boxId)?.engine ?? this.name;
+    const known = this.#makers.get(boxId);
+    if (known !== undefined) return known;
+    const box = this.#parts.store.boxes.get(boxId);
+    const name = box?.engine ?? this.name;
     const engine = this.#wired.get(name);
-    if (engine !== undefined) return engine;
+    if (engine !== undefined) {
+      if (box !== undefined) this.#makers.set(boxId, engine);
+      return engine;
+    }
     throw new BoxRunError("RUNTIME_ERROR", `Box ${boxId} ${this.trouble({ engine: name })}`);
   }
 

@@ -7,11 +7,6 @@ import type { Box, Exec, ServerEvent } from "@boxrun/contract";
 export class ServerEvents {
   readonly #watchers = new Set<Watcher>();
 
-  /** Whether there is anybody to tell. */
-  get isWatched(): boolean {
-    return this.#watchers.size > 0;
-  }
-
   box(box: Box): void {
     this.#publish(box.id, { event: "box", data: box });
   }

@@ -41,6 +41,14 @@ describe("an exec", () => {
     });
   });
 
+  it("that is over when it has started is answered with its end", async () => {
+    expect(await harness.core.execs.start(box, { cmd: ["no-such-program"] })).toMatchObject({
+      status: "failed",
+      exit_code: 127,
+      finished_at: expect.any(String),
+    });
+  });
+
   it("is canceled for real before the call returns", async () => {
     const exec = await harness.start(box, ["sleep", "1000"]);
     expect(await harness.core.execs.cancel(box, exec.id)).toMatchObject({ status: "canceled" });

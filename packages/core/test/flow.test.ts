@@ -15,7 +15,7 @@ async function* numbers(count: number, onPull: (n: number) => void = () => undef
 describe("batches", () => {
   it("hands out every item once and in order", async () => {
     const seen: number[] = [];
-    for await (const batch of batches(numbers(1000), 10, () => 1)) seen.push(...batch);
+    for await (const { items } of batches(numbers(1000), 10, () => 1)) seen.push(...items);
     expect(seen).toEqual(Array.from({ length: 1000 }, (_, n) => n));
   });
 
@@ -34,6 +34,12 @@ describe("batches", () => {
     await reader.return(undefined);
   });
 
+  it("tells that a batch is the last one if the end came along with it", async () => {
+    const seen = [];
+    for await (const batch of batches(numbers(3), 10, () => 1)) seen.push(batch);
+    expect(seen).toEqual([{ items: [0, 1, 2], isLast: true }]);
+  });
+
   it("hands out what came before a failure, then fails", async () => {
     async function* failing() {
       yield 1;
@@ -41,7 +47,10 @@ describe("batches", () => {
     }
     const seen: number[] = [];
     const reading = async () => {
-      for await (const batch of batches(failing(), 10, () => 1)) seen.push(...batch);
+      for await (const { items, isLast } of batches(failing(), 10, () => 1)) {
+        expect(isLast).toBe(false);
+        seen.push(...items);
+      }
     };
     await expect(reading()).rejects.toThrow("source broke");
     expect(seen).toEqual([1]);

@@ -47,8 +47,9 @@ export async function startExec(host: ExecHost, spec: ExecSpec): Promise<AgentEx
     timeout_ms: spec.timeoutMs,
   };
   try {
-    const stream = await openAnswerInTime(host.line, "PUT", execPath(spec.id), encodeStart(body));
-    return new AgentExec(host, spec.id, { stdout: 0, stderr: 0 }, stream);
+    const { stream, length } = await openAnswerInTime(host.line, "PUT", execPath(spec.id), encodeStart(body));
+    // The agent knows how long its answer is if it has it whole when it begins to send.
+    return new AgentExec(host, spec.id, { stdout: 0, stderr: 0 }, { stream, isOver: length !== undefined });
   } catch (error) {
     throw fromAgent(`start ${spec.cmd[0] ?? ""} in box ${host.boxId}`, error);
   }
@@ -58,7 +59,7 @@ export async function startExec(host: ExecHost, spec: ExecSpec): Promise<AgentEx
 export async function resumeExec(host: ExecHost, id: string, from: OutputOffsets): Promise<AgentExec | undefined> {
   try {
     await requestJson(host.line, "GET", execPath(id), execStateSchema, { repeatable: true });
-    return new AgentExec(host, id, from, await openOutput(host, id, from));
+    return new AgentExec(host, id, from, { stream: await openOutput(host, id, from), isOver: false });
   } catch (error) {
     if (error instanceof AgentError && error.code === "NOT_FOUND") return undefined;
     throw fromAgent(`resume exec ${id} of box ${host.boxId}`, error);
@@ -79,6 +80,7 @@ async function openOutput(host: ExecHost, id: string, from: OutputOffsets): Prom
 /** One exec as the engine's caller has it. Its output survives a dropped connection: reading goes on where it was. */
 export class AgentExec implements EngineExec {
   readonly id: string;
+  readonly isOver: boolean;
   readonly output: AsyncIterable<OutputChunk>;
   readonly exit: Promise<ExecExit>;
   readonly #host: ExecHost;
@@ -93,8 +95,14 @@ export class AgentExec implements EngineExec {
   #telling = false;
 
   /** `stream` has the output from `from` on, and its first bytes may be on their way; without one, the first read opens it. */
-  constructor(host: ExecHost, id: string, from: OutputOffsets, stream: ClientHttp2Stream | undefined) {
+  constructor(
+    host: ExecHost,
+    id: string,
+    from: OutputOffsets,
+    { stream, isOver }: { readonly stream: ClientHttp2Stream | undefined; readonly isOver: boolean },
+  ) {
     this.id = id;
+    this.isOver = isOver;
     this.#host = host;
     this.#stream = stream;
     this.#received = { ...from };
@@ -159,6 +167,7 @@ export class AgentExec implements EngineExec {
   }
 
   async *#read(): AsyncGenerator<OutputChunk, void, void> {
+    let atEnd = false;
     try {
       let fruitless = 0;
       for (let before = -1; ; before = this.#receivedBytes) {
@@ -173,6 +182,7 @@ export class AgentExec implements EngineExec {
         this.#stream = undefined;
         if (exit === undefined) continue;
         this.#settle.resolve(exit);
+        atEnd = true;
         return;
       }
     } catch (error) {
@@ -180,10 +190,13 @@ export class AgentExec implements EngineExec {
         ? this.#host.gone.reason
         : fromAgent(`read the output of exec ${this.id}`, error);
       this.#settle.reject(reason);
+      atEnd = true;
       throw reason;
     } finally {
       this.#stream?.destroy();
-      this.#settle.reject(new BoxRunError("RUNTIME_ERROR", `exec ${this.id}: its reader left before the end`));
+      if (!atEnd) {
+        this.#settle.reject(new BoxRunError("RUNTIME_ERROR", `exec ${this.id}: its reader left before the end`));
+      }
     }
   }
 
@@ -202,11 +215,14 @@ export class AgentExec implements EngineExec {
 
   /** Hands out everything up to the exit, or (`undefined`) up to where the connection dropped. */
   async *#readStream(stream: ClientHttp2Stream): AsyncGenerator<OutputChunk, ExecExit | undefined, void> {
+    let exit: ExecExit | undefined;
     try {
       for await (const frame of decodeFrames(bodyOf(this.#host.line, stream))) {
         if (frame.type === "exit") {
+          // The answer's end follows. It is read, too: leaving a stream before its end is an error that costs something.
           stream.end();
-          return toExit(frame.exit);
+          exit = toExit(frame.exit);
+          continue;
         }
         const chunk = this.#accept(frame.type, frame.offset, frame.data);
         if (chunk !== undefined) yield chunk;
@@ -216,7 +232,7 @@ export class AgentExec implements EngineExec {
       const reason = lost(this.#host.line, stream, error);
       if (!(reason instanceof ConnectionLost)) throw reason;
     }
-    return undefined;
+    return exit;
   }
 
   #accept(name: StreamName, offset: number, data: Uint8Array): OutputChunk | undefined {

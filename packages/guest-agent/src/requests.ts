@@ -45,6 +45,13 @@ export async function requestJson<T>(
   });
 }
 
+/** What has begun to come. */
+interface Answer {
+  readonly stream: ClientHttp2Stream;
+  /** In bytes, if the agent has said it. */
+  readonly length: number | undefined;
+}
+
 /**
  * The same for a request that is answered with a stream, which may take as long as it likes once it has begun. Asked again if the connection
  * drops before the answer.
@@ -54,15 +61,14 @@ export async function openAnswerInTime(
   method: Method,
   path: string,
   head: Uint8Array,
-): Promise<ClientHttp2Stream> {
+): Promise<Answer> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), answerLimitMs);
   const { signal } = late;
   try {
-    return await repeatedly({ method, path, signal, repeatable: true }, async () => {
-      const { stream } = await openAnswer(line, method, path, { endStream: false, head, signal });
-      return stream;
-    });
+    return await repeatedly({ method, path, signal, repeatable: true }, () =>
+      openAnswer(line, method, path, { endStream: false, head, signal }),
+    );
   } finally {
     clearTimeout(timer);
   }
@@ -161,7 +167,7 @@ export async function openAnswer(
   method: Method,
   path: string,
   options: { readonly signal?: AbortSignal; readonly endStream: boolean; readonly head?: Uint8Array },
-): Promise<{ readonly stream: ClientHttp2Stream; readonly length: number | undefined }> {
+): Promise<Answer> {
   const stream = await openRequest(line, method, path, options.signal, options.endStream);
   if (options.head !== undefined) stream.write(options.head);
   const { status, length } = await responseOf(line, stream);

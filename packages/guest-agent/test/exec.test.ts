@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import type { ServerHttp2Stream } from "node:http2";
+import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -28,11 +28,12 @@ interface Stage {
 async function stage(
   output: (stream: ServerHttp2Stream, time: number, query: string) => void,
   others: (stream: ServerHttp2Stream, path: string) => void = (stream) => json(stream, { ok: true }),
+  headers: OutgoingHttpHeaders = {},
 ): Promise<Stage> {
   let time = 0;
   const agent = await startFakeAgent(join(dir, `${sockets++}.sock`), (stream, { method, path }) => {
     if (method === "PUT" || path.startsWith("/execs/e1/output?")) {
-      stream.respond({ ":status": 200 });
+      stream.respond({ ":status": 200, ...headers });
       time++;
       output(stream, time, path.split("?")[1] ?? "start");
     } else if (path === "/execs/e1") json(stream, { id: "e1", state: "running" });
@@ -71,6 +72,16 @@ test("output comes in the order in which it was written, then the exit", async (
   const exec = await start();
   expect(await text(exec)).toBe("stdout@0:one stderr@0:two stdout@3:three");
   expect(await exec.exit).toEqual({ code: 7, reason: "exited" });
+});
+
+test("a start whose answer is there as a whole says that the exec is over", async () => {
+  const answer = Buffer.concat([frame(1, 0, "all"), exitFrame(0)]);
+  const whole = await stage((stream) => stream.end(answer), undefined, { "content-length": answer.length });
+  const quick = await whole.start();
+  expect(quick.isOver).toBe(true);
+  expect(await text(quick)).toBe("stdout@0:all");
+  const { start } = await stage((stream) => stream.end(answer));
+  expect((await start()).isOver).toBe(false);
 });
 
 test("a dropped connection is mended: reading goes on from what was stored, and what was received already is not repeated", async () => {

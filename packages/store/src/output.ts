@@ -1,6 +1,14 @@
 import type { SQLOutputValue } from "node:sqlite";
 import { BoxRunError } from "@boxrun/contract";
-import type { ExecFinish, NewOutputEvent, OutputEvent, OutputProgress, OutputStore } from "@boxrun/core";
+import {
+  type ExecFinish,
+  type NewOutputEvent,
+  noOutput,
+  type OutputEvent,
+  type OutputPart,
+  type OutputProgress,
+  type OutputStore,
+} from "@boxrun/core";
 import { z } from "zod";
 import { booleanColumn, type Database } from "./database.ts";
 
@@ -37,7 +45,7 @@ interface Cursor {
 }
 
 type Write = { readonly execId: string } & (
-  | { readonly kind: "append"; readonly events: readonly NewOutputEvent[]; readonly progress: OutputProgress }
+  | ({ readonly kind: "append" } & OutputPart)
   | { readonly kind: "finish"; readonly finish: ExecFinish }
 );
 
@@ -72,21 +80,19 @@ export class SqliteOutputStore implements OutputStore {
   }
 
   read(execId: string, after: number, maxBytes: number): readonly OutputEvent[] {
-    const row = this.#statements.cursor.get(execId);
-    if (row === undefined) return [];
     let bytes = 0;
     return this.#statements.read.take(
       (event) => {
         bytes += Buffer.byteLength(event.data);
         return bytes >= maxBytes;
       },
-      row.key,
+      execId,
       after,
     );
   }
 
   progress(execId: string): OutputProgress {
-    return this.#cursor(execId)?.progress ?? nothingStored;
+    return this.#cursor(execId)?.progress ?? noOutput;
   }
 
   /** Commits what is queued; later writes reject. */
@@ -168,7 +174,8 @@ export class SqliteOutputStore implements OutputStore {
   #apply(cursor: Cursor, write: Write): BoxRunError | undefined {
     if (write.kind === "finish") {
       if (!cursor.running) return undefined;
-      const { status, exitCode, errorMessage, finishedAtMs, exitData } = write.finish;
+      const { status, exitCode, errorMessage, finishedAtMs, exitData, last } = write.finish;
+      if (last !== null) this.#append(cursor, last);
       this.#statements.insert(cursor.key, cursor.nextSeq++, kinds.exit, 0, 0, exitData, null);
       this.#statements.finish(status, exitCode, errorMessage, finishedAtMs, cursor.key);
       cursor.running = false;
@@ -180,7 +187,12 @@ export class SqliteOutputStore implements OutputStore {
         `Cannot store output of ${write.execId}: its exit event is stored already, and nothing may follow that.`,
       );
     }
-    for (const { stream, base64, truncated, data, atMs } of write.events) {
+    this.#append(cursor, write);
+    return undefined;
+  }
+
+  #append(cursor: Cursor, { events, progress }: OutputPart): void {
+    for (const { stream, base64, truncated, data, atMs } of events) {
       this.#statements.insert(
         cursor.key,
         cursor.nextSeq++,
@@ -191,8 +203,7 @@ export class SqliteOutputStore implements OutputStore {
         atMs,
       );
     }
-    cursor.progress = write.progress;
-    return undefined;
+    cursor.progress = progress;
   }
 
   #settle(batch: readonly QueuedWrite[], refusals: readonly (BoxRunError | undefined)[]): void {
@@ -219,8 +230,6 @@ export class SqliteOutputStore implements OutputStore {
   }
 }
 
-const nothingStored: OutputProgress = { offsets: { stdout: 0, stderr: 0 }, storedBytes: 0, truncated: false };
-
 function prepare(db: Database) {
   return {
     cursor: db.query(
@@ -242,7 +251,8 @@ function prepare(db: Database) {
     ),
     read: db.query(
       "read output",
-      "SELECT seq, kind, base64, truncated, data, at_ms FROM events WHERE exec_key = ? AND seq > ? ORDER BY seq",
+      `SELECT seq, kind, base64, truncated, data, at_ms FROM events
+       WHERE exec_key = (SELECT key FROM execs WHERE id = ?) AND seq > ? ORDER BY seq`,
       eventRow,
     ),
   };

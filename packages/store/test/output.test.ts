@@ -99,6 +99,18 @@ describe("append and finish", () => {
     expect(store.execs.running().map(({ id }) => id)).toEqual(["exec_2"]);
   });
 
+  test("output that comes along with the end is stored with it", async () => {
+    const last = { events: [line("b"), line("c", { stream: "stderr" })], progress: stored(2) };
+    await Promise.all([
+      store.output.append("exec_1", [line("a")], stored(1)),
+      store.output.finish("exec_1", { ...succeeded, last }),
+    ]);
+    expect(dataOf(store.output.read("exec_1", 0, everything))).toEqual(["a", "b", "c", succeeded.exitData]);
+    expect(store.output.progress("exec_1")).toEqual(stored(2));
+    await store.output.finish("exec_1", { ...succeeded, last });
+    expect(store.output.read("exec_1", 0, everything)).toHaveLength(4);
+  });
+
   test("output behind the exit event is refused, and the rest of its batch is stored", async () => {
     const [finished, late, other] = await Promise.allSettled([
       store.output.finish("exec_1", succeeded),

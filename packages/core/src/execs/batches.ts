@@ -1,3 +1,11 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+export interface Batch<T> {
+  readonly items: readonly T[];
+  /** The source has ended behind it. Where that shows only later, no batch is the last. */
+  readonly isLast: boolean;
+}
+
 /**
  * Reads ahead of its consumer: while one batch is being worked on, the next gathers, up to about `maxWeight`. Then it stops
  * reading, so that the source feels the back pressure.
@@ -6,7 +14,7 @@ export async function* batches<T>(
   source: AsyncIterable<T>,
   maxWeight: number,
   weigh: (item: T) => number,
-): AsyncGenerator<T[]> {
+): AsyncGenerator<Batch<T>> {
   let gathered: T[] = [];
   let weight = 0;
   let ended = false;
@@ -44,7 +52,7 @@ export async function* batches<T>(
         gathered = [];
         weight = 0;
         wakeReader?.();
-        yield batch;
+        yield { items: batch, isLast: ended && failure === undefined };
       } else if (ended) {
         if (failure !== undefined) throw failure.error;
         return;
@@ -53,6 +61,8 @@ export async function* batches<T>(
           wakeConsumer = resolve;
         });
         wakeConsumer = undefined;
+        // What comes together is one batch, and its end with it.
+        await nextTurn();
       }
     }
   } finally {

@@ -14,10 +14,18 @@ import type { CoreMetrics } from "../metrics.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Engine, EngineExec, ExecSpec } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
-import type { BoxRecord, ExecRecord, OutputEvent, Store } from "../ports/store.ts";
+import {
+  type BoxRecord,
+  type ExecRecord,
+  noOutput,
+  type OutputEvent,
+  type OutputProgress,
+  type Store,
+} from "../ports/store.ts";
 import type { ServerEvents } from "../server-events.ts";
 import { execView } from "../views.ts";
 import { Wakeups } from "../wakeups.ts";
+import { within } from "../within.ts";
 import { type ExecEnd, failedEnd, pumpOutput } from "./exec-pump.ts";
 import { terminalEnvironment } from "./terminal-environment.ts";
 import { type Patience, untilStored } from "./until-stored.ts";
@@ -36,12 +44,14 @@ interface Parts {
 interface ActiveExec {
   readonly boxId: string;
   readonly handle: Promise<EngineExec>;
-  /** Settles when its end is stored, or when it was released. Never rejects. */
-  readonly done: Promise<void>;
+  /** The exec as it has ended; as it was if its end could not be stored, or if it was released. Never rejects. */
+  readonly done: Promise<ExecRecord>;
 }
 
 /** What one read of the store hands to a reader of events. */
 const readBytes = 256 * 1024;
+/** How long the answer to a start waits for the end of an exec that is over, which is all but stored. */
+const endLimitMs = 1000;
 const defaultTerminal: TerminalSize = { cols: 80, rows: 24 };
 
 /** Starts commands, moves their output into the store, and lets any number of readers follow it. */
@@ -81,13 +91,11 @@ export class ExecManager {
     this.#parts.store.execs.insert(exec);
     this.#parts.events.exec(execView(exec));
     const handle = this.#parts.engine.exec(box.id, execSpec(exec, box, tty));
-    this.#follow(exec, handle);
-    await handle.catch((error: unknown) => {
+    const done = this.#follow(exec, handle, noOutput);
+    const { isOver } = await handle.catch((error: unknown) => {
       throw toBoxRunError(error, "RUNTIME_ERROR");
     });
-    // One that has not ended by now is as it was written.
-    const ended = this.#active.has(exec.id) ? undefined : this.#parts.store.execs.get(exec.id);
-    return execView(ended ?? exec);
+    return execView(isOver ? ((await within(endLimitMs, done)) ?? exec) : exec);
   }
 
   list(idOrName: string): Exec[] {
@@ -101,10 +109,9 @@ export class ExecManager {
 
   /** Resolves with the finished exec once its process group is really gone. */
   async cancel(idOrName: string, execId: string): Promise<Exec> {
-    const { exec, active } = this.#running(idOrName, execId);
+    const { active } = this.#running(idOrName, execId);
     await (await active.handle).cancel();
-    await active.done;
-    return execView(this.#parts.store.execs.get(exec.id) ?? exec);
+    return execView(await active.done);
   }
 
   async signal(idOrName: string, execId: string, name: SignalName): Promise<void> {
@@ -210,8 +217,8 @@ export class ExecManager {
       await this.#finish(exec, failedEnd(box?.errorMessage ?? "The box's VM ended while no server was running"));
       return;
     }
-    const { offsets } = store.output.progress(exec.id);
-    const handle = await engine.resumeExec(exec.boxId, exec.id, offsets).catch((error: unknown) => {
+    const progress = store.output.progress(exec.id);
+    const handle = await engine.resumeExec(exec.boxId, exec.id, progress.offsets).catch((error: unknown) => {
       this.#parts.logger.error({ exec_id: exec.id, err: error }, "exec could not be picked up");
       return undefined;
     });
@@ -222,15 +229,16 @@ export class ExecManager {
       );
       return;
     }
-    this.#follow(exec, Promise.resolve(handle));
+    void this.#follow(exec, Promise.resolve(handle), progress);
   }
 
-  #follow(exec: ExecRecord, handle: Promise<EngineExec>): void {
-    const done = this.#run(exec, handle).finally(() => this.#active.delete(exec.id));
+  #follow(exec: ExecRecord, handle: Promise<EngineExec>, progress: OutputProgress): Promise<ExecRecord> {
+    const done = this.#run(exec, handle, progress).finally(() => this.#active.delete(exec.id));
     this.#active.set(exec.id, { boxId: exec.boxId, handle, done });
+    return done;
   }
 
-  async #run(exec: ExecRecord, handle: Promise<EngineExec>): Promise<void> {
+  async #run(exec: ExecRecord, handle: Promise<EngineExec>, progress: OutputProgress): Promise<ExecRecord> {
     const { store, logger, metrics, outputLimitBytes } = this.#parts;
     const patience = this.#patience(exec);
     try {
@@ -239,6 +247,7 @@ export class ExecManager {
         ...patience,
         exec: engineExec,
         store,
+        progress,
         clock: this.#parts.clock,
         outputLimitBytes,
         onStored: (bytes) => {
@@ -246,34 +255,38 @@ export class ExecManager {
           this.#wakeups.wake(exec.id);
         },
       });
-      if (end === undefined) return;
-      await this.#finish(exec, end);
+      if (end === undefined) return exec;
+      const ended = await this.#finish(exec, end);
       // Nobody waits for this: the exec is over for its callers.
-      void engineExec.forget();
+      if (ended !== exec) void engineExec.forget();
+      return ended;
     } catch (error) {
-      if (patience.released.aborted) return;
+      if (patience.released.aborted) return exec;
       metrics.engineError("exec");
       const reason = this.#expectedEnds.get(exec.boxId) ?? toBoxRunError(error).message;
       logger.warn({ exec_id: exec.id, box_id: exec.boxId, err: error }, "exec failed");
-      await this.#finish(exec, failedEnd(reason));
+      return this.#finish(exec, failedEnd(reason));
     }
   }
 
-  async #finish(exec: ExecRecord, end: ExecEnd): Promise<void> {
+  /** The exec as it has ended, or the same one if that can't be stored. */
+  async #finish(exec: ExecRecord, end: ExecEnd): Promise<ExecRecord> {
+    const { status, exitCode, errorMessage, last } = end;
     const finishedAtMs = this.#parts.clock.now();
     const finish = { ...end, finishedAtMs, exitData: JSON.stringify(end.exitData) };
+    let ended = exec;
     try {
       await untilStored(() => this.#parts.store.output.finish(exec.id, finish), this.#patience(exec));
+      ended = { ...exec, status, exitCode, errorMessage, finishedAtMs };
+      if (last !== null) this.#parts.metrics.outputBytes(last.bytes);
     } catch (error) {
       // The next server finds it running and looks for it in its box.
       this.#parts.logger.error({ exec_id: exec.id, err: error }, "the end of an exec could not be stored");
     }
-    this.#parts.metrics.execSeconds((finishedAtMs - exec.createdAtMs) / 1000, end.status);
-    if (this.#parts.events.isWatched) {
-      const finished = this.#parts.store.execs.get(exec.id);
-      if (finished !== undefined) this.#parts.events.exec(execView(finished));
-    }
+    this.#parts.metrics.execSeconds((finishedAtMs - exec.createdAtMs) / 1000, status);
+    if (ended !== exec) this.#parts.events.exec(execView(ended));
     this.#wakeups.wake(exec.id);
+    return ended;
   }
 
   #patience(exec: ExecRecord): Patience {

@@ -1,7 +1,7 @@
 import type { ExitData } from "@boxrun/contract";
 import type { Clock } from "../ports/clock.ts";
 import type { EngineExec, ExecExit, OutputChunk, OutputOffsets } from "../ports/engine.ts";
-import type { ExecFinish, OutputPiece, OutputProgress, Store } from "../ports/store.ts";
+import type { ExecFinish, OutputPart, OutputPiece, OutputProgress, Store } from "../ports/store.ts";
 import { batches } from "./batches.ts";
 import { OutputText } from "./output-text.ts";
 import { type Patience, untilStored } from "./until-stored.ts";
@@ -9,6 +9,8 @@ import { type Patience, untilStored } from "./until-stored.ts";
 export interface PumpOptions extends Patience {
   readonly exec: EngineExec;
   readonly store: Store;
+  /** What of it is stored already. */
+  readonly progress: OutputProgress;
   readonly clock: Clock;
   /** Bytes of output to keep; what comes after is read and dropped, behind an event that says so. */
   readonly outputLimitBytes: number;
@@ -16,8 +18,16 @@ export interface PumpOptions extends Patience {
   readonly onStored: (bytes: number) => void;
 }
 
-/** How an exec ended, in the store's terms. */
-export type ExecEnd = Omit<ExecFinish, "finishedAtMs" | "exitData"> & { readonly exitData: ExitData };
+/** How an exec ended, in the store's terms, and what of its output is still to be stored, with the end. */
+export type ExecEnd = Omit<ExecFinish, "finishedAtMs" | "exitData" | "last"> & {
+  readonly exitData: ExitData;
+  readonly last: TakenOutput | null;
+};
+
+interface TakenOutput extends OutputPart {
+  /** Of the output itself, not of its events. */
+  readonly bytes: number;
+}
 
 /** As much as one transaction takes in. */
 const batchBytes = 1024 * 1024;
@@ -30,15 +40,16 @@ const batchBytes = 1024 * 1024;
 export async function pumpOutput(options: PumpOptions): Promise<ExecEnd | undefined> {
   const pump = new OutputPump(options);
   try {
-    for await (const chunks of batches(options.exec.output, batchBytes, (chunk) => chunk.data.length)) {
-      await pump.store(chunks);
+    for await (const { items, isLast } of batches(options.exec.output, batchBytes, (chunk) => chunk.data.length)) {
+      pump.take(items);
+      if (!isLast) await pump.store(pump.taken());
     }
     const exit = await options.exec.exit;
-    await pump.end();
-    return options.released.aborted ? undefined : execEnd(exit);
+    return options.released.aborted ? undefined : execEnd(exit, pump.last());
   } catch (error) {
     if (options.released.aborted) return undefined;
-    await pump.end();
+    const last = pump.last();
+    if (last !== null) await pump.store(last);
     throw error;
   }
 }
@@ -48,27 +59,48 @@ class OutputPump {
   readonly #texts = { stdout: new OutputText("stdout"), stderr: new OutputText("stderr") };
   #progress: OutputProgress;
   /** Where the next byte of each stream belongs, given out or held. */
-  #taken: OutputOffsets;
+  #offsets: OutputOffsets;
+  /** Taken, and not given out yet. */
+  #pieces: OutputPiece[] = [];
 
   constructor(options: PumpOptions) {
     this.#options = options;
-    this.#progress = options.store.output.progress(options.execId);
-    this.#taken = this.#progress.offsets;
+    this.#progress = options.progress;
+    this.#offsets = options.progress.offsets;
   }
 
-  async store(chunks: readonly OutputChunk[]): Promise<void> {
-    const pieces: OutputPiece[] = [];
+  take(chunks: readonly OutputChunk[]): void {
     for (const { stream, data } of joined(chunks)) {
-      pieces.push(...this.#limited(this.#texts[stream].add(data), data.length));
-      this.#taken = { ...this.#taken, [stream]: this.#taken[stream] + data.length };
+      this.#pieces.push(...this.#limited(this.#texts[stream].add(data), data.length));
+      this.#offsets = { ...this.#offsets, [stream]: this.#offsets[stream] + data.length };
     }
-    await this.#commit(pieces);
   }
 
-  /** Gives out what is held of a cut character: nothing will complete it. */
-  async end(): Promise<void> {
-    const rest = [...this.#texts.stdout.end(), ...this.#texts.stderr.end()];
-    if (rest.length > 0) await this.#commit(this.#limited(rest, 0));
+  /** Gives out what was taken, but for a cut character. */
+  taken(): TakenOutput {
+    const atMs = this.#options.clock.now();
+    const events = this.#pieces.map((piece) => ({ ...piece, atMs }));
+    this.#pieces = [];
+    const before = this.#progress.offsets;
+    const offsets = {
+      stdout: this.#offsets.stdout - this.#texts.stdout.heldBytes,
+      stderr: this.#offsets.stderr - this.#texts.stderr.heldBytes,
+    };
+    this.#progress = { ...this.#progress, offsets };
+    return { events, progress: this.#progress, bytes: offsets.stdout - before.stdout + offsets.stderr - before.stderr };
+  }
+
+  /** Gives out what is left, a cut character too: nothing will complete it. */
+  last(): TakenOutput | null {
+    this.#pieces.push(...this.#limited([...this.#texts.stdout.end(), ...this.#texts.stderr.end()], 0));
+    return this.#pieces.length === 0 ? null : this.taken();
+  }
+
+  async store({ events, progress, bytes }: TakenOutput): Promise<void> {
+    const { execId, store, exec, onStored } = this.#options;
+    await untilStored(() => store.output.append(execId, events, progress), this.#options);
+    onStored(bytes);
+    exec.acknowledge(progress.offsets);
   }
 
   #limited(pieces: OutputPiece[], bytes: number): OutputPiece[] {
@@ -80,21 +112,6 @@ class OutputPump {
     }
     this.#progress = { ...this.#progress, truncated: true };
     return [truncation(this.#options.outputLimitBytes)];
-  }
-
-  async #commit(pieces: readonly OutputPiece[]): Promise<void> {
-    const { execId, store, clock, exec, onStored } = this.#options;
-    const atMs = clock.now();
-    const events = pieces.map((piece) => ({ ...piece, atMs }));
-    const before = this.#progress.offsets;
-    const offsets = {
-      stdout: this.#taken.stdout - this.#texts.stdout.heldBytes,
-      stderr: this.#taken.stderr - this.#texts.stderr.heldBytes,
-    };
-    this.#progress = { ...this.#progress, offsets };
-    await untilStored(() => store.output.append(execId, events, this.#progress), this.#options);
-    onStored(offsets.stdout - before.stdout + offsets.stderr - before.stderr);
-    exec.acknowledge(offsets);
   }
 }
 
@@ -126,7 +143,7 @@ function truncation(limitBytes: number): OutputPiece {
   };
 }
 
-function execEnd(exit: ExecExit): ExecEnd {
+function execEnd(exit: ExecExit, last: TakenOutput | null): ExecEnd {
   const status =
     exit.reason === "timeout" || exit.reason === "canceled"
       ? exit.reason
@@ -134,7 +151,7 @@ function execEnd(exit: ExecExit): ExecEnd {
         ? "succeeded"
         : "failed";
   const errorMessage = exit.message ?? endMessages[exit.reason];
-  return { status, exitCode: exit.code, errorMessage, exitData: exitData(exit.code, errorMessage) };
+  return { status, exitCode: exit.code, errorMessage, exitData: exitData(exit.code, errorMessage), last };
 }
 
 const endMessages: Record<ExecExit["reason"], string | null> = {
@@ -147,7 +164,7 @@ const endMessages: Record<ExecExit["reason"], string | null> = {
 
 /** For an exec whose end the engine can't tell. */
 export function failedEnd(errorMessage: string): ExecEnd {
-  return { status: "failed", exitCode: null, errorMessage, exitData: exitData(null, errorMessage) };
+  return { status: "failed", exitCode: null, errorMessage, exitData: exitData(null, errorMessage), last: null };
 }
 
 function exitData(exitCode: number | null, error: string | null): ExitData {

@@ -179,6 +179,8 @@ export interface EngineExec {
   readonly output: AsyncIterable<OutputChunk>;
   /** Settles after the last byte of output was handed out. Rejects (RUNTIME_ERROR) if the box dies first. */
   readonly exit: Promise<ExecExit>;
+  /** Its end came along with its start: all of `output`, and `exit`, are as good as here. */
+  readonly isOver: boolean;
   /** Everything before these offsets is stored; the engine may forget it. */
   acknowledge(offsets: OutputOffsets): void;
   /** Appends to standard input; resolves when the box has taken it all. EXEC_ALREADY_FINISHED. */

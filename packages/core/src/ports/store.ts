@@ -127,6 +127,9 @@ export interface OutputProgress {
   readonly truncated: boolean;
 }
 
+/** Where an exec begins. */
+export const noOutput: OutputProgress = { offsets: { stdout: 0, stderr: 0 }, storedBytes: 0, truncated: false };
+
 export interface ExecFinish {
   readonly status: Exclude<ExecStatus, "running">;
   readonly exitCode: number | null;
@@ -134,12 +137,20 @@ export interface ExecFinish {
   readonly finishedAtMs: number;
   /** The exit event's data. */
   readonly exitData: string;
+  /** Output that came along with the end. */
+  readonly last: OutputPart | null;
+}
+
+/** More of an exec's output, and where it stands after that. */
+export interface OutputPart {
+  readonly events: readonly NewOutputEvent[];
+  readonly progress: OutputProgress;
 }
 
 export interface OutputStore {
   /** Queues events; resolves once they and `progress` are committed, together. Events of one exec keep their order. */
   append(execId: string, events: readonly NewOutputEvent[], progress: OutputProgress): Promise<void>;
-  /** Queued behind what was appended before: the exec's row and its exit event commit together. Of an exec that is finished already: no-op. */
+  /** Queued behind what was appended before: the last output, the exec's row and its exit event commit together. Of an exec that is finished already: no-op. */
   finish(execId: string, finish: ExecFinish): Promise<void>;
   /** Events behind `after`, in order, at most about `maxBytes` of them but at least one if there is one. */
   read(execId: string, after: number, maxBytes: number): readonly OutputEvent[];

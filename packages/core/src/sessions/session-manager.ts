@@ -6,6 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Engine, EngineExec } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, SessionRecord, Store } from "../ports/store.ts";
+import { within } from "../within.ts";
 import type { AttachedTerminal } from "./client.ts";
 import { Session } from "./session.ts";
 import { shellSpec } from "./shell.ts";
@@ -221,11 +222,4 @@ function view({ record, clientCount }: Session, survivesServer: boolean): Sessio
     survives_server: survivesServer,
     created_at: new Date(record.createdAtMs).toISOString(),
   };
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([work, promise]);
-  clearTimeout(timer);
 }

@@ -125,6 +125,7 @@ export class MemoryProcess {
     };
     return {
       id: this.spec.id,
+      isOver: this.hasEnded,
       output: read.call(this),
       exit,
       acknowledge: (offsets) => this.spool.acknowledge(offsets),

@@ -60,4 +60,5 @@ export const succeeded = {
   errorMessage: null,
   finishedAtMs: 2_000,
   exitData: '{"exit_code":0}',
+  last: null,
 } as const;
