@@ -11,10 +11,10 @@ import { TestServer } from "../../test/e2e/support/server.ts";
 import { type Figure, median, ms, type Timed, timed } from "./figures.ts";
 
 /** Not counted: JavaScript that has run a few times only is slow, above all on an emulated CPU, and a server that serves is past that. */
-const warmUps = 40;
+const warmUps = { execs: 40, creates: 6 };
 const execs = 50;
 const blockSize = 10;
-const creates = 5;
+const creates = 7;
 const atOnce = 20;
 
 /** The server on BoxLite against BoxLite's SDK alone: the same image, the same shape, in turns. */
@@ -28,7 +28,7 @@ export async function benchBoxLite(): Promise<Figure[]> {
     const { result: raw } = await createRaw(runtime, layoutDir);
     const box = await server.http.createBox({ cpu: 1, memory_mb: 256, disk_size_gb: 1 });
     const [straight, through]: [number[], number[]] = [[], []];
-    for (let count = 0; count < warmUps; count += 1) await execThroughServer(server, box.id);
+    for (let count = 0; count < warmUps.execs; count += 1) await execThroughServer(server, box.id);
     // In blocks, so that what the one leaves behind (its execs are forgotten a second later) is not counted as the other's.
     for (let block = 0; block < execs / blockSize; block += 1) {
       for (let count = 0; count < blockSize; count += 1) straight.push((await timed(() => execRaw(raw))).ms);
@@ -43,6 +43,9 @@ export async function benchBoxLite(): Promise<Figure[]> {
     await runtime.remove(raw.id, true);
     await server.http.json("DELETE", urls.removeBox(box.id, true));
     const [rawCreates, serverCreates]: [number[], number[]] = [[], []];
+    for (let count = 0; count < warmUps.creates; count += 1) {
+      await server.http.json("DELETE", urls.removeBox(await createThroughServer(server), true));
+    }
     for (let count = 0; count < creates; count += 1) {
       const made = await createRaw(runtime, layoutDir);
       rawCreates.push(made.ms);

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"fmt"
+	"crypto/rand"
 	"log"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"boxrun.dev/guest/internal/boot"
@@ -16,7 +15,7 @@ import (
 const (
 	// hostPort is the vsock port at which the server waits to be called.
 	hostPort = 2696
-	// secretSize is the length in bytes of what the host put beside the agent, for this life of the box.
+	// secretSize is the length in bytes of what the agent says first whenever it calls.
 	secretSize = 32
 )
 
@@ -24,16 +23,12 @@ func runContained() error {
 	dir := os.Args[2]
 	syscall.Umask(0o022)
 	boot.RaiseLimits()
-	secret, err := os.ReadFile(filepath.Join(dir, "secret"))
-	if err != nil {
-		return fmt.Errorf("read the secret: %w", err)
-	}
-	if len(secret) != secretSize {
-		return fmt.Errorf("read the secret: it has %d bytes, want %d", len(secret), secretSize)
-	}
+	// The first that calls is the agent: no program of the box runs yet. By the secret the host knows it again.
+	secret := make([]byte, secretSize)
+	_, _ = rand.Read(secret) // never fails
 	machine := boot.NewContained(proc.NewTable(), dir)
 	machine.HandleSignals()
 	go machine.Prepare()
 	id := newBootID()
-	return server.New(machine, id, nil, log.Default()).Serve(port.NewCaller(hostPort, secret, greeting(id)))
+	return server.New(machine, id, nil, log.Default()).Serve(port.NewCaller(hostPort, secret, greeting(id), machine.Succeed))
 }

@@ -1,7 +1,7 @@
 // Command boxrun-agent is the program in the VM that does what the host asks: see docs/guest-protocol.md.
 //
-// As PID 1 it is the VM's /init. `boxrun-agent contained DIR` is PID 1 of a container in a VM that somebody else booted; DIR is the
-// share that holds it. With --listen it serves the same protocol on a Unix socket, for tests without a VM.
+// As PID 1 it is the VM's /init. `boxrun-agent contained DIR` is PID 1 of a container in a VM that somebody else booted; DIR is where
+// its image has it. With --listen it serves the same protocol on a Unix socket, for tests without a VM.
 package main
 
 import (

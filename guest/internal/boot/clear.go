@@ -24,7 +24,7 @@ func (m *Contained) clear() ([]heldVolume, error) {
 	}
 	var volumes []heldVolume
 	for _, at := range mounts {
-		if at.kind != "virtiofs" || at.target == m.agentDir {
+		if at.kind != "virtiofs" {
 			continue
 		}
 		tree, err := sys.OpenTree(at.target)
@@ -45,7 +45,6 @@ func (m *Contained) clear() ([]heldVolume, error) {
 		}
 		gone = append(gone, at.target)
 	}
-	_ = syscall.Rmdir(m.agentDir)
 	return volumes, procMount.do()
 }
 

@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -37,13 +38,31 @@ type preparation struct {
 	execs *exec.Manager
 }
 
-// NewContained makes the machine. agentDir is where the agent's own share is mounted: no program of the box is to see it.
+// NewContained makes the machine. agentDir is where the image has the agent: no program of the box is to see it.
 func NewContained(procs *proc.Table, agentDir string) *Contained {
 	limitMemory()
 	calmMonitor()
 	m := &Contained{procs: procs, agentDir: agentDir}
 	m.prepared = sync.OnceValues(m.prepare)
 	return m
+}
+
+// cover hides the agent's program, which the next life of the box needs, from what runs in this one: neither seen nor removed by mistake.
+func (m *Contained) cover() error {
+	return mount{"tmpfs", m.agentDir, "tmpfs", syscall.MS_NOSUID | syscall.MS_NODEV, "mode=0700"}.do()
+}
+
+// Succeed runs another agent in this one's place. It returns only if that fails.
+func (m *Contained) Succeed(program []byte) error {
+	if _, err := m.prepared(); err != nil {
+		return err
+	}
+	// In the cover, which the other agent renews.
+	file := filepath.Join(m.agentDir, "boxrun-agent")
+	if err := os.WriteFile(file, program, 0o700); err != nil {
+		return err
+	}
+	return syscall.Exec(file, os.Args, os.Environ())
 }
 
 // Prepare does what of SetUp needs no word of the host, most of it waiting for the kernel: so it can be done while the agent calls.
@@ -82,6 +101,9 @@ func (m *Contained) prepare() (*preparation, error) {
 		return nil, err
 	}
 	if err := mountKernel(root); err != nil {
+		return nil, err
+	}
+	if err := m.cover(); err != nil {
 		return nil, err
 	}
 	for _, volume := range volumes {

@@ -1,8 +1,10 @@
 package port
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"os"
 	"sync"
@@ -14,8 +16,18 @@ import (
 // hostCID is the host's address in every VM (VMADDR_CID_HOST).
 const hostCID = 2
 
-// welcome is the byte with which the host answers the secret.
-const welcome = 0x06
+// The byte with which the host answers the secret.
+const (
+	welcome = 0x06
+	// successor is followed by the agent that is to take this one's place: its length as u32, big-endian, and the program.
+	successor = 0x07
+)
+
+// A program that is sent comes in time, and is not longer than this, in bytes.
+const (
+	successorLimit = 30 * time.Second
+	successorSize  = 64 << 20
+)
 
 // welcomeLimit is how long the host may take to answer in the end. The first calls come before the host listens, and are given up
 // sooner: every box would otherwise take a second longer to start.
@@ -31,15 +43,17 @@ type Caller struct {
 	dial    func() (net.Conn, error)
 	port    uint32
 	opening []byte
+	succeed func(program []byte) error
 	turn    chan struct{}
 }
 
-// NewCaller makes one; secret is what the host expects first.
-func NewCaller(port uint32, secret, greeting []byte) *Caller {
+// NewCaller makes one; secret is what it says first. succeed runs the agent that the host may send; it returns only if that fails.
+func NewCaller(port uint32, secret, greeting []byte, succeed func(program []byte) error) *Caller {
 	c := &Caller{
 		dial:    func() (net.Conn, error) { return dialVsock(port) },
 		port:    port,
 		opening: append(append([]byte{}, secret...), greeting...),
+		succeed: succeed,
 		turn:    make(chan struct{}, 1),
 	}
 	c.turn <- struct{}{}
@@ -75,10 +89,35 @@ func (c *Caller) introduce(conn net.Conn, limit time.Duration) error {
 	if _, err := io.ReadFull(conn, answer[:]); err != nil {
 		return err
 	}
-	if answer[0] != welcome {
+	switch answer[0] {
+	case welcome:
+		return conn.SetDeadline(time.Time{})
+	case successor:
+		return c.takeSuccessor(conn)
+	default:
 		return fmt.Errorf("the host answered %#x", answer[0])
 	}
-	return conn.SetDeadline(time.Time{})
+}
+
+func (c *Caller) takeSuccessor(conn net.Conn) error {
+	if err := conn.SetDeadline(time.Now().Add(successorLimit)); err != nil {
+		return err
+	}
+	var length [4]byte
+	if _, err := io.ReadFull(conn, length[:]); err != nil {
+		return err
+	}
+	size := int64(binary.BigEndian.Uint32(length[:]))
+	if size > successorSize {
+		return fmt.Errorf("the host sends an agent of %d bytes", size)
+	}
+	program := make([]byte, size)
+	if _, err := io.ReadFull(conn, program); err != nil {
+		return fmt.Errorf("receive another agent: %w", err)
+	}
+	err := c.succeed(program)
+	log.Printf("the agent that the host has sent does not run: %v", err)
+	return err
 }
 
 // Close does nothing: the agent calls as long as it lives.

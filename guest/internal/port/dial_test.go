@@ -21,7 +21,7 @@ func TestCallerCallsUntilItIsWelcome(t *testing.T) {
 		func(host net.Conn) { _, _ = host.Write([]byte{welcome, 'h', 'i'}) },
 	}
 	calls := 0
-	caller := NewCaller(1, []byte("secret"), []byte("greeting"))
+	caller := NewCaller(1, []byte("secret"), []byte("greeting"), nil)
 	caller.dial = func() (net.Conn, error) {
 		calls++
 		if calls == 1 {
@@ -47,5 +47,39 @@ func TestCallerCallsUntilItIsWelcome(t *testing.T) {
 	rest := make([]byte, 2)
 	if _, err := io.ReadFull(conn, rest); err != nil || string(rest) != "hi" {
 		t.Fatalf("read %q, %v", rest, err)
+	}
+}
+
+func TestCallerRunsTheAgentThatItIsSent(t *testing.T) {
+	var ran []string
+	caller := NewCaller(1, []byte("secret"), []byte("greeting"), func(program []byte) error {
+		ran = append(ran, string(program))
+		return errors.New("it does not run")
+	})
+	answers := [][]byte{
+		{successor, 0, 0, 0, 3, 'n', 'e', 'w'},
+		// Cut off, and far too long.
+		{successor, 0, 0, 0, 3, 'n'},
+		{successor, 0xff, 0xff, 0xff, 0xff},
+		{welcome},
+	}
+	caller.dial = func() (net.Conn, error) {
+		guest, host := net.Pipe()
+		answer := answers[0]
+		answers = answers[1:]
+		go func() {
+			_, _ = io.ReadFull(host, make([]byte, len(caller.opening)))
+			_, _ = host.Write(answer)
+			if answer[0] == successor {
+				host.Close()
+			}
+		}()
+		return guest, nil
+	}
+	if _, err := caller.Accept(); err != nil || len(answers) != 0 {
+		t.Fatalf("%d answers are left, %v", len(answers), err)
+	}
+	if len(ran) != 1 || ran[0] != "new" {
+		t.Errorf("ran %q", ran)
 	}
 }

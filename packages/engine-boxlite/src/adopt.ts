@@ -1,10 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import { AgentLine, helloLimitBytes, helloSchema, requestJson } from "@boxrun/guest-agent";
 import { isAlive } from "@boxrun/host";
 import type { Machine } from "./boot.ts";
-import { boxFiles, type Layout } from "./layout.ts";
+import type { Layout } from "./layout.ts";
 import { Reception } from "./reception.ts";
 import type { BoxRecord } from "./record.ts";
 
@@ -15,11 +13,11 @@ export async function adoptMachine(record: BoxRecord, boxDir: string, layout: La
   const { vm } = record;
   if (vm === null) return { why: "no VM of it was running since the host's last boot" };
   if (!isAlive(vm.process)) return { why: "its VM ended while no server was there" };
+  if (vm.secret === undefined) return { why: "an older BoxRun has started its VM" };
   let reception: Reception | undefined;
   let line: AgentLine | undefined;
   try {
-    const secret = await readFile(join(boxDir, boxFiles.agentShare, boxFiles.secret));
-    reception = await Reception.open(layout.callSocket(record.engineId), secret);
+    reception = await Reception.open(layout.callSocket(record.engineId), { secret: Buffer.from(vm.secret, "hex") });
     line = new AgentLine(reception, vm.guestBootId);
     const hello = await requestJson(line, "GET", "/hello", helloSchema, {
       repeatable: true,

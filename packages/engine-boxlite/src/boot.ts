@@ -1,23 +1,22 @@
 import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec } from "@boxrun/core";
 import {
   AgentLine,
+  type BuiltAgent,
   ConnectionLost,
   fromAgent,
-  locateAgent,
   okSchema,
   requestJson,
   type SetupMessage,
 } from "@boxrun/guest-agent";
 import { hostBootId, type ProcessRef, signalProcess } from "@boxrun/host";
-import { boxFiles, type Layout } from "./layout.ts";
+import type { Layout } from "./layout.ts";
 import { nameServers } from "./network.ts";
 import { endVm, hostProcesses, vmProcess } from "./processes.ts";
-import { Reception, secretSize } from "./reception.ts";
-import { readBoxRecord, type VmRecord, writeBoxRecord } from "./record.ts";
+import { Reception } from "./reception.ts";
+import { type BoxRecord, type VmRecord, writeBoxRecord } from "./record.ts";
 import { type BoxHandle, reasonOf } from "./sdk.ts";
 
 /** BoxLite itself gives a VM 30 s; after that the agent has only to call. */
@@ -36,21 +35,11 @@ export interface BootPlan {
   readonly spec: BoxSpec;
   readonly boxDir: string;
   readonly layout: Layout;
-  /** What the agent will say when it calls. */
-  readonly secret: Buffer;
+  /** Without a VM. */
+  readonly record: BoxRecord;
+  /** The agent that it is to have. */
+  readonly agent: BuiltAgent;
   readonly signal: AbortSignal;
-}
-
-/** Puts the agent and the secret of the coming life where the box finds them: in its read-only share. */
-export async function prepareShare(boxDir: string, cacheDir: string): Promise<Buffer> {
-  const share = join(boxDir, boxFiles.agentShare);
-  await mkdir(share, { recursive: true, mode: 0o700 });
-  const agent = join(share, boxFiles.agent);
-  await rm(agent, { force: true });
-  await copyFile(locateAgent(cacheDir), agent);
-  const secret = randomBytes(secretSize);
-  await writeFile(join(share, boxFiles.secret), secret, { mode: 0o600 });
-  return secret;
 }
 
 /**
@@ -58,26 +47,28 @@ export async function prepareShare(boxDir: string, cacheDir: string): Promise<Bu
  * ended and waited for.
  */
 export async function boot(plan: BootPlan, box: BoxHandle): Promise<Machine> {
-  const { spec, boxDir, layout, secret, signal } = plan;
+  const { spec, boxDir, layout, record, agent, signal } = plan;
   let reception: Reception | undefined;
   let line: AgentLine | undefined;
   const giveUp = () => line?.end(new BoxRunError("CANCELED", `set up box ${spec.id}: given up`));
   signal.addEventListener("abort", giveUp, { once: true });
   try {
+    const isOld = record.agentKey !== undefined && record.agentKey !== agent.key;
+    const successor = isOld ? await readFile(agent.file) : undefined;
     await startVm(box, signal);
     // At once, because the agent is calling by now.
-    reception = await Reception.open(layout.callSocket(box.id), secret);
+    reception = await Reception.open(layout.callSocket(box.id), { successor });
     line = new AgentLine(reception);
     const process = vmProcess(box.id);
     if (process === undefined) throw new BoxRunError("RUNTIME_ERROR", "BoxLite started it, and its VM ended at once");
     await answerAgent(line, AbortSignal.any([signal, AbortSignal.timeout(agentLimitMs)]));
     await setUp(line, spec);
-    const record = await readBoxRecord(boxDir);
+    const { secret } = reception;
     const guestBootId = line.bootId;
-    if (record === undefined || guestBootId === undefined) {
-      throw new BoxRunError("RUNTIME_ERROR", `boot box ${spec.id}: its record in ${boxDir} is gone`);
+    if (secret === undefined || guestBootId === undefined) {
+      throw new BoxRunError("RUNTIME_ERROR", `boot box ${spec.id}: its agent has not called`);
     }
-    const vm: VmRecord = { hostBootId: hostBootId(), process, guestBootId };
+    const vm: VmRecord = { hostBootId: hostBootId(), process, guestBootId, secret: secret.toString("hex") };
     await writeBoxRecord(boxDir, { ...record, vm });
     signal.throwIfAborted();
     return { process, line, reception };

@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import { type BoxDeath, type BoxSpec, type CreateOptions, KeyedLock, type Logger } from "@boxrun/core";
+import { locateAgent } from "@boxrun/guest-agent";
 import { isErrno } from "@boxrun/host";
 import { adoptMachine } from "./adopt.ts";
-import { type BootPlan, boot, type Machine, prepareShare } from "./boot.ts";
-import { boxFiles, type Layout } from "./layout.ts";
+import { withAgent } from "./agent-image.ts";
+import { type BootPlan, boot, type Machine } from "./boot.ts";
+import type { Layout } from "./layout.ts";
 import { boxOptions, checkSpec } from "./options.ts";
 import { endVm } from "./processes.ts";
 import { readBoxRecord, writeBoxRecord } from "./record.ts";
@@ -41,11 +42,13 @@ export class Boxes {
       const runtime = await openRuntime(this.#layout.home);
       await this.#makeDir(spec.id, boxDir);
       try {
-        const secret = await prepareShare(boxDir, this.#cacheDir);
-        const box = await runtime.create(boxOptions(spec, join(boxDir, boxFiles.agentShare)), spec.id);
-        await writeBoxRecord(boxDir, { engineId: box.id, imageDigest: spec.image.digest, vm: null });
+        const agent = locateAgent(this.#cacheDir);
+        const layoutDir = await withAgent(spec.image, agent, this.#layout.images);
+        const box = await runtime.create(boxOptions(spec, layoutDir), spec.id);
+        const record = { engineId: box.id, imageDigest: spec.image.digest, agentKey: agent.key, vm: null };
+        await writeBoxRecord(boxDir, record);
         options.onEngineId(box.id);
-        const plan = { spec, boxDir, layout: this.#layout, secret, signal };
+        const plan = { spec, boxDir, layout: this.#layout, record, agent, signal };
         this.#keep(spec.id, box.id, await this.#boot(runtime, plan));
       } catch (error) {
         await this.#destroy(runtime, spec.id, boxDir);
@@ -67,8 +70,8 @@ export class Boxes {
       }
       await checkSpec(spec);
       await this.#endLeftovers(runtime, spec.id, record.engineId);
-      const secret = await prepareShare(boxDir, this.#cacheDir);
-      const plan = { spec, boxDir, layout: this.#layout, secret, signal };
+      const agent = locateAgent(this.#cacheDir);
+      const plan = { spec, boxDir, layout: this.#layout, record, agent, signal };
       this.#keep(spec.id, record.engineId, await this.#boot(runtime, plan));
     });
   }

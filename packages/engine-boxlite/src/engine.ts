@@ -16,6 +16,7 @@ import {
   type TransferOptions,
 } from "@boxrun/core";
 import { locateAgent, resumeExec, startExec } from "@boxrun/guest-agent";
+import { removeAgentImages } from "./agent-image.ts";
 import { Boxes } from "./boxes.ts";
 import { removeUnusedImageDisks } from "./images.ts";
 import { Layout } from "./layout.ts";
@@ -131,7 +132,10 @@ class BoxLiteEngine implements Engine {
   }
 
   async forgetImage(digest: string): Promise<void> {
-    await asBoxRunError(`forget the image ${digest}`, () => removeUnusedImageDisks(this.#layout));
+    await asBoxRunError(`forget the image ${digest}`, async () => {
+      await removeAgentImages(digest, this.#layout.images);
+      await removeUnusedImageDisks(this.#layout);
+    });
   }
 
   async close(): Promise<void> {

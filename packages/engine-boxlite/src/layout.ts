@@ -11,20 +11,22 @@ const engineIdLength = 12;
  *
  *     <stateDir>/boxlite/home/               BoxLite's home: its database, images, boxes
  *     <stateDir>/boxlite/home/boxes/<id>/    a box of BoxLite's, under its id
+ *     <stateDir>/boxlite/images/<id>/        an image with the agent in it, as an OCI layout
  *     <stateDir>/boxlite/boxes/<box id>/     what this engine keeps of a box
  *         box.json                           BoxLite's id, and how to find the running VM again
- *         agent/                             the box's read-only share with the agent and the secret of its present life
  */
 export class Layout {
   readonly root: string;
   readonly home: string;
   readonly boxes: string;
+  readonly images: string;
 
   /** VALIDATION_ERROR if the state directory's path leaves no room for a socket's name. */
   constructor(stateDir: string) {
     this.root = join(stateDir, "boxlite");
     this.home = join(this.root, "home");
     this.boxes = join(this.root, "boxes");
+    this.images = join(this.root, "images");
     const excess = Buffer.byteLength(this.callSocket("x".repeat(engineIdLength))) - maxSocketPathBytes;
     if (excess > 0) {
       throw new BoxRunError(
@@ -56,7 +58,7 @@ export class Layout {
   }
 }
 
-export const boxFiles = { record: "box.json", agentShare: "agent", agent: "boxrun-agent", secret: "secret" } as const;
+export const boxFiles = { record: "box.json" } as const;
 
-/** Where a box has its agent until it is set up; then the share is taken away. */
-export const guestAgentDir = "/.boxrun-agent";
+/** Where a box's image has the agent. The box itself finds an empty directory there. */
+export const guestAgent = { dir: "/.boxrun-agent", program: "boxrun-agent" } as const;

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec } from "@boxrun/core";
-import { guestAgentDir } from "./layout.ts";
+import { guestAgent } from "./layout.ts";
 import { allowedNetworks } from "./network.ts";
 import type { BoxOptions } from "./sdk.ts";
 
@@ -11,12 +11,12 @@ const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const memoryExcessMb = 16;
 
 /**
- * A box whose first process is our agent. It has every capability, as root has in a VM of its own: the VM is the wall, and the
+ * A box of an image that has our agent, which is its first process. It has every capability, as root has in a VM of its own: the VM is the wall, and the
  * host enforces what is read-only.
  */
-export function boxOptions(spec: BoxSpec, agentShare: string): BoxOptions {
+export function boxOptions(spec: BoxSpec, layoutDir: string): BoxOptions {
   return {
-    rootfsPath: spec.image.layoutDir,
+    rootfsPath: layoutDir,
     cpus: spec.cpu,
     // BoxLite 0.10.0 gives a VM some 36 MiB more than it is told; what a box finds is never more than was asked for.
     memoryMib: spec.memoryMb - memoryExcessMb,
@@ -27,14 +27,11 @@ export function boxOptions(spec: BoxSpec, agentShare: string): BoxOptions {
     autoStop: 0,
     autoDelete: 0,
     env: [{ key: "PATH", value: path }],
-    entrypoint: [`${guestAgentDir}/boxrun-agent`, "contained", guestAgentDir],
+    entrypoint: [`${guestAgent.dir}/${guestAgent.program}`, "contained", guestAgent.dir],
     cmd: [],
     workingDir: "/",
     user: "0:0",
-    volumes: [
-      { hostPath: agentShare, guestPath: guestAgentDir, readOnly: true },
-      ...spec.volumes.map(({ hostPath, guestPath, readonly }) => ({ hostPath, guestPath, readOnly: readonly })),
-    ],
+    volumes: spec.volumes.map(({ hostPath, guestPath, readonly }) => ({ hostPath, guestPath, readOnly: readonly })),
     network: {
       outbound: spec.network ? { mode: "enabled", allowNet: [...allowedNetworks] } : { mode: "disabled" },
     },
@@ -48,12 +45,11 @@ export function boxOptions(spec: BoxSpec, agentShare: string): BoxOptions {
 const minMemoryMb = 128;
 
 /**
- * On x86 libkrun (BoxLite 0.10.0) has interrupts for 3 shares, 2 beside a network: one is the agent's. Elsewhere it has more
- * than anybody wants.
+ * On x86 libkrun (BoxLite 0.10.0) has interrupts for 3 shares, 2 beside a network. Elsewhere it has more than anybody wants.
  */
 function maxVolumes(network: boolean): number {
   if (process.arch !== "x64") return Number.POSITIVE_INFINITY;
-  return network ? 1 : 2;
+  return network ? 2 : 3;
 }
 
 /** Refuses early what BoxLite would refuse late, with its own words for it. NOT_SUPPORTED or RUNTIME_ERROR. */

@@ -8,20 +8,33 @@ import { EagerStream } from "./eager-stream.ts";
 export const secretSize = 32;
 /** Said to the agent: libkrun connects a call also where nobody listens, and then never ends it. */
 const welcome = Buffer.of(0x06);
+/** Said to an agent that is to be another one: the other's length follows as u32, big-endian, and its program. */
+const succession = Buffer.of(0x07);
 
 /** How long a caller may take to say the secret. */
 const introductionMs = 5000;
 /** Strangers that may be waiting at once: any program in the box can call. The agent says the secret at once. */
 const maxStrangers = 16;
 
+interface Expected {
+  /** What the agent says first; of a VM that was just started it is not known. */
+  readonly secret?: Buffer;
+  /** The agent that is to take the place of the one that calls. */
+  readonly successor?: Buffer | undefined;
+}
+
 /**
- * Takes the calls of one box's agent: in a BoxLite box it is the guest that connects. A caller is the agent if it begins with the secret of
- * this life of the box. The agent has one call at a time: a later one ends the one before, which libkrun may not have said is over.
+ * Takes the calls of one box's agent: in a BoxLite box it is the guest that connects. The agent has made up a secret, with which each of its
+ * calls begins. The first caller is the agent, because nothing else runs in a box that is not set up, and later ones are if they say the
+ * same. It has one call at a time: a later one ends the one before, which libkrun may not have said is over.
  */
 export class Reception implements AgentAddress {
   readonly name: string;
   readonly #server: Server;
-  readonly #secret: Buffer;
+  #secret: Buffer | undefined;
+  #successor: Buffer | undefined;
+  /** The secret of the agent that was sent the successor. */
+  #predecessor: Buffer | undefined;
   readonly #strangers = new Set<Socket>();
   /** The agent's last call. */
   #call: Socket | undefined;
@@ -29,15 +42,16 @@ export class Reception implements AgentAddress {
   #waiting: Socket | undefined;
   #asking: ((socket: Socket) => void) | undefined;
 
-  private constructor(path: string, secret: Buffer) {
+  private constructor(path: string, { secret, successor }: Expected) {
     this.name = path;
     this.#secret = secret;
+    this.#successor = successor;
     this.#server = createServer((socket) => this.#meet(socket));
   }
 
   /** Takes the path over from whoever listened there before. */
-  static async open(path: string, secret: Buffer): Promise<Reception> {
-    const reception = new Reception(path, secret);
+  static async open(path: string, expected: Expected): Promise<Reception> {
+    const reception = new Reception(path, expected);
     await rm(path, { force: true });
     await new Promise<void>((resolve, reject) => {
       reception.#server.once("error", reject);
@@ -47,6 +61,11 @@ export class Reception implements AgentAddress {
     // A box that runs is no reason for the process to stay; who waits for a call is (see `connect`).
     reception.#server.unref();
     return reception;
+  }
+
+  /** The agent's, once it has called. */
+  get secret(): Buffer | undefined {
+    return this.#secret;
   }
 
   async connect(signal: AbortSignal): Promise<Duplex> {
@@ -98,10 +117,25 @@ export class Reception implements AgentAddress {
       if (said === null) return;
       socket.off("readable", onReadable).off("close", leave);
       leave();
-      if (said.length === secretSize && timingSafeEqual(said, this.#secret)) this.#admit(socket);
-      else socket.destroy();
+      if (said.length !== secretSize) socket.destroy();
+      else this.#answer(socket, Buffer.from(said));
     };
     socket.once("close", leave).on("readable", onReadable);
+  }
+
+  #answer(socket: Socket, said: Buffer): void {
+    if (this.#successor !== undefined && !differs(said, this.#predecessor ?? said)) {
+      this.#predecessor = said;
+      const { length } = this.#successor;
+      const head = Buffer.alloc(4);
+      head.writeUInt32BE(length);
+      socket.end(Buffer.concat([succession, head, this.#successor]));
+      return;
+    }
+    this.#successor = undefined;
+    this.#secret ??= said;
+    if (differs(said, this.#secret)) socket.destroy();
+    else this.#admit(socket);
   }
 
   #admit(socket: Socket): void {
@@ -113,4 +147,8 @@ export class Reception implements AgentAddress {
     if (asking !== undefined) asking(socket);
     else this.#waiting = socket;
   }
+}
+
+function differs(said: Buffer, secret: Buffer): boolean {
+  return !timingSafeEqual(said, secret);
 }

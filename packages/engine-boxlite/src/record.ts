@@ -10,6 +10,8 @@ const boxRecordSchema = z.object({
   /** BoxLite's own id. */
   engineId: z.string().regex(/^[A-Za-z0-9]{1,64}$/),
   imageDigest: z.string(),
+  /** Of the agent that its image has; `undefined` for a box of an older BoxRun, whose agent comes with a share. */
+  agentKey: z.string().optional(),
   /** The VM that runs, or ran when this was written. */
   vm: z
     .object({
@@ -18,15 +20,20 @@ const boxRecordSchema = z.object({
       process: processRefSchema,
       /** The agent's, from its greeting. */
       guestBootId: z.string().regex(/^[0-9a-f]{32}$/),
+      /** What the agent says first when it calls; `undefined` for a VM that an older BoxRun has started. */
+      secret: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .optional(),
     })
     .nullable(),
 });
-export type BoxRecord = z.infer<typeof boxRecordSchema>;
+export type BoxRecord = Omit<z.infer<typeof boxRecordSchema>, "version">;
 export type VmRecord = NonNullable<BoxRecord["vm"]>;
 
-export async function writeBoxRecord(boxDir: string, record: Omit<BoxRecord, "version">): Promise<void> {
+export async function writeBoxRecord(boxDir: string, record: BoxRecord): Promise<void> {
   const file = join(boxDir, boxFiles.record);
-  const full: BoxRecord = { version: 1, ...record };
+  const full: z.infer<typeof boxRecordSchema> = { version: 1, ...record };
   await writeFile(`${file}.new`, JSON.stringify(full), { mode: 0o600 });
   await rename(`${file}.new`, file);
 }

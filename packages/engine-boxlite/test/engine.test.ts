@@ -35,8 +35,8 @@ test("a box id that is no file name never reaches the disk", async () => {
 });
 
 test.skipIf(process.arch !== "x64").each([
-  [false, 2],
-  [true, 1],
+  [false, 3],
+  [true, 2],
 ])(
   "with network: %s a box on x86 has room for %i volumes, and more are refused with the reason",
   async (network, most) => {

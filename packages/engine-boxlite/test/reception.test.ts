@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { Reception, secretSize } from "../src/reception.ts";
@@ -13,10 +14,10 @@ const dir = mkdtempSync(join(tmpdir(), "br-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 let sockets = 0;
 
-async function open() {
+async function open(successor?: Buffer) {
   const path = join(dir, `${sockets++}.sock`);
   const secret = randomBytes(secretSize);
-  const reception = await Reception.open(path, secret);
+  const reception = await Reception.open(path, successor === undefined ? { secret } : { successor });
   onTestFinished(() => reception.close());
   const call = async (...said: Buffer[]): Promise<Socket> => {
     const socket = connect(path);
@@ -73,6 +74,43 @@ test("a caller with another secret, or with too little of it, is hung up on and 
   await expect(connecting).rejects.toThrow("nobody was let in");
 });
 
+test("of a VM that was just started the first caller is the agent, and whoever says something else later is not", async () => {
+  const path = join(dir, `${sockets++}.sock`);
+  const reception = await Reception.open(path, {});
+  onTestFinished(() => reception.close());
+  const call = (said: Buffer) => {
+    const socket = connect(path).on("error", () => undefined);
+    onTestFinished(() => {
+      socket.destroy();
+    });
+    socket.write(said);
+    return socket;
+  };
+  const secret = randomBytes(secretSize);
+  const first = reception.connect(soon());
+  const lost = call(secret);
+  await first;
+  expect(reception.secret).toEqual(secret);
+  await once(call(randomBytes(secretSize)), "close");
+  lost.destroy();
+  call(Buffer.concat([secret, Buffer.from("again")]));
+  expect(await firstBytes(await reception.connect(soon()))).toBe("again");
+});
+
+test("an agent that is to be another one is sent that, as often as it calls; the other one is let in", async () => {
+  const { reception, call } = await open(Buffer.from("program"));
+  const connecting = reception.connect(soon());
+  const old = randomBytes(secretSize);
+  for (const attempt of [await call(old), await call(old)]) {
+    expect(await text(attempt)).toBe("\u0007\0\0\0\u0007program");
+  }
+  const secret = randomBytes(secretSize);
+  await call(secret, Buffer.from("the other"));
+  expect(await firstBytes(await connecting)).toBe("the other");
+  expect(reception.secret).toEqual(secret);
+  await once(await call(old), "close");
+});
+
 test("strangers that say nothing don't keep the agent out, and at most 16 of them are heard", async () => {
   const { reception, secret, call } = await open();
   const silent: Socket[] = [];
@@ -104,7 +142,7 @@ test("a newer call ends the one in use: the agent has one at a time, and does no
 
 test("a path that an earlier server left is taken over", async () => {
   const { path, secret, call } = await open();
-  const next = await Reception.open(path, secret);
+  const next = await Reception.open(path, { secret });
   onTestFinished(() => next.close());
   const connecting = next.connect(soon());
   await call(secret, Buffer.from("to the next"));
@@ -148,7 +186,7 @@ test("a process that waits for a call does not end meanwhile; one that waits for
   const path = JSON.stringify(join(dir, `${sockets++}.sock`));
   const program = (work: string) => `
     import { Reception, secretSize } from ${reception};
-    const reception = await Reception.open(${path}, Buffer.alloc(secretSize));
+    const reception = await Reception.open(${path}, { secret: Buffer.alloc(secretSize) });
     ${work}`;
   const run = (work: string) => promisify(execFile)(process.execPath, ["--input-type=module", "-e", program(work)]);
   const waiting = await run(

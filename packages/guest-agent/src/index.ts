@@ -1,5 +1,5 @@
 export { type AgentAddress, socketAddress } from "./address.ts";
-export { buildAgent, locateAgent } from "./build/agent.ts";
+export { type BuiltAgent, buildAgent, locateAgent } from "./build/agent.ts";
 export { goBuild } from "./build/go.ts";
 export { hashSources } from "./build/sources.ts";
 export { ConnectionLost, fromAgent } from "./errors.ts";

@@ -40,7 +40,7 @@ const compileCache = "compile";
  */
 async function feedCache(vm: RunningVm, cacheDir: string, signal: AbortSignal): Promise<void> {
   const base = await locateBase(cacheDir);
-  const agent = locateAgent(cacheDir);
+  const agent = locateAgent(cacheDir).file;
   const fed = join(vm.dir, "fed");
   const now = `${base}\n${agent}\n`;
   if ((await readFile(fed, "utf8").catch(() => "")) === now) return;

@@ -14,8 +14,8 @@ export interface TestHost extends AsyncDisposable {
   readonly stateDir: string;
   readonly cacheDir: string;
   readonly image: EngineImage;
-  /** Another engine over the same state, as a restarted server would make it. */
-  makeEngine(): Engine;
+  /** Another engine over the same state, as a restarted server would make it, or one with another agent. */
+  makeEngine(options?: { readonly cacheDir: string }): Engine;
   /** BoxLite's own id of a box. */
   engineId(boxId: string): string;
   vmPid(boxId: string): Promise<number>;
@@ -43,7 +43,8 @@ export async function openTestHost(): Promise<TestHost> {
     }
     return engineIds.get(boxId) ?? "";
   };
-  const makeEngine = () => createBoxLiteEngine({ stateDir, cacheDir, logger: silentLogger });
+  const makeEngine = (options?: { readonly cacheDir: string }) =>
+    createBoxLiteEngine({ stateDir, cacheDir, logger: silentLogger, ...options });
   return {
     stateDir,
     cacheDir,

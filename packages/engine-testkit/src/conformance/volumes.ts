@@ -71,18 +71,19 @@ export function volumeBehaviours({ behaviour, harness }: Suite): void {
 
   behaviour("a volume may be below what a box mounts itself, also after stop and start", needs, async () => {
     const volumes = [];
-    for (const guestPath of ["/tmp/data", "/run/deep/data"]) {
+    for (const guestPath of ["/tmp/data", "/run/deep/data", "/dev/shm/data"]) {
       const hostPath = await hostDir();
       await writeFile(join(hostPath, "file"), guestPath);
       volumes.push({ hostPath, guestPath, readonly: guestPath === "/tmp/data" });
     }
     const box = await harness.freshBox({ volumes });
     const script =
-      "cat /tmp/data/file; touch /tmp/data/new 2>/dev/null || echo; cat /run/deep/data/file; touch /run/deep/data/new";
-    expect(await harness.sh(script, box)).toBe("/tmp/data\n/run/deep/data");
+      "cat /tmp/data/file; touch /tmp/data/new 2>/dev/null || echo; cat /run/deep/data/file; touch /run/deep/data/new; " +
+      "cat /dev/shm/data/file";
+    expect(await harness.sh(script, box)).toBe("/tmp/data\n/run/deep/data/dev/shm/data");
     await harness.engine.stop(box);
     await harness.engine.start(harness.specOf(box), { signal: never() });
-    expect(await harness.sh(script, box)).toBe("/tmp/data\n/run/deep/data");
+    expect(await harness.sh(script, box)).toBe("/tmp/data\n/run/deep/data/dev/shm/data");
     expect(await harness.sh("rm /run/deep/data/new; ls /run/deep/data", box)).toBe("file");
   });
 

@@ -54,13 +54,19 @@ export async function buildAgent(options: {
   return file;
 }
 
-/** The agent that new boxes get. RUNTIME_ERROR with what to run if none was built. */
-export function locateAgent(cacheDir: string): string {
+export interface BuiltAgent {
+  readonly file: string;
+  /** sha256 of what it was built from, in hexadecimal. */
+  readonly key: string;
+}
+
+/** The agent that boxes get. RUNTIME_ERROR with what to run if none was built. */
+export function locateAgent(cacheDir: string): BuiltAgent {
   const root = agentRoot(cacheDir);
   try {
     const { key } = pointerSchema.parse(JSON.parse(readFileSync(join(root, "current.json"), "utf8")));
     const file = join(root, key, program);
-    if (existsSync(file)) return file;
+    if (existsSync(file)) return { file, key };
   } catch {
     // None was ever built.
   }
