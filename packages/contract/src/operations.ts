@@ -146,7 +146,7 @@ const execOperations = {
     path: "/v1/boxes/{id}/exec",
     tag: "execs",
     summary:
-      "Start a command in a box, without waiting for its end; with `Accept: text/event-stream`, follow its output in the same answer",
+      "Start a command in a box, without waiting for its end, which the answer tells if the command is over at once; with `Accept: text/event-stream`, follow its output in the same answer",
     body: jsonBody(execRequestSchema),
     response: { ...created(execSchema), events: { exec: execSchema, log: logEventSchema, exit: exitEventSchema } },
     errors: boxNeeded,

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "fbb2363523ac8e6e";
+export const revision = "a049b7b814ae78d6";
