@@ -97,14 +97,13 @@ func (o *Output) WriteFrames(ctx context.Context, w io.Writer, flush func() erro
 		if !more {
 			break
 		}
-		if wrote {
-			if hold == nil {
-				err = flush()
+		if wrote && hold == nil {
+			if err := flush(); err != nil {
+				return err
 			}
-			wait = goOn
 		}
-		if err != nil {
-			return err
+		if wrote {
+			wait = goOn
 		}
 		select {
 		case <-o.ended:

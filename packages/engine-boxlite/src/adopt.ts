@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import { AgentLine, helloLimitBytes, helloSchema, requestJson } from "@boxrun/guest-agent";
 import { isAlive } from "@boxrun/host";
@@ -6,6 +8,9 @@ import type { Layout } from "./layout.ts";
 import { Reception } from "./reception.ts";
 import type { BoxRecord } from "./record.ts";
 
+/** Where an older BoxRun has put what the agent says first: into a share, with the agent. */
+const olderSecret = "agent/secret";
+
 type Adoption = { readonly machine: Machine } | { readonly why: string };
 
 /** Takes over the VM that an earlier server left running; or says why there is none that could be. It ends nothing. */
@@ -13,11 +18,11 @@ export async function adoptMachine(record: BoxRecord, boxDir: string, layout: La
   const { vm } = record;
   if (vm === null) return { why: "no VM of it was running since the host's last boot" };
   if (!isAlive(vm.process)) return { why: "its VM ended while no server was there" };
-  if (vm.secret === undefined) return { why: "an older BoxRun has started its VM" };
   let reception: Reception | undefined;
   let line: AgentLine | undefined;
   try {
-    reception = await Reception.open(layout.callSocket(record.engineId), { secret: Buffer.from(vm.secret, "hex") });
+    const secret = vm.secret === undefined ? await readFile(join(boxDir, olderSecret)) : Buffer.from(vm.secret, "hex");
+    reception = await Reception.open(layout.callSocket(record.engineId), { secret });
     line = new AgentLine(reception, vm.guestBootId);
     const hello = await requestJson(line, "GET", "/hello", helloSchema, {
       repeatable: true,
