@@ -31,7 +31,8 @@ export async function withAgent(image: EngineImage, agent: BuiltAgent, dir: stri
   // It appears by one rename, complete.
   if (existsSync(made)) return made;
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  const scratch = await mkdtemp(join(dir, ".new-"));
+  // Under the image's name: what a server that was killed has left goes with the image.
+  const scratch = await mkdtemp(`${made}.new-`);
   try {
     await addAgent(image, agent, scratch);
     await rename(scratch, made);

@@ -35,7 +35,7 @@ export interface BootPlan {
   readonly spec: BoxSpec;
   readonly boxDir: string;
   readonly layout: Layout;
-  /** Without a VM. */
+  /** What is written down of it; a VM in it is one that has ended. */
   readonly record: BoxRecord;
   /** The agent that it is to have. */
   readonly agent: BuiltAgent;

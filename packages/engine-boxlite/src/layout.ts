@@ -58,7 +58,5 @@ export class Layout {
   }
 }
 
-export const boxFiles = { record: "box.json" } as const;
-
 /** Where a box's image has the agent. The box itself finds an empty directory there. */
 export const guestAgent = { dir: "/.boxrun-agent", program: "boxrun-agent" } as const;

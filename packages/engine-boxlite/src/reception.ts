@@ -124,7 +124,7 @@ export class Reception implements AgentAddress {
   }
 
   #answer(socket: Socket, said: Buffer): void {
-    if (this.#successor !== undefined && !differs(said, this.#predecessor ?? said)) {
+    if (this.#successor !== undefined && timingSafeEqual(said, this.#predecessor ?? said)) {
       this.#predecessor = said;
       const { length } = this.#successor;
       const head = Buffer.alloc(4);
@@ -134,8 +134,8 @@ export class Reception implements AgentAddress {
     }
     this.#successor = undefined;
     this.#secret ??= said;
-    if (differs(said, this.#secret)) socket.destroy();
-    else this.#admit(socket);
+    if (timingSafeEqual(said, this.#secret)) this.#admit(socket);
+    else socket.destroy();
   }
 
   #admit(socket: Socket): void {
@@ -147,8 +147,4 @@ export class Reception implements AgentAddress {
     if (asking !== undefined) asking(socket);
     else this.#waiting = socket;
   }
-}
-
-function differs(said: Buffer, secret: Buffer): boolean {
-  return !timingSafeEqual(said, secret);
 }

@@ -2,7 +2,8 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hostBootId, processRefSchema } from "@boxrun/host";
 import { z } from "zod";
-import { boxFiles } from "./layout.ts";
+
+const recordFile = "box.json";
 
 /** `box.json`: what the next server needs to find a box of BoxLite's, and to take over its VM if that runs. */
 const boxRecordSchema = z.object({
@@ -32,7 +33,7 @@ export type BoxRecord = Omit<z.infer<typeof boxRecordSchema>, "version">;
 export type VmRecord = NonNullable<BoxRecord["vm"]>;
 
 export async function writeBoxRecord(boxDir: string, record: BoxRecord): Promise<void> {
-  const file = join(boxDir, boxFiles.record);
+  const file = join(boxDir, recordFile);
   const full: z.infer<typeof boxRecordSchema> = { version: 1, ...record };
   await writeFile(`${file}.new`, JSON.stringify(full), { mode: 0o600 });
   await rename(`${file}.new`, file);
@@ -41,7 +42,7 @@ export async function writeBoxRecord(boxDir: string, record: BoxRecord): Promise
 /** `undefined` if there is none or it can't be read. A VM from before the host's last boot is none. */
 export async function readBoxRecord(boxDir: string): Promise<BoxRecord | undefined> {
   try {
-    const record = boxRecordSchema.parse(JSON.parse(await readFile(join(boxDir, boxFiles.record), "utf8")));
+    const record = boxRecordSchema.parse(JSON.parse(await readFile(join(boxDir, recordFile), "utf8")));
     return record.vm?.hostBootId === hostBootId() ? record : { ...record, vm: null };
   } catch {
     return undefined;

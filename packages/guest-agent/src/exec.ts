@@ -181,7 +181,6 @@ export class AgentExec implements EngineExec {
         const exit = yield* this.#readStream(stream);
         this.#stream = undefined;
         if (exit === undefined) continue;
-        this.#settle.resolve(exit);
         atEnd = true;
         return;
       }
@@ -222,6 +221,7 @@ export class AgentExec implements EngineExec {
           // The answer's end follows. It is read, too: leaving a stream before its end is an error that costs something.
           stream.end();
           exit = toExit(frame.exit);
+          this.#settle.resolve(exit);
           continue;
         }
         const chunk = this.#accept(frame.type, frame.offset, frame.data);
@@ -230,7 +230,7 @@ export class AgentExec implements EngineExec {
     } catch (error) {
       if (error instanceof WireViolation) throw error;
       const reason = lost(this.#host.line, stream, error);
-      if (!(reason instanceof ConnectionLost)) throw reason;
+      if (exit === undefined && !(reason instanceof ConnectionLost)) throw reason;
     }
     return exit;
   }

@@ -74,6 +74,21 @@ test("output comes in the order in which it was written, then the exit", async (
   expect(await exec.exit).toEqual({ code: 7, reason: "exited" });
 });
 
+test("an exit that has come counts, also if the box goes before the end of the answer", async () => {
+  const { start, line, gone } = await stage((stream) => {
+    // It has been read when the request ends.
+    stream.resume().once("end", () => {
+      const reason = new BoxRunError("RUNTIME_ERROR", "the box is gone");
+      line.end(reason);
+      gone.abort(reason);
+    });
+    stream.write(exitFrame(3));
+  });
+  const exec = await start();
+  expect(await text(exec)).toBe("");
+  expect(await exec.exit).toEqual({ code: 3, reason: "exited" });
+});
+
 test("a start whose answer is there as a whole says that the exec is over", async () => {
   const answer = Buffer.concat([frame(1, 0, "all"), exitFrame(0)]);
   const whole = await stage((stream) => stream.end(answer), undefined, { "content-length": answer.length });
