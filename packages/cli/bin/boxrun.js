@@ -1,4 +1,8 @@
-#!/usr/bin/env node
+#!/bin/sh
+":" //; exec node -- "$0" "$@"
+// A shell reads the line above, Node takes it for a text and a comment. Without its `--` Node looks for options of its own among the
+// user's arguments: `boxrun exec dev tool --env-file x` would be Node's.
+//
 // Plain JavaScript for any Node from 18 on: BoxRun itself needs Node 24, so this finds one and lets it do the work.
 import { existsSync } from "node:fs";
 import * as module from "node:module";
@@ -6,6 +10,12 @@ import { constants, homedir } from "node:os";
 import { join } from "node:path";
 
 const neededMajor = 24;
+
+// What Node could not decode it has replaced.
+if (process.argv.some((argument) => argument.includes("\ufffd"))) {
+  const { refuseWhatIsNotUtf8 } = await import("./arguments.js");
+  refuseWhatIsNotUtf8(process.argv.slice(2));
+}
 
 if (Number(process.versions.node.split(".")[0]) >= neededMajor) await runHere();
 else await runWith(findNode());
@@ -38,7 +48,7 @@ function findNode() {
 
 async function runWith(node) {
   const { spawn } = await import("node:child_process");
-  const child = spawn(node, [process.argv[1], ...process.argv.slice(2)], { stdio: "inherit" });
+  const child = spawn(node, ["--", process.argv[1], ...process.argv.slice(2)], { stdio: "inherit" });
   // A terminal sends Ctrl-C to both of us, and two mean "at once": pass on only what was sent to this process alone.
   const hasTerminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import type { Environment, PullPolicy, Volume } from "@boxrun/contract";
 import { pullPolicies } from "@boxrun/contract/plain";
@@ -42,7 +43,18 @@ export function environmentEntry(text: string, previous: Environment = {}): Envi
   if (name === "") throw new InvalidArgumentError("It must be NAME=VALUE, or the NAME of a variable that is set here.");
   const value = split === -1 ? process.env[name] : text.slice(split + 1);
   if (value === undefined) throw new InvalidArgumentError(`There is no variable ${name} here; give NAME=VALUE.`);
+  if (split === -1 && isReplaced(name, value)) throw new InvalidArgumentError(`The value of ${name} is not UTF-8.`);
   return { ...previous, [name]: value };
+}
+
+/** Whether Node has put U+FFFD in place of bytes in a variable's value that are not UTF-8. Where the system does not tell: no. */
+function isReplaced(name: string, value: string): boolean {
+  if (!value.includes("\ufffd")) return false;
+  try {
+    return !readFileSync("/proc/self/environ").includes(`${name}=${value}`);
+  } catch {
+    return false;
+  }
 }
 
 /** `HOST:GUEST`, `HOST:GUEST:ro` or `…:rw`. A relative host path is one below the current directory. */

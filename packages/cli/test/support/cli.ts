@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { dirname } from "node:path";
+import { buffer, text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
 export const cliPath = fileURLToPath(new URL("../../bin/boxrun.js", import.meta.url));
@@ -27,7 +29,7 @@ export class CliProcess {
   readonly #closed: Promise<unknown>;
 
   constructor(args: readonly string[], options: CliOptions = {}) {
-    this.child = spawn(process.execPath, [...(options.nodeOptions ?? []), cliPath, ...args], {
+    this.child = spawn(process.execPath, [...(options.nodeOptions ?? []), "--", cliPath, ...args], {
       cwd: options.cwd,
       env: { ...process.env, NO_COLOR: "1", BOXRUN_HOST: undefined, ...options.env },
       stdio: ["pipe", "pipe", "pipe"],
@@ -61,6 +63,15 @@ export class CliProcess {
       stderr: Buffer.concat(this.#stderr).toString(),
     };
   }
+}
+
+/** `boxrun` as a shell finds it, through its first line; `words` are bash's own: `exec dev $'caf\\xe9'`. */
+export async function typed(words: string, options: CliOptions = {}): Promise<CliResult> {
+  const path = `${dirname(process.execPath)}:${process.env.PATH}`;
+  const env = { ...process.env, NO_COLOR: "1", BOXRUN_HOST: undefined, PATH: path, BOXRUN: cliPath, ...options.env };
+  const child = spawn("bash", ["-c", `"$BOXRUN" ${words}`], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const [stdoutBytes, stderr] = await Promise.all([buffer(child.stdout), text(child.stderr), once(child, "close")]);
+  return { code: child.exitCode, stdout: stdoutBytes.toString(), stdoutBytes, stderr };
 }
 
 export function boxrun(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
