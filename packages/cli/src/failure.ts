@@ -1,7 +1,7 @@
 import { BoxRunError } from "@boxrun/contract/plain";
 import { ClientError } from "@boxrun/sdk";
 import { connectionAdvice } from "./connection-advice.ts";
-import { printable } from "./output/text.ts";
+import { indented, jsonText, oneLine } from "./output/text.ts";
 
 /** Something that the command could not do, with its cause. `what` names the operation and the thing: `stop dev`. */
 export class CommandFailure extends Error {
@@ -41,10 +41,10 @@ export class ReportedFailure extends Error {}
 export function failureText(error: unknown): string {
   const { what, cause } = unwrap(error);
   const hint = hintOf(cause);
-  const message = printable(messageOf(cause));
+  const message = indented(messageOf(cause));
   // The server may have begun with the same words.
-  const operation = what === undefined || message.startsWith(`${printable(what)}: `) ? "" : `${printable(what)}: `;
-  return `Error: ${operation}${message}\n${hint === undefined ? "" : `Hint: ${hint}\n`}`;
+  const operation = what === undefined || message.startsWith(`${oneLine(what)}: `) ? "" : `${oneLine(what)}: `;
+  return `Error: ${operation}${message}\n${hint === undefined ? "" : `Hint: ${indented(hint)}\n`}`;
 }
 
 /** For programs: one line of JSON. */
@@ -55,7 +55,7 @@ export function failureJson(error: unknown): string {
       ? cause.toJSON()
       : { code: cause instanceof CliError ? cause.code : "INTERNAL_ERROR", message: messageOf(cause) };
   const hint = hintOf(cause);
-  return `${JSON.stringify({ ...body, ...(what === undefined ? {} : { operation: what }), ...(hint === undefined ? {} : { hint }) })}\n`;
+  return `${jsonText({ ...body, ...(what === undefined ? {} : { operation: what }), ...(hint === undefined ? {} : { hint }) })}\n`;
 }
 
 function unwrap(error: unknown): { readonly what: string | undefined; readonly cause: unknown } {

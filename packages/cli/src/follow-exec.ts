@@ -4,6 +4,7 @@ import { type BoxRunClient, type ExecEvent, logBytes } from "@boxrun/sdk";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandFailure } from "./failure.ts";
 import { BrokenPipe, write } from "./output/streams.ts";
+import { jsonText } from "./output/text.ts";
 import type { Session } from "./session.ts";
 import type { StartedExec } from "./started-exec.ts";
 
@@ -57,7 +58,7 @@ type ExitEvent = Extract<ExecEvent, { event: "exit" }>;
 /** With `json`, one event a line. */
 async function passOutput(events: AsyncIterable<ExecEvent>, json: boolean): Promise<ExitEvent> {
   for await (const event of events) {
-    if (json) await write(process.stdout, `${JSON.stringify(event)}\n`);
+    if (json) await write(process.stdout, `${jsonText(event)}\n`);
     else if (event.event === "log") await passLog(event);
     if (event.event === "exit") return event;
   }

@@ -4,6 +4,7 @@ import { CliError, ReportedFailure } from "./failure.ts";
 import { minWidthToWrap } from "./help-text.ts";
 import { Interrupted } from "./interrupts.ts";
 import { BrokenPipe, print } from "./output/streams.ts";
+import { printable } from "./output/text.ts";
 import { Reporter } from "./reporter.ts";
 import { Verb } from "./verb.ts";
 import { addVerbs, type VerbEntry } from "./verbs.ts";
@@ -127,7 +128,7 @@ export function createProgram(wantsJson: boolean, showHelp: (text: string) => vo
     .configureOutput({
       writeOut: showHelp,
       outputError: (text, write) => {
-        if (!wantsJson) write(text.replace(/^error: /, "Error: "));
+        if (!wantsJson) write(printable(text).replace(/^error: /, "Error: "));
       },
       // The hint behind it.
       writeErr: (text) => void (wantsJson || process.stderr.write(text)),

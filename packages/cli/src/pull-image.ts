@@ -3,7 +3,7 @@ import { BoxRunError, baseImageReference, resolveImageAlias } from "@boxrun/cont
 import { PullState } from "./output/layers.ts";
 import { showProgress } from "./output/progress.ts";
 import { RateMeter } from "./output/rate.ts";
-import { printable } from "./output/text.ts";
+import { oneLine } from "./output/text.ts";
 import type { Session } from "./session.ts";
 
 /** Fetches an image, or what its name means by now, and shows its layers on a terminal. IMAGE_PULL_FAILED; Ctrl-C gives it up. */
@@ -11,7 +11,7 @@ export async function pullImage({ client, reporter, signal }: Session, image: st
   const reference = resolveImageAlias(image);
   const state = new PullState();
   const meter = new RateMeter();
-  const label = `Pulling ${printable(reference)}`;
+  const label = `Pulling ${oneLine(reference)}`;
   using progress = showProgress(
     (canvas) => state.draw(label, meter.add(state.doneBytes, performance.now()), canvas),
     reporter,
@@ -20,7 +20,7 @@ export async function pullImage({ client, reporter, signal }: Session, image: st
     if (event.event === "progress") {
       state.take(event);
     } else {
-      progress.finish(`pulled ${printable(reference)}:`, state.doneBytes);
+      progress.finish(`pulled ${oneLine(reference)}:`, state.doneBytes);
       return event.image;
     }
   }

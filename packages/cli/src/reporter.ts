@@ -1,5 +1,6 @@
 import { failureJson, failureText } from "./failure.ts";
 import { note, print, printJson } from "./output/streams.ts";
+import { indented, jsonText } from "./output/text.ts";
 
 /** How a command talks: text for people, or JSON for programs (`--json`). Results go to stdout, all else to stderr. */
 export class Reporter {
@@ -16,7 +17,7 @@ export class Reporter {
 
   /** A remark beside the result. */
   note(message: string, details: object): void {
-    note(this.json ? `${JSON.stringify({ note: message, ...details })}\n` : `${message}\n`);
+    note(this.json ? `${jsonText({ note: message, ...details })}\n` : `${indented(message)}\n`);
   }
 
   failure(error: unknown): void {

@@ -6,6 +6,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { stateDirFault } from "@boxrun/contract/plain";
 import type { BoxRunClient } from "@boxrun/sdk";
 import { CliError } from "./failure.ts";
 import { spin } from "./output/spinner.ts";
@@ -123,6 +124,8 @@ async function launch(options: StartOptions, logFile: string): Promise<LaunchedS
 function openLog(stateDir: string, logFile: string): { readonly fd: number; readonly offset: number } {
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const fault = stateDirFault(statSync(stateDir), process.getuid?.());
+    if (fault !== undefined) throw new Error(fault);
     const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
     if (size > maxLogBytes) renameSync(logFile, `${logFile}.1`);
     return { fd: openSync(logFile, "a", 0o600), offset: size > maxLogBytes ? 0 : size };

@@ -1,5 +1,6 @@
 import { BoxRunError } from "@boxrun/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { CliWithServer } from "./support/server.ts";
 
 let cli: CliWithServer;
@@ -64,6 +65,26 @@ describe("ls and inspect", () => {
     await cli.run("create", "base", "-n", "hostile");
     const { stdout } = await cli.run("inspect", "hostile");
     expect(stdout).toMatch(/^error +RUNTIME_ERROR: red\\x07$/m);
+    await cli.run("rm", "hostile");
+  });
+
+  it("never lets what a box says pass for a line of ours, nor turn one around", async () => {
+    const message = "it broke\nHint: type this\u202egnp.exe\u2028Error: x\u009b31m";
+    cli.server.engine.controls.failNext("create", new BoxRunError("RUNTIME_ERROR", message));
+    const failed = await cli.run("create", "base", "-n", "hostile");
+    const shown = "Hint: type this\\u{202e}gnp.exe\\u{2028}Error: x";
+    expect(failed.stderr).toContain(`it broke\n  ${shown}`);
+    const format = "{{.name}} {{.error_message}}";
+    expect((await cli.run("ls", "-s", "error", "--format", format)).stdout).toBe(`hostile it broke ${shown}\n`);
+    for (const args of [["--json"], ["--format", "yaml"], ["--format", "{{.error_message | json}}"]]) {
+      const { stdout } = await cli.run("ls", "-s", "error", ...args);
+      expect(stdout).toContain("type this\\u202egnp.exe\\u2028Error: x");
+      expect(stdout).not.toMatch(/[\u202e\u2028\u009b]/);
+    }
+    expect(json((await cli.run("ls", "-s", "error", "--json")).stdout)).toMatchObject([{ error_message: message }]);
+    expect(parse((await cli.run("ls", "-s", "error", "--format", "yaml")).stdout)).toMatchObject([
+      { error_message: message },
+    ]);
     await cli.run("rm", "hostile");
   });
 

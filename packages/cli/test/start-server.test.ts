@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -91,6 +91,26 @@ describe("the first command", () => {
       code: 125,
       stderr: expect.stringMatching(/^Error: .*\/dev\/null\/nowhere can't be used: .*\nHint: .*BOXRUN_STATE_DIR/),
     });
+  });
+
+  it("refuses a state directory where others may write, and leaves no file in it", async () => {
+    await chmod(stateDir, 0o777);
+    for (const args of [["ls"], ["serve", "--no-tcp"]]) {
+      const result = await boxrun(args, { env });
+      expect(result).toMatchObject({ code: 125, stdout: "" });
+      expect(result.stderr).toMatch(/^Error: .*others may write in it \(mode 777\); `chmod go-w` mends that/);
+      expect(await readdir(stateDir)).toEqual([]);
+    }
+  });
+
+  it.runIf(process.getuid?.() === 0)("refuses another user's state directory", async () => {
+    await chown(stateDir, 12_345, 12_345);
+    for (const args of [["ls"], ["serve", "--no-tcp"]]) {
+      const result = await boxrun(args, { env });
+      expect(result).toMatchObject({ code: 125, stdout: "" });
+      expect(result.stderr).toMatch(/^Error: .*it belongs to the user with uid 12345, and this is uid 0/);
+      expect(await readdir(stateDir)).toEqual([]);
+    }
   });
 
   it("begins a new log when the old one is long", async () => {

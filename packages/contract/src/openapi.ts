@@ -262,6 +262,12 @@ function eventStream(events: EventSchemas, writer: SchemaWriter): Json {
   };
 }
 
+/** A body that is not sent as JSON. */
+const mediaTypeUnknown = 415;
+/** A request that does not ask for a WebSocket, or for another version of it. */
+const upgradeRequired = 426;
+const headersTooLarge = 431;
+
 function failures(operation: Operation): Json {
   const codes = new Set<ErrorCode>([...operation.errors, ...commonErrors]);
   if (operation.query !== undefined || operation.body?.kind === "json") codes.add("VALIDATION_ERROR");
@@ -270,6 +276,10 @@ function failures(operation: Operation): Json {
   const add = (status: number, code: ErrorCode) => byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   for (const code of codes) add(errorTable[code].status, code);
   if (operation.body?.kind === "form") add(400, "VALIDATION_ERROR");
+  if (operation.body?.kind === "json") add(mediaTypeUnknown, "VALIDATION_ERROR");
+  if (operation.response.kind === "websocket")
+    for (const status of [400, upgradeRequired]) add(status, "VALIDATION_ERROR");
+  add(headersTooLarge, "VALIDATION_ERROR");
   const content = { "application/json": { schema: { $ref: reference("Error") } } };
   return Object.fromEntries(
     [...byStatus].map(([status, listed]) => [status, { description: listed.join(", "), content }]),

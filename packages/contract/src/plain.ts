@@ -7,5 +7,6 @@ export * from "./errors.ts";
 export * from "./image-names.ts";
 export * from "./names.ts";
 export * from "./revision.ts";
+export * from "./state-dir.ts";
 export * from "./states.ts";
 export * from "./urls.ts";

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import {
   BoxRunError,
   boxActions,
@@ -8,6 +9,7 @@ import {
   errorCodes,
   errorTable,
   execRequestSchema,
+  openApiDocument,
   resolveImageAlias,
   toBoxRunError,
   urls,
@@ -83,6 +85,20 @@ describe("errors", () => {
 describe("state rules", () => {
   it("answer every action in every state", () => {
     for (const rules of Object.values(boxActions)) expect(Object.keys(rules).sort()).toEqual([...boxStatuses].sort());
+  });
+});
+
+describe("the OpenAPI document", () => {
+  it("lists every status that the server answers with before an operation begins", () => {
+    const paths = z
+      .record(z.string(), z.record(z.string(), z.object({ responses: z.record(z.string(), z.unknown()) })))
+      .parse(openApiDocument("1").paths);
+    const statuses = (path: string, method: string) => Object.keys(paths[path]?.[method]?.responses ?? {});
+    expect(statuses("/v1/boxes", "post")).toEqual(expect.arrayContaining(["413", "415", "422", "431"]));
+    expect(statuses("/v1/boxes/{id}/attach", "get")).toEqual(expect.arrayContaining(["400", "426", "431"]));
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const method of Object.keys(methods)) expect(statuses(path, method)).toContain("431");
+    }
   });
 });
 

@@ -1,6 +1,6 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { BoxRunError } from "@boxrun/contract";
+import { BoxRunError, stateDirFault } from "@boxrun/contract";
 import { BoxRunCore, systemClock } from "@boxrun/core";
 import { createQemuEngine, type QemuEngineOptions } from "@boxrun/engine-qemu";
 import { createImageContent } from "@boxrun/images";
@@ -120,10 +120,13 @@ function engineFactories(options: QemuEngineOptions): EngineFactories {
   };
 }
 
-/** Makes the state directory, readable for its owner alone; returns the directory for uploads in it. */
+/** Makes the state directory, readable for its owner alone, and refuses one where somebody else may write; returns the directory for uploads in it. */
 async function makeStateDir(stateDir: string): Promise<string> {
   const spoolDir = join(stateDir, "tmp");
   try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+    const fault = stateDirFault(await stat(stateDir), process.getuid?.());
+    if (fault !== undefined) throw new Error(fault);
     await mkdir(spoolDir, { recursive: true, mode: 0o700 });
     return spoolDir;
   } catch (error) {

@@ -10,6 +10,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod";
 import { readJson, readStream } from "./body.ts";
+import { requirePlain } from "./plain-json.ts";
 import { validate } from "./validation.ts";
 
 type Operations = typeof operations;
@@ -85,7 +86,7 @@ function parametersOf(request: FastifyRequest): Readonly<Record<string, string>>
 }
 
 async function readBody({ body }: Operation, request: FastifyRequest): Promise<unknown> {
-  if (body?.kind === "json") return validate(body.schema, await readJson(request.raw), "body");
+  if (body?.kind === "json") return validate(body.schema, requirePlain(await readJson(request.raw)), "body");
   return body?.kind === "bytes" ? readStream(request.raw) : undefined;
 }
 

@@ -1,5 +1,6 @@
 import { BoxRunError } from "@boxrun/contract";
 import type { z } from "zod";
+import { fieldName } from "./plain-json.ts";
 
 /** As many as help; a body can be wrong in a million places. */
 const shownIssues = 5;
@@ -14,17 +15,12 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown, what: s
 }
 
 function lines(issue: z.core.$ZodIssue, what: string): string[] {
-  const field = (path: readonly PropertyKey[]) => clipped(path.map(String).join(".")) || what;
+  const field = (path: readonly PropertyKey[]) => fieldName(path) || what;
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => `${field([...issue.path, key])}: is not a known field`);
   }
   const message = issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message;
   return [`${field(issue.path)}: ${message}`];
-}
-
-/** A field's name comes from the caller, and comes back in a message and in a log. */
-function clipped(name: string): string {
-  return name.length > 100 ? `${name.slice(0, 100)}…` : name;
 }
 
 /** Words for what zod finds, where the schema has none of its own. */

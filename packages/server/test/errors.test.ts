@@ -55,6 +55,40 @@ describe("a body that does not fit", () => {
     expectError(await create(JSON.stringify(body)), 422, "VALIDATION_ERROR", message);
   });
 
+  it.each([
+    [String.raw`{"image":"base","name":"a\ud800"}`, /^name: must be text, without halves of surrogate pairs$/],
+    [String.raw`{"image":"base","env":{"A":"\udc00x"}}`, /^env\.A: must be text/],
+    [String.raw`{"image":"base","env":{"\ud800":"x"}}`, /^env\.\ufffd: must have a name that is text/],
+    [String.raw`{"image":"base","env":{"__proto__":"x"}}`, /^env\.__proto__: is no name that can be used$/],
+    [String.raw`{"image":"base","env":{"\u005f_proto__":"x"}}`, /^env\.__proto__: /],
+    [String.raw`{"image":"base","__proto__":{"cpu":4}}`, /^__proto__: /],
+    [
+      String.raw`{"image":"base","volumes":[{"host_path":"/\ud800","guest_path":"/x"}]}`,
+      /^volumes\.0\.host_path: must/,
+    ],
+    [`${"[".repeat(400_000)}"\\ud800"${"]".repeat(400_000)}`, /^(0\.){50}… *: must be text/],
+  ])("is answered where text would not come through as it was meant: %.70s", async (body, message) => {
+    expectError(await create(body), 422, "VALIDATION_ERROR", message);
+    expect(server.core.boxes.list()).toEqual([]);
+  });
+
+  it.each(["cmd", "env"])("is answered for an exec's %s, too", async (field) => {
+    const box = await createBox(server);
+    const value = { cmd: String.raw`["echo","\ud83d"]`, env: String.raw`{"A":"\ud83d"}` }[field];
+    const body = field === "cmd" ? `{"cmd":${value}}` : `{"cmd":["true"],"env":${value}}`;
+    const headers = { "content-type": "application/json" };
+    const answer = await ask(server, `/v1/boxes/${box.id}/exec`, { body, headers });
+    expectError(answer, 422, "VALIDATION_ERROR", /must be text/);
+    expect(server.core.execs.list(box.id)).toEqual([]);
+    await server.core.boxes.remove(box.id, { force: true });
+  });
+
+  it("leaves no box behind that keeps its name, also for an image that can't be", async () => {
+    const answer = await create(JSON.stringify({ image: "Not An Image", name: "kept" }));
+    expectError(answer, 422, "VALIDATION_ERROR", /^image: /);
+    expect(server.core.boxes.list()).toEqual([]);
+  });
+
   it("names no more than five fields of thousands", async () => {
     const body = Object.fromEntries(Array.from({ length: 2000 }, (_, n) => [`field${n}`, n]));
     const answer = await create(JSON.stringify({ image: "base", ...body }));

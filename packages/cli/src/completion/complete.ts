@@ -1,4 +1,4 @@
-import { printable } from "../output/text.ts";
+import { oneLine } from "../output/text.ts";
 import { createProgram } from "../program.ts";
 import { readLine } from "./line.ts";
 import { offer } from "./offer.ts";
@@ -30,7 +30,9 @@ async function completions(shell: Shell, words: readonly string[], env: NodeJS.P
     .filter((one) => one.word.startsWith(word) && !hasControls(one.word))
     .map(({ word: text, description }) => {
       const inserted = insertion(shell, text, raw, env);
-      return description === undefined ? `${inserted}\n` : `${inserted}\t${oneLine(description)}\n`;
+      return description === undefined
+        ? `${inserted}\n`
+        : `${inserted}\t${oneLine(description).replace(/\s+/g, " ")}\n`;
     });
   return `${lines.join("")}${hostPaths === undefined ? "" : `\t${hostPaths}\n`}`;
 }
@@ -49,9 +51,5 @@ function insertion(shell: Shell, text: string, raw: string, env: NodeJS.ProcessE
 
 /** A file's name may have a line break in it, and worse. */
 function hasControls(text: string): boolean {
-  return printable(text) !== text || /[\t\n]/.test(text);
-}
-
-function oneLine(description: string): string {
-  return printable(description).replace(/\s+/g, " ");
+  return oneLine(text) !== text;
 }

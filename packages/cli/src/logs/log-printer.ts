@@ -1,5 +1,6 @@
 import { type ExecEvent, logBytes } from "@boxrun/sdk";
 import { write } from "../output/streams.ts";
+import { jsonText } from "../output/text.ts";
 
 interface PrintOptions {
   readonly timestamps: boolean;
@@ -19,7 +20,7 @@ export class LogPrinter {
   }
 
   async print(event: ExecEvent): Promise<void> {
-    if (this.#options.json) return write(process.stdout, `${JSON.stringify(event)}\n`);
+    if (this.#options.json) return write(process.stdout, `${jsonText(event)}\n`);
     if (event.event !== "log") return;
     const bytes = logBytes(event);
     const target = event.stream === "stdout" ? process.stdout : process.stderr;

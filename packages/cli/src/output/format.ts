@@ -3,6 +3,7 @@ import { CliError } from "../failure.ts";
 import { print, printJson } from "./streams.ts";
 import { type Cell, type Column, fields, table } from "./table.ts";
 import { type Fields, parseTemplate } from "./template.ts";
+import { escapedJson, oneLine } from "./text.ts";
 import { wrap } from "./width.ts";
 
 /** How things of one kind are shown, in every format. */
@@ -34,7 +35,7 @@ export function listPrinter<Row>(command: Command, listing: Listing<Row>): Print
   if (quiet) {
     if (format !== undefined)
       throw new CliError("USAGE", "--quiet is a format of its own: leave out --format or --json");
-    return (rows) => print(rows.map((row) => `${listing.id(row)}\n`).join(""));
+    return (rows) => print(rows.map((row) => `${oneLine(listing.id(row))}\n`).join(""));
   }
   if (format === undefined || format === "table") return (rows) => print(listTable(listing, rows));
   return formatPrinter(format, listing.fields);
@@ -98,5 +99,10 @@ function formatPrinter<Row>(format: string, fields: Fields): Printer<Row> {
 
 async function printYaml(value: unknown): Promise<void> {
   const { stringify } = await import("yaml");
-  await print(stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 }));
+  const options = { aliasDuplicateObjects: false, lineWidth: 0 } as const;
+  const plain = stringify(value, options);
+  if (escapedJson(plain) === plain) return print(plain);
+  // Only double quotes can have an escape in them.
+  const strings = { defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "QUOTE_DOUBLE" } as const;
+  await print(escapedJson(stringify(value, { ...options, ...strings })));
 }

@@ -1,6 +1,6 @@
 import type { PullProgress } from "@boxrun/contract";
 import { type Amount, amountLine, bar, type Canvas } from "./bar.ts";
-import { bytes, printable } from "./text.ts";
+import { bytes, oneLine } from "./text.ts";
 
 /** Of a layer's digest: enough to tell layers apart. */
 const digestCharacters = 12;
@@ -46,10 +46,6 @@ export class PullState {
     }
     return [...layers, total];
   }
-}
-
-function oneLine(text: string): string {
-  return printable(text).replace(/[\n\t]/g, " ");
 }
 
 function isDone({ done_bytes, total_bytes }: PullProgress): boolean {

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { drawLive, hideLive, isUtf8Terminal, terminalColumns } from "./live-area.ts";
+import { oneLine } from "./text.ts";
 
 export interface Spinner extends Disposable {
   /** Replaces what is said beside it. */
@@ -21,7 +22,7 @@ const silent: Spinner = { say: () => undefined, [Symbol.dispose]: () => undefine
 export function spin(text: string, options: { readonly json: boolean }): Spinner {
   if (options.json || !process.stderr.isTTY) return silent;
   const isUtf8 = isUtf8Terminal();
-  let said = text;
+  let said = oneLine(text);
   const draw = () => {
     const line = isUtf8 ? said : said.replaceAll("…", "...");
     drawLive([`${spinnerMark(isUtf8)} ${line.slice(0, terminalColumns() - 3)}`]);
@@ -32,7 +33,7 @@ export function spin(text: string, options: { readonly json: boolean }): Spinner
   }, delayMs);
   return {
     say: (next) => {
-      said = next;
+      said = oneLine(next);
     },
     [Symbol.dispose]: () => {
       clearInterval(timer);

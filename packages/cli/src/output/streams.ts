@@ -1,4 +1,5 @@
 import { hideLive } from "./live-area.ts";
+import { jsonText } from "./text.ts";
 
 /** Whoever read our output is gone (`| head`). */
 export class BrokenPipe extends Error {}
@@ -26,7 +27,7 @@ export function print(text: string): Promise<void> {
 }
 
 export function printJson(value: unknown): Promise<void> {
-  return print(`${JSON.stringify(value, undefined, process.stdout.isTTY ? 2 : undefined)}\n`);
+  return print(`${jsonText(value, process.stdout.isTTY ? 2 : undefined)}\n`);
 }
 
 /** A remark that is not the command's result. */

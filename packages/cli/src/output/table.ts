@@ -1,4 +1,4 @@
-import { printable, type Style, styled } from "./text.ts";
+import { oneLine, type Style, styled } from "./text.ts";
 import { cut, pad, width, wrap } from "./width.ts";
 
 export type Cell = string | { readonly text: string; readonly style: Style | undefined };
@@ -78,7 +78,7 @@ interface NormalCell {
 /** Of one line, and harmless. */
 function normal(cell: Cell): NormalCell {
   const { text, style } = typeof cell === "string" ? { text: cell, style: undefined } : cell;
-  return { text: printable(text).replace(/[\n\t]/g, " "), style };
+  return { text: oneLine(text), style };
 }
 
 function cellText({ text, style }: NormalCell, columns: number, isLast: boolean): string {

@@ -1,5 +1,5 @@
 import { CliError } from "../failure.ts";
-import { age, printable } from "./text.ts";
+import { age, jsonText, oneLine } from "./text.ts";
 
 /** The fields that a template may name; below `null` there may be anything. */
 export interface Fields {
@@ -14,7 +14,7 @@ export interface Template<Value> {
 }
 
 const functions: Readonly<Record<string, (value: unknown) => string>> = {
-  json: (value) => JSON.stringify(value ?? null),
+  json: (value) => jsonText(value ?? null),
   upper: (value) => text(value).toUpperCase(),
   lower: (value) => text(value).toLowerCase(),
   age: (value) => (typeof value === "string" && !Number.isNaN(Date.parse(value)) ? age(value) : text(value)),
@@ -35,7 +35,7 @@ export function parseTemplate<Value>(source: string, known: Fields): Template<Va
     if (end === -1) throw badTemplate(source, "`{{` without `}}`");
     const { head, evaluate } = parseExpression(source, rest.slice(begin + 2, end), known);
     heads.push(head);
-    parts.push((value) => printable(evaluate(value)));
+    parts.push((value) => oneLine(evaluate(value)));
     rest = rest.slice(end + 2);
   }
   return { heads, render: (value) => parts.map((part) => part(value)).join("") };

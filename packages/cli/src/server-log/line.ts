@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { printable, type Style, styled } from "../output/text.ts";
+import { oneLine, printable, type Style, styled } from "../output/text.ts";
 
 const recordSchema = z.looseObject({ level: z.string(), time: z.string(), msg: z.string().optional() });
 
@@ -19,9 +19,9 @@ export function logLineText(line: string): string {
   const { level, time, msg = "", pid: _, err, ...others } = record;
   const style = levelStyles[level];
   const fieldTexts = Object.entries(others).map(
-    ([name, value]) => `${styled("dim", `${printable(name)}=`)}${valueText(value)}`,
+    ([name, value]) => `${styled("dim", `${oneLine(name)}=`)}${valueText(value)}`,
   );
-  const head = [styled("dim", timeText(time)), styled(style, printable(level).toUpperCase().padEnd(5)), printable(msg)];
+  const head = [styled("dim", timeText(time)), styled(style, oneLine(level).toUpperCase().padEnd(5)), oneLine(msg)];
   return [[...head, ...fieldTexts].join(" "), ...errorLines(err)].join("\n");
 }
 
@@ -36,7 +36,7 @@ function parseRecord(line: string): z.output<typeof recordSchema> | undefined {
 /** In this host's time. */
 function timeText(time: string): string {
   const date = new Date(time);
-  if (Number.isNaN(date.getTime())) return printable(time);
+  if (Number.isNaN(date.getTime())) return oneLine(time);
   const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
   return local.toISOString().slice(0, -1).replace("T", " ");
 }

@@ -3,7 +3,7 @@ import { boxListing } from "../listings/boxes.ts";
 import { hideLive } from "../output/live-area.ts";
 import { print } from "../output/streams.ts";
 import { table } from "../output/table.ts";
-import { printable, styled } from "../output/text.ts";
+import { jsonText, oneLine, styled } from "../output/text.ts";
 import type { Session } from "../session.ts";
 import { stateChanges } from "../state-changes.ts";
 import { LiveScreen } from "./live-screen.ts";
@@ -32,7 +32,7 @@ async function watchOnScreen(session: Session, watch: Watch): Promise<void> {
     return trouble === undefined ? shown : `${styled("yellow", trouble)}\n${shown}`;
   });
   for await (const change of stateChanges(session)) {
-    trouble = change.event === "lost" ? `${printable(change.error.message)} Trying again…` : undefined;
+    trouble = change.event === "lost" ? `${oneLine(change.error.message)} Trying again…` : undefined;
     if (change.event === "connected") boxes.replace(await watch.list());
     else if (change.event === "box" || change.event === "box_removed") boxes.apply(change);
     screen.redraw();
@@ -48,12 +48,12 @@ async function printChanges(session: Session, { list, matches }: Watch): Promise
     // One that no longer matches is told of once more, so that it is known to be gone.
     const isWatched = (before !== undefined && matches(before)) || (change.event === "box" && matches(change.data));
     if (!isWatched) return;
-    if (session.reporter.json) await print(`${JSON.stringify(change)}\n`);
+    if (session.reporter.json) await print(`${jsonText(change)}\n`);
     else await print(changeLine(change, before));
   };
   for await (const change of stateChanges(session)) {
     if (change.event === "lost" && change.attempts === 1) {
-      session.reporter.note(`${printable(change.error.message)} Trying again…`, {});
+      session.reporter.note(`${change.error.message} Trying again…`, {});
     } else if (change.event === "connected") {
       for (const missed of boxes.changesTo(await list())) await printChange(missed);
     } else if (change.event === "box" || change.event === "box_removed") {
@@ -66,7 +66,7 @@ function changeLine(change: BoxChange, before: Box | undefined): string {
   const box = change.event === "box" ? change.data : before;
   const status = change.event === "box" ? change.data.status : "removed";
   const words = [new Date().toISOString(), change.data.id, box?.name ?? "-", status, box?.image ?? "-"];
-  return `${printable(words.join("  "))}\n`;
+  return `${oneLine(words.join("  "))}\n`;
 }
 
 /** What is known of the boxes. */

@@ -66,6 +66,8 @@ export class BoxManager {
 
   /** Resolves with a running box. If it fails, the box stays as `error` until it is removed. */
   async create(request: CreateBoxRequest, options: CreateOptions): Promise<Box> {
+    // What can't be is refused before there is a box that would keep its name.
+    this.#parts.images.requireReference(request.image);
     await checkVolumes(request.volumes ?? []);
     const begunAtMs = this.#parts.clock.now();
     const box = this.#insert(request);

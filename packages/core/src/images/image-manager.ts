@@ -47,6 +47,13 @@ export class ImageManager {
     return this.#pull(resolved, request);
   }
 
+  /** VALIDATION_ERROR for what is neither the reference of an image that is here nor could be one of a registry's. */
+  requireReference(reference: string): void {
+    const resolved = resolveImageAlias(reference);
+    if (resolved === baseImageReference || this.#parts.store.images.get(resolved) !== undefined) return;
+    this.#parts.content.requireReference(resolved);
+  }
+
   async list(): Promise<Image[]> {
     await this.#builtin().catch((error: unknown) => {
       if (!(error instanceof BoxRunError)) throw error;

@@ -6,6 +6,9 @@ export interface ImageContent {
   /** The image that ships with BoxRun. RUNTIME_ERROR with what to run if it was not built yet. */
   builtin(): Promise<StoredImage>;
 
+  /** VALIDATION_ERROR for what can't be an image's reference. */
+  requireReference(reference: string): void;
+
   /**
    * Fetches an image from its registry. IMAGE_PULL_FAILED with the registry's own reason; TIMEOUT when it makes no progress for
    * too long. Leaves nothing behind on failure or abort but layers that other images have too.

@@ -15,6 +15,8 @@ export class MemoryImages implements ImageContent {
     return this.#image("base");
   }
 
+  requireReference(): void {}
+
   async pull(reference: string, { signal, onProgress }: PullOptions): Promise<StoredImage> {
     this.pulls.push(reference);
     onProgress({ message: `pulling ${reference}` });

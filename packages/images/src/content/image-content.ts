@@ -5,6 +5,7 @@ import { importArchive } from "../archive/import.ts";
 import { locateBase } from "../base/cache.ts";
 import { readLayout } from "../oci/read-layout.ts";
 import { pullImage } from "../registry/pull.ts";
+import { parseReference } from "../registry/reference.ts";
 import { LayoutStore } from "./layout-store.ts";
 
 export interface ImageContentOptions {
@@ -53,6 +54,10 @@ class SkopeoImageContent implements ImageContent {
         { cause: error },
       );
     }
+  }
+
+  requireReference(reference: string): void {
+    parseReference(reference);
   }
 
   async pull(reference: string, options: PullOptions): Promise<StoredImage> {

@@ -22,6 +22,10 @@ const refuse: Pull = async (reference) => {
 export function fakeImageContent(pull: Pull = refuse): ImageContent {
   return {
     builtin: async () => image("a"),
+    requireReference: (reference) => {
+      if (/[\s:]$|[A-Z ]/.test(reference))
+        throw new BoxRunError("VALIDATION_ERROR", "image: is not an image reference");
+    },
     pull,
     importArchive: async (tar) => {
       const chunks: Buffer[] = [];
