@@ -1,7 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
 import { urls } from "@boxrun/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { collect } from "./support/http.ts";
-import { TestServer } from "./support/server.ts";
+import { cliPath, TestServer } from "./support/server.ts";
 import type { ParsedEvent } from "./support/sse.ts";
 
 describe("a server killed in the middle of its work", () => {
@@ -52,6 +55,25 @@ describe("a server killed in the middle of its work", () => {
     expect(await answer.body.json()).toEqual({ ok: true });
     const result = await collect(server.http.events("survivor", exec.id));
     expect(result).toMatchObject({ stdout: "begin\nfrom standard input\nend\n", exitCode: 0 });
+  });
+
+  it("is started again by a command that follows a program, which misses no byte", async () => {
+    const script = "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; exit 7";
+    const args = [cliPath, "exec", "survivor", "--", "sh", "-c", script];
+    const following = spawn(process.execPath, args, { env: server.env, stdio: ["ignore", "pipe", "pipe"] });
+    const closed = once(following, "close");
+    const notes = text(following.stderr);
+    let stdout = "";
+    for await (const chunk of following.stdout.setEncoding("utf8")) {
+      if (stdout === "") await server.kill();
+      stdout += chunk;
+    }
+    await closed;
+    expect(await notes).toMatch(/^Started the BoxRun server \(pid \d+, .*\)\n$/);
+    expect(following.exitCode).toBe(7);
+    expect(stdout).toBe(Array.from({ length: 20_000 }, (_, n) => `line ${n}\n`).join(""));
+    expect(await server.runCli(["server", "stop"])).toMatchObject({ exitCode: 0 });
+    await server.restart();
   });
 
   it("leaves nothing as `creating`, nor anything of a box that was being created", async () => {

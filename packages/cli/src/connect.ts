@@ -9,27 +9,40 @@ interface ConnectOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** A client of the server at `target`. This user's own server is started if it is not there. */
-export async function connect(target: Target, options: ConnectOptions): Promise<BoxRunClient> {
-  // Loaded while the socket is tried.
-  const [client, isThere] = await Promise.all([
-    openClient(target),
-    isOwn(target) ? hasListener(target.socketPath) : true,
-  ]);
-  if (!isThere && isOwn(target)) {
+export interface Connection {
+  readonly client: BoxRunClient;
+  /** Starts this user's own server again if nobody listens any more. SERVER_START_FAILED. */
+  readonly bringBack: () => Promise<void>;
+}
+
+/** A client of the server at `target`. This user's own server is started if it is not there, and again if it dies while it is followed. */
+export async function connect(target: Target, options: ConnectOptions): Promise<Connection> {
+  const start = async () => {
+    if (!isOwn(target)) return;
     const { noteStart, startServer } = await import("./start-server.ts");
     noteStart(await startServer({ ...options, client, ...target }), options.reporter);
-  }
-  return client;
+  };
+  const bringBack = async () => {
+    if (isOwn(target) && !(await hasListener(target.socketPath))) await start();
+  };
+  // Loaded while the socket is tried.
+  const [client, isThere] = await Promise.all([
+    openClient(target, bringBack),
+    isOwn(target) ? hasListener(target.socketPath) : true,
+  ]);
+  if (!isThere) await start();
+  return { client, bringBack };
 }
 
 /** A client of the server at `target`, whether it is there or not. */
-export async function openClient(target: Target): Promise<BoxRunClient> {
+export async function openClient(target: Target, bringBack?: () => Promise<void>): Promise<BoxRunClient> {
   const { BoxRunClient } = await import("@boxrun/sdk");
   const { token } = target;
-  return new BoxRunClient(
-    target.kind === "url" ? { baseUrl: target.baseUrl, token } : { socketPath: target.socketPath, token },
-  );
+  return new BoxRunClient({
+    ...(target.kind === "url" ? { baseUrl: target.baseUrl } : { socketPath: target.socketPath }),
+    token,
+    bringBack,
+  });
 }
 
 /** `false` only where nobody listens for sure; any other trouble is the first call's to tell. */

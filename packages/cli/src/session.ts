@@ -13,6 +13,8 @@ export interface Session {
   readonly reporter: Reporter;
   /** Aborted by Ctrl-C and its like. */
   readonly signal: AbortSignal;
+  /** Starts this user's own server again if it has died. */
+  readonly bringBack: () => Promise<void>;
 }
 
 /** Those that every verb has. */
@@ -41,9 +43,10 @@ export async function withServer(
   using interrupts = listenForInterrupts();
   const { signal } = interrupts;
   const env = process.env;
-  await using client = await connect(targetOf(command, env), { reporter, signal, env });
+  const connection = await connect(targetOf(command, env), { reporter, signal, env });
+  await using _ = connection.client;
   try {
-    await work({ client, reporter, signal });
+    await work({ ...connection, reporter, signal });
   } catch (error) {
     const isOwn =
       [Interrupted, BrokenPipe, CommandFailure, ReportedFailure].some((own) => error instanceof own) ||

@@ -16,8 +16,11 @@ const longestPauseMs = 2_000;
 export async function* stateChanges({
   client,
   signal,
-}: Pick<Session, "client" | "signal">): AsyncGenerator<StateChange> {
+  bringBack,
+}: Pick<Session, "client" | "signal" | "bringBack">): AsyncGenerator<StateChange> {
   let attempts = 0;
+  // In order, and so for a reason: it is waited for, not started again.
+  let hasStopped = false;
   for (;;) {
     const opened = Promise.withResolvers<{ readonly event: "connected" }>();
     // Ends a wait for the next event, which a generator's own return() would wait for.
@@ -30,8 +33,10 @@ export async function* stateChanges({
       first.catch(() => undefined);
       const connected = await Promise.race([opened.promise, first.then(() => opened.promise)]);
       attempts = 0;
+      hasStopped = false;
       yield connected;
       for (let next = await first; !next.done; next = await events.next()) yield next.value;
+      hasStopped = true;
       throw new ClientError("CONNECTION_FAILED", "The server has ended");
     } catch (error) {
       signal.throwIfAborted();
@@ -40,6 +45,7 @@ export async function* stateChanges({
       yield { event: "lost", error, attempts };
       const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** attempts);
       await delay(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+      if (!hasStopped) await bringBack();
     } finally {
       over.abort();
     }

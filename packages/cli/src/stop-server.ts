@@ -71,7 +71,8 @@ function isFilled(dir: string): boolean {
 }
 
 async function endBoxes(target: OwnTarget, { boxes: how, reporter, signal }: StopOptions): Promise<string[]> {
-  await using client = await connect(target, { reporter, signal, env: process.env });
+  const connection = await connect(target, { reporter, signal, env: process.env });
+  await using client = connection.client;
   const all = await client.boxes.list({ signal });
   const chosen = all.filter(({ status }) => how === "remove" || status === "running");
   using _ = spin(how === "remove" ? "Removing the boxes…" : "Stopping the boxes…", reporter);

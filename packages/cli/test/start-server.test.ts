@@ -135,6 +135,24 @@ describe("the first command", () => {
   });
 });
 
+describe("a command that follows", () => {
+  it("starts the server again when it dies, and goes on", async () => {
+    await boxrun(["ls"], { env });
+    const killed = await serverPid();
+    const watching = new CliProcess(["ls", "--watch"], { env });
+    // It listens for changes once it has asked for the boxes, as `ls` had.
+    const listed = async () => (await readFile(join(stateDir, "server.log"), "utf8")).split("listBoxes").length - 1;
+    await expect.poll(listed, { timeout: 30_000 }).toBe(2);
+    process.kill(killed ?? 0, "SIGKILL");
+    await expect.poll(listed, { timeout: 30_000 }).toBe(3);
+    expect(await serverPid()).not.toBe(killed);
+    watching.child.kill("SIGINT");
+    const { code, stderr } = await watching.result();
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/Trying again…\nStarted the BoxRun server \(pid \d+, /);
+  });
+});
+
 describe("serve", () => {
   it("runs in the foreground until SIGTERM, and refuses a second one on its state directory", async () => {
     const server = new CliProcess(["serve", "--state-dir", stateDir, "--no-tcp"]);

@@ -29,6 +29,11 @@ export type ClientOptions = Address & {
   readonly token?: string | undefined;
   /** Instead of the platform's own way to fetch. */
   readonly fetch?: Fetch | undefined;
+  /**
+   * Called before an exec's events are asked for again after the connection broke, as it does when the server is killed, for whoever can bring
+   * that back; a server that stops in order says so, and is waited for. What it rejects with ends the events.
+   */
+  readonly bringBack?: (() => Promise<void>) | undefined;
 };
 
 /**
@@ -44,10 +49,10 @@ export class BoxRunClient implements AsyncDisposable {
   readonly #http: Http;
 
   constructor(options: ClientOptions) {
-    const { socketPath, token, fetch } = options;
+    const { socketPath, token, fetch, bringBack } = options;
     // The host name is the server's own by definition: what a Unix socket's caller says in `Host` is not looked up.
     const baseUrl = (options.baseUrl ?? "http://localhost").replace(/\/+$/, "");
-    this.#http = new Http({ baseUrl, socketPath, token, fetch });
+    this.#http = new Http({ baseUrl, socketPath, token, fetch, bringBack });
     this.boxes = new Boxes(this.#http);
     this.execs = new Execs(this.#http);
     this.files = new Files(this.#http);

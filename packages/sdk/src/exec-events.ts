@@ -71,8 +71,10 @@ export async function* execEvents(
   let failures = 0;
   let opened = connection;
   let wasConnected = opened !== undefined;
+  let hasStopped = false;
   for (;;) {
     try {
+      if (failures > 0 && !hasStopped) await http.bringBack();
       const open = async (connectionSignal: AbortSignal) => {
         const response = await http.open("GET", url, {
           signal: connectionSignal,
@@ -89,9 +91,11 @@ export async function* execEvents(
         if (event === undefined || event.seq <= seen) continue;
         seen = event.seq;
         failures = 0;
+        hasStopped = false;
         yield event;
         if (event.event === "exit") return;
       }
+      hasStopped = true;
       throw new ClientError(
         "CONNECTION_FAILED",
         `${http.address} ended the events of ${target.execId} before its exit`,

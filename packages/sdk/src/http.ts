@@ -15,6 +15,7 @@ export interface HttpOptions {
   readonly socketPath: string | undefined;
   readonly token: string | undefined;
   readonly fetch: Fetch | undefined;
+  readonly bringBack: (() => Promise<void>) | undefined;
 }
 
 interface RequestOptions extends CallOptions {
@@ -137,6 +138,11 @@ export class Http implements AsyncDisposable {
 
   #sharesContract(response: FetchResponse): boolean {
     return this.#options.socketPath !== undefined && response.headers.get(revisionHeader) === revision;
+  }
+
+  /** Resolves when whoever looks after the server has seen to it. */
+  async bringBack(): Promise<void> {
+    await this.#options.bringBack?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, it } from "vitest";
-import { type ExecEvent, logBytes } from "../src/index.ts";
+import { BoxRunClient, type ExecEvent, logBytes } from "../src/index.ts";
 import { readBody, StubServer, sendJson, toArray } from "./support/stub-server.ts";
 
 function stream(response: ServerResponse): ServerResponse {
@@ -94,6 +94,35 @@ describe("events of an exec", () => {
       }, 200);
     }
     expect(seqs).toEqual([1, 2, 3]);
+  });
+
+  it("have a server that broke off brought back before they are asked for again, and no other", async () => {
+    let broughtBack = 0;
+    await using stub = await StubServer.start((request, response, nth) => {
+      const { "last-event-id": last = "0" } = request.headers;
+      if (nth === 1) stream(response).write(log(1), () => void stub.drop());
+      // Told in order: this server is waited for.
+      else if (nth === 2) stream(response).end(log(2));
+      else stream(response).end(exit(Number(last) + 1));
+    });
+    await using client = new BoxRunClient({
+      socketPath: stub.socketPath,
+      bringBack: async () => {
+        broughtBack += 1;
+        await stub.listen();
+      },
+    });
+    expect(await collect(client.execs.events("dev", "e"))).toEqual([1, 2, 3]);
+    expect(broughtBack).toBe(1);
+  });
+
+  it("end with the reason why the server could not be brought back", async () => {
+    await using stub = await StubServer.start((_, response) => {
+      stream(response).write(log(1), () => void stub.drop());
+    });
+    const bringBack = () => Promise.reject(new Error("no disk"));
+    await using client = new BoxRunClient({ socketPath: stub.socketPath, bringBack });
+    await expect(collect(client.execs.events("dev", "e"))).rejects.toThrow("no disk");
   });
 
   it("wait for a server that answers 503 while it starts", async () => {
