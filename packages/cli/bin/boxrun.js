@@ -22,12 +22,21 @@ else await runWith(findNode());
 
 async function runHere() {
   // Not Node's default below /tmp, where another user could put something in its place.
-  const cacheDir = process.env.BOXRUN_CACHE_DIR || join(homedir(), ".cache", "boxrun");
-  module.enableCompileCache(join(cacheDir, "compile"));
+  const cacheDir = process.env.BOXRUN_CACHE_DIR || userCacheDir();
+  if (cacheDir !== undefined) module.enableCompileCache(join(cacheDir, "compile"));
   // A checkout runs from its sources; an installed package has them bundled.
   const source = new URL("../src/main.ts", import.meta.url);
   const { main } = await import(existsSync(source) ? source.href : new URL("../dist/main.js", import.meta.url).href);
   await main(process.argv.slice(2));
+}
+
+/** `undefined` for a user without a home: no HOME, no entry in passwd. */
+function userCacheDir() {
+  try {
+    return join(homedir(), ".cache", "boxrun");
+  } catch {
+    return undefined;
+  }
 }
 
 /** The binary of the npm package `node`, from beside this package up: where the checkout and `npm i -g node` put it. */

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { lstat, readdir, rm, rmdir } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { configDirOf } from "./contexts/file.ts";
 import { cacheDirOf } from "./doctor/files.ts";
+import { homeDir } from "./home.ts";
 import { stateDirOf } from "./target.ts";
 
 /** A directory that BoxRun keeps something in. */
@@ -73,11 +73,11 @@ export async function removePlace({ dir, entries }: Place): Promise<string[]> {
 
 /** Scripts of `boxrun completion` where its help says to put them. */
 export function completionFiles(env: NodeJS.ProcessEnv): string[] {
-  const data = env.XDG_DATA_HOME || join(homedir(), ".local", "share");
-  const config = env.XDG_CONFIG_HOME || join(homedir(), ".config");
+  const data = env.XDG_DATA_HOME || join(homeDir(), ".local", "share");
+  const config = env.XDG_CONFIG_HOME || join(homeDir(), ".config");
   return [
     join(data, "bash-completion", "completions", "boxrun"),
-    join(homedir(), ".zfunc", "_boxrun"),
+    join(homeDir(), ".zfunc", "_boxrun"),
     join(config, "fish", "completions", "boxrun.fish"),
   ].filter((path) => existsSync(path));
 }

@@ -3,6 +3,7 @@ import { exitCodes } from "./exit-codes.ts";
 import { CliError, ReportedFailure } from "./failure.ts";
 import { minWidthToWrap } from "./help-text.ts";
 import { Interrupted } from "./interrupts.ts";
+import { tellUncaughtErrors } from "./last-resort.ts";
 import { BrokenPipe, print } from "./output/streams.ts";
 import { printable } from "./output/text.ts";
 import { Reporter } from "./reporter.ts";
@@ -92,8 +93,12 @@ export async function runProgram(argv: readonly string[]): Promise<void> {
   // Before anything is parsed, so that a wrong argument is told as it was asked for.
   const wantsJson = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined).includes("--json");
   const reporter = new Reporter(wantsJson);
+  const uncaught = tellUncaughtErrors(wantsJson);
   const help: string[] = [];
   const program = createProgram(wantsJson, (text) => help.push(text));
+  program.hook("preAction", (_, verb) => {
+    if (verb.name() === "serve") uncaught[Symbol.dispose]();
+  });
   try {
     await program.parseAsync(helpLast(argv), { from: "user" }).catch((error: unknown) => {
       if (error instanceof CommanderError && error.exitCode === 0) return print(help.join(""));

@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
 import { createServer } from "node:net";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -133,7 +132,7 @@ function openLog(stateDir: string, logFile: string): { readonly fd: number; read
     throw new CliError(
       "SERVER_START_FAILED",
       `Cannot start the BoxRun server: its state directory ${stateDir} can't be used: ${messageOf(error)}`,
-      `Make it writable for you, or choose another one with BOXRUN_STATE_DIR (default: ${join(homedir(), ".boxrun")}).`,
+      `Make it writable for you, or choose another one with BOXRUN_STATE_DIR (default: ~/.boxrun).`,
     );
   }
 }

@@ -1,7 +1,7 @@
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { localContext, readContexts } from "./contexts/file.ts";
 import { CliError } from "./failure.ts";
+import { homeDir } from "./home.ts";
 
 /** What a command was told of the server to talk to, on its line. */
 export interface TargetOptions {
@@ -37,7 +37,7 @@ type Choice =
   | "default";
 
 export function stateDirOf(env: NodeJS.ProcessEnv): string {
-  return resolve(env.BOXRUN_STATE_DIR || join(homedir(), ".boxrun"));
+  return resolve(env.BOXRUN_STATE_DIR || join(homeDir(), ".boxrun"));
 }
 
 function ownSocket(env: NodeJS.ProcessEnv): string {

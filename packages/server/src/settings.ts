@@ -79,14 +79,14 @@ const rules = {
 
 /** VALIDATION_ERROR that names the variable or flag whose value does not parse; a secret's value is never in it. */
 export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Settings {
-  const stateDir = read(rules.stateDir, flags.stateDir, env) ?? join(homedir(), ".boxrun");
+  const stateDir = read(rules.stateDir, flags.stateDir, env) ?? inHome(rules.stateDir, ".boxrun");
   const maxOutputMb = read(rules.outputLimitMb, undefined, env) ?? 64;
   const engine = read(rules.engine, flags.engine, env) ?? "auto";
   return {
     stateDir,
     socketPath: read(rules.socket, flags.socket, env) ?? defaultSocket(stateDir),
     dbPath: read(rules.db, undefined, env) ?? join(stateDir, "boxrun.db"),
-    cacheDir: read(rules.cacheDir, undefined, env) ?? join(homedir(), ".cache", "boxrun"),
+    cacheDir: read(rules.cacheDir, undefined, env) ?? inHome(rules.cacheDir, ".cache", "boxrun"),
     tcp:
       flags.tcp === false
         ? null
@@ -127,6 +127,19 @@ function read<T>(setting: Rule<T>, flag: string | number | undefined, env: NodeJ
   throw new BoxRunError("VALIDATION_ERROR", `Cannot start the server: ${name} ${reason}${shown}`, {
     details: { setting: name },
   });
+}
+
+/** The default of a setting, in the home directory. VALIDATION_ERROR where this user has none. */
+function inHome({ variable = "" }: Rule<string>, ...parts: readonly string[]): string {
+  try {
+    return join(homedir(), ...parts);
+  } catch (error) {
+    throw new BoxRunError(
+      "VALIDATION_ERROR",
+      `Cannot start the server: ${variable} is not set, and this user has no home directory: HOME is not set either`,
+      { cause: error, details: { setting: variable } },
+    );
+  }
 }
 
 function defaultSocket(stateDir: string): string {

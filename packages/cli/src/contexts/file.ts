@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { CliError } from "../failure.ts";
+import { homeDir } from "../home.ts";
 
 /** This user's own server on this host: always there, in no file. */
 export const localContext = "local";
@@ -20,7 +20,7 @@ interface Contexts {
 
 /** Settings of the command, as the XDG base directories have it. */
 export function configDirOf(env: NodeJS.ProcessEnv): string {
-  return resolve(env.XDG_CONFIG_HOME || join(homedir(), ".config"), "boxrun");
+  return resolve(env.XDG_CONFIG_HOME || join(homeDir(), ".config"), "boxrun");
 }
 
 export function contextsFile(env: NodeJS.ProcessEnv): string {

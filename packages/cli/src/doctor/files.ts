@@ -1,12 +1,12 @@
 import { accessSync, constants, existsSync, lstatSync, readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { homeDir } from "../home.ts";
 import { type Check, fail, ok, reason, warn } from "./check.ts";
 import { nearestExisting } from "./host.ts";
 
 export function cacheDirOf(env: NodeJS.ProcessEnv): string {
-  return resolve(env.BOXRUN_CACHE_DIR || join(homedir(), ".cache", "boxrun"));
+  return resolve(env.BOXRUN_CACHE_DIR || join(homeDir(), ".cache", "boxrun"));
 }
 
 /** Must be ours alone: whoever opens the socket in it drives the server. */
