@@ -7,7 +7,9 @@ import { oneLine } from "./output/text.ts";
 import type { Session } from "./session.ts";
 
 /** Fetches an image, or what its name means by now, and shows its layers on a terminal. IMAGE_PULL_FAILED; Ctrl-C gives it up. */
-export async function pullImage({ client, reporter, signal }: Session, image: string): Promise<Image> {
+export async function pullImage(session: Session, image: string): Promise<Image> {
+  const { client, reporter, signal } = session;
+  if (/_proxy$/im.test(Object.keys(process.env).join("\n"))) (await import("./proxy-note.ts")).noteOtherProxy(session);
   const reference = resolveImageAlias(image);
   const state = new PullState();
   const meter = new RateMeter();

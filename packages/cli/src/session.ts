@@ -11,6 +11,8 @@ import { resolveTarget, type Target } from "./target.ts";
 export interface Session {
   readonly client: BoxRunClient;
   readonly reporter: Reporter;
+  /** Where the server is. */
+  readonly target: Target;
   /** Aborted by Ctrl-C and its like. */
   readonly signal: AbortSignal;
   /** Starts this user's own server again if it has died. */
@@ -43,10 +45,11 @@ export async function withServer(
   using interrupts = listenForInterrupts();
   const { signal } = interrupts;
   const env = process.env;
-  const connection = await connect(targetOf(command, env), { reporter, signal, env });
+  const target = targetOf(command, env);
+  const connection = await connect(target, { reporter, signal, env });
   await using _ = connection.client;
   try {
-    await work({ ...connection, reporter, signal });
+    await work({ ...connection, target, reporter, signal });
   } catch (error) {
     const isOwn =
       [Interrupted, BrokenPipe, CommandFailure, ReportedFailure].some((own) => error instanceof own) ||

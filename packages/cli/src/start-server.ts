@@ -11,6 +11,7 @@ import { CliError } from "./failure.ts";
 import { spin } from "./output/spinner.ts";
 import { printable } from "./output/text.ts";
 import type { Reporter } from "./reporter.ts";
+import { serverEnvironment } from "./server-environment.ts";
 import { liveServer, serverPid } from "./server-pid.ts";
 
 interface StartOptions {
@@ -96,7 +97,7 @@ async function launch(options: StartOptions, logFile: string): Promise<LaunchedS
       cwd: "/",
       stdio: ["ignore", log.fd, log.fd],
       env: {
-        ...env,
+        ...serverEnvironment(env),
         BOXRUN_STATE_DIR: stateDir,
         BOXRUN_SOCKET: socketPath,
         ...(env.BOXRUN_DB ? { BOXRUN_DB: resolve(env.BOXRUN_DB) } : {}),

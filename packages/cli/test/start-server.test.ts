@@ -57,6 +57,29 @@ describe("the first command", () => {
     expect(await serverPid()).toBe(pid);
   });
 
+  it.runIf(process.platform === "linux")(
+    "gives the server what it needs of its environment, and no secrets",
+    async () => {
+      const secrets = { GITHUB_TOKEN: "ghp_x", SECRET: "abc", AWS_SECRET_ACCESS_KEY: "k", SSH_AUTH_SOCK: "/tmp/a" };
+      const needed = { LC_TIME: "C", XDG_DATA_HOME: stateDir, https_proxy: "http://127.0.0.1:9", BOXRUN_MAX_CPU: "3" };
+      await boxrun(["ls"], { env: { ...env, ...secrets, ...needed } });
+      const environment = (await readFile(`/proc/${await serverPid()}/environ`, "utf8")).split("\0");
+      const names = environment.map((entry) => entry.split("=")[0]);
+      for (const secret of Object.keys(secrets)) expect(names).not.toContain(secret);
+      for (const [name, value] of Object.entries(needed)) expect(environment).toContain(`${name}=${value}`);
+      expect(environment).toContain(`PATH=${process.env.PATH}`);
+      const note =
+        "The server pulls with the proxy settings that it was started with; HTTP_PROXY of this command is not used.";
+      // Refused before the network is asked.
+      const pull = ["images", "pull", "not an image"];
+      const proxies = { https_proxy: "http://127.0.0.1:9", HTTP_PROXY: "http://127.0.0.1:8" };
+      expect((await boxrun(pull, { env: { ...env, ...proxies } })).stderr).toContain(note);
+      expect((await boxrun(pull, { env: { ...env, HTTPS_PROXY: "http://127.0.0.1:9" } })).stderr).not.toContain(
+        "proxy",
+      );
+    },
+  );
+
   it("starts one server when two are given at the same moment", async () => {
     const results = await Promise.all(Array.from({ length: 4 }, () => boxrun(["ls", "--json"], { env })));
     for (const result of results) expect(result).toMatchObject({ code: 0, stdout: "[]\n" });
