@@ -29,7 +29,7 @@ module.exports = {
     },
     only("core", ["contract"]),
     only("store", ["core", "contract"]),
-    only("images", ["core", "contract"]),
+    only("images", ["core", "contract", "host"]),
     only("host", ["contract"]),
     only("guest-agent", ["core", "contract", "host"]),
     only("engine-qemu", ["core", "contract", "guest-agent", "host"]),

@@ -32,6 +32,14 @@ async function refusal(layers: readonly Buffer[]): Promise<unknown> {
   return result;
 }
 
+/** PAX records of a sparse file of 10 bytes. */
+const sparse = (major: string, map = "", size = "10") => ({
+  "GNU.sparse.major": major,
+  "GNU.sparse.minor": major === "1" ? "0" : "1",
+  "GNU.sparse.realsize": size,
+  ...(map === "" ? {} : { "GNU.sparse.map": map }),
+});
+
 describe("a layer that leaves the root, or makes no sense, is refused by layer and entry", () => {
   test.each<[string, LayerEntry[][], string, RegExp]>([
     ["a name with ..", [[file("../evil")]], "../evil", /its name leads out/],
@@ -67,8 +75,26 @@ describe("a layer that leaves the root, or makes no sense, is refused by layer a
     ["a name of 5,000 bytes", [[file("x", "", { pax: { path: "a/".repeat(2500) } })]], "a/a/", /longer than 4096/],
     ["a part of 300 bytes", [[file("x", "", { pax: { path: "n".repeat(300) } })]], "nnn", /255 bytes/],
     ["a name with NUL", [[file("x", "", { pax: { path: "a\0b" } })]], "a", /NUL/],
-    ["a GNU sparse file", [[file("x", "", { flag: "S" })]], "x", /sparse/],
-    ["a PAX sparse file", [[file("x", "", { pax: { "GNU.sparse.major": "1" } })]], "x", /sparse/],
+    ["a sparse file of a format to come", [[file("x", "", { pax: { "GNU.sparse.major": "2" } })]], "x", /sparse/],
+    ["a sparse file without a size", [[file("x", "", { pax: sparse("0", "0,0", "x") })]], "x", /map .* malformed/],
+    [
+      "a sparse map that is no numbers",
+      [[file("x", "a\n".repeat(300), { pax: sparse("1") })]],
+      "x",
+      /map .* malformed/,
+    ],
+    ["a sparse map that does not end", [[file("x", `99\n${"1\n".repeat(254)}`, { pax: sparse("1") })]], "x", /cut off/],
+    ["a sparse map that lasts for ever", [[file("x", "1".repeat(2 ** 21), { pax: sparse("1") })]], "x", /too long/],
+    ["sparse stretches out of order", [[file("x", "ab", { pax: sparse("0", "5,1,2,1") })]], "x", /map .* malformed/],
+    ["a sparse stretch behind the end", [[file("x", "ab", { pax: sparse("0", "9,2") })]], "x", /map .* malformed/],
+    [
+      "less sparse content than its map says",
+      [[file("x", "a", { pax: sparse("0", "1,2") })]],
+      "x",
+      /as long as its map/,
+    ],
+    ["a sparse file of 8 PB", [[file("x", "", { pax: sparse("0", "0,0", "9007199254740991") })]], "x", /more than/],
+    ["an old sparse file without its map", [[file("x", "abc", { flag: "S" })]], "x", /sparse/],
     ["an unknown type", [[file("x", "", { flag: "Q" })]], "x", /type "Q"/],
     ["a negative size", [[file("x", "", { pax: { size: "-1" } })]], "x", /size/],
     ["a malformed PAX header", [[{ name: "p", flag: "x", content: "99 path=x\n" }, file("x")]], "", /PAX record/],
@@ -101,6 +127,7 @@ describe("a damaged image is refused", () => {
     ["random bytes", Buffer.alloc(5000, 7), /not a tar header/],
     ["cut in a content", good.subarray(0, 60_000), /truncated/],
     ["cut in a header", good.subarray(0, 300), /truncated/],
+    ["compressed with xz", Buffer.from("fd377a585a000004e6d6b446", "hex"), /compressed with xz/],
     ["gzip cut short", gzipSync(good).subarray(0, 60), /unexpected end|truncated/],
     [
       "gzip damaged",

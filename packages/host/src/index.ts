@@ -17,3 +17,4 @@ export { type RunOptions, run } from "./run.ts";
 export { keepTail } from "./tail.ts";
 export { locateTool, requireTool, type ToolName } from "./tools.ts";
 export { type HostVerdict, keptVerdict } from "./verdict.ts";
+export { isZstd, unzstd } from "./zstd.ts";

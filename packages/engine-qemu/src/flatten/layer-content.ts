@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { Transform, type TransformCallback } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createGunzip, createZstdDecompress } from "node:zlib";
+import { createGunzip } from "node:zlib";
+import { isZstd, unzstd } from "@boxrun/host";
 
 export interface Layer {
   readonly digest: string;
@@ -39,18 +40,30 @@ export async function readLayer(layer: Layer, onChunk: (chunk: Buffer) => Promis
   const consume = async (unpacked: AsyncIterable<Buffer>) => {
     for await (const chunk of unpacked) await onChunk(chunk);
   };
-  const decompress = decompressor(await firstBytes(layer.file));
-  if (decompress === undefined) await pipeline(source, check, consume);
-  else await pipeline(source, check, decompress, consume);
+  const start = await firstBytes(layer.file);
+  if (isGzip(start)) await pipeline(source, check, createGunzip({ chunkSize: chunkBytes }), consume);
+  else if (isZstd(start)) await pipeline(source, check, (packed) => unzstd(packed, { chunkBytes }), consume);
+  else {
+    const other = otherCompression(start);
+    if (other !== undefined)
+      throw new Error(`it is compressed with ${other}; layers come as they are, with gzip or with zstd`);
+    await pipeline(source, check, consume);
+  }
 }
 
 async function firstBytes(file: string): Promise<Buffer> {
-  for await (const chunk of createReadStream(file, { end: 3 })) return chunk;
+  for await (const chunk of createReadStream(file, { end: 5 })) return chunk;
   return Buffer.alloc(0);
 }
 
-function decompressor(magic: Buffer) {
-  if (magic.length >= 2 && magic.readUInt16BE(0) === 0x1f8b) return createGunzip({ chunkSize: chunkBytes });
-  if (magic.length >= 4 && magic.readUInt32LE(0) === 0xfd2fb528) return createZstdDecompress({ chunkSize: chunkBytes });
+function isGzip(start: Buffer): boolean {
+  return start.length >= 2 && start.readUInt16BE(0) === 0x1f8b;
+}
+
+/** What the specification does not know, and some tools make all the same. */
+function otherCompression(start: Buffer): string | undefined {
+  const hex = start.toString("hex");
+  if (hex.startsWith("425a68")) return "bzip2";
+  if (hex.startsWith("fd377a585a00")) return "xz";
   return undefined;
 }

@@ -3,7 +3,7 @@ import { type Layer, readLayer } from "./layer-content.ts";
 import { maxPathBytes } from "./paths.ts";
 import type { TarEntry } from "./tar-header.ts";
 import { TarError, TarParser } from "./tar-parser.ts";
-import { encodeEntry, endOfArchive, type OutputEntry, padding } from "./tar-writer.ts";
+import { encodeEntry, endOfArchive, type OutputEntry, padding, sentBytes } from "./tar-writer.ts";
 import { type Directory, type Leaf, printable, Tree } from "./tree.ts";
 
 /** Several times what the largest images have. An entry takes some 1.3 kB while layers are merged. */
@@ -91,11 +91,11 @@ async function copyContents(
   out: TarOutput,
 ): Promise<void> {
   let entry = 0;
-  let copying: FileNames | undefined;
+  let copying: (FileNames & { readonly sent: number }) | undefined;
   const finish = () => {
     const [first, ...others] = copying?.paths ?? [];
     if (copying === undefined || first === undefined) return;
-    out.write(padding(copying.leaf.size));
+    out.write(padding(copying.sent));
     for (const path of others) out.write(encodeEntry(linkEntry(copying.leaf, path, first)));
     copying = undefined;
   };
@@ -103,11 +103,14 @@ async function copyContents(
     content,
     layer,
     {
-      entry: () => {
+      entry: ({ extents }) => {
         finish();
-        copying = files.get(entry++);
-        const path = copying?.paths[0];
-        if (copying !== undefined && path !== undefined) out.write(encodeEntry(leafEntry(copying.leaf, path)));
+        const file = files.get(entry++);
+        const path = file?.paths[0];
+        if (file === undefined || path === undefined) return;
+        const header = { ...leafEntry(file.leaf, path), extents };
+        copying = { ...file, sent: sentBytes(header) };
+        out.write(encodeEntry(header));
       },
       content: (chunk) => {
         if (copying !== undefined) out.write(chunk);

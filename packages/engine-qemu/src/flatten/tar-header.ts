@@ -8,6 +8,17 @@
  * is not tar-stream, which decodes PAX records as UTF-8 and so destroys `security.capability` and names in other encodings.
  */
 
+import {
+  checkedSparse,
+  collectStretch,
+  type Extent,
+  extentsOfRecords,
+  headerExtents,
+  paxSparseForm,
+  paxSparseName,
+  paxSparseSize,
+} from "./tar-sparse.ts";
+
 export const blockBytes = 512;
 
 export type EntryType = "file" | "link" | "symlink" | "char" | "block" | "directory" | "fifo";
@@ -16,8 +27,10 @@ export interface TarEntry {
   /** Byte string, as written: may begin with `./` or `/`. */
   readonly name: string;
   readonly type: EntryType;
-  /** Bytes of content that follow; 0 for everything but files. */
+  /** Bytes that a file has when it is unpacked; 0 for everything else. */
   readonly size: number;
+  /** Of a sparse file: the stretches that follow, one behind the other. Otherwise all of `size` follows. */
+  readonly extents?: readonly Extent[];
   /** Permission bits with setuid, setgid and sticky. */
   readonly mode: number;
   readonly uid: number;
@@ -47,9 +60,16 @@ export interface RawHeader {
   readonly linkName: string;
   readonly devMajor: number;
   readonly devMinor: number;
+  /** Of an old GNU sparse file. */
+  readonly sparse: RawSparse | undefined;
 }
 
-const noSparse = "sparse entries are not supported; pack the layer without them";
+interface RawSparse {
+  readonly size: number;
+  readonly extents: readonly Extent[];
+  /** More of them are in the next block. */
+  readonly extended: boolean;
+}
 
 export const xattrPrefix = "SCHILY.xattr.";
 
@@ -62,8 +82,11 @@ export function decodeHeader(block: Buffer): RawHeader | undefined {
   const prefixBytes = block.toString("latin1", 508, 512) === "tar\0" ? 131 : 155;
   const prefix = posix ? text(block, 345, prefixBytes) : "";
   const name = text(block, 0, 100);
+  const typeFlag = String.fromCharCode(block[156] ?? 0);
+  // Headers from before ustar may have anything where those have a device's number.
+  const isDevice = typeFlag === "3" || typeFlag === "4";
   return {
-    typeFlag: String.fromCharCode(block[156] ?? 0),
+    typeFlag,
     name: prefix === "" ? name : `${prefix}/${name}`,
     mode: number(block, 100, 8) & 0o7777,
     uid: number(block, 108, 8),
@@ -71,8 +94,17 @@ export function decodeHeader(block: Buffer): RawHeader | undefined {
     size: size(number(block, 124, 12)),
     mtime: number(block, 136, 12),
     linkName: text(block, 157, 100),
-    devMajor: number(block, 329, 8),
-    devMinor: number(block, 337, 8),
+    devMajor: isDevice ? number(block, 329, 8) : 0,
+    devMinor: isDevice ? number(block, 337, 8) : 0,
+    sparse: typeFlag === "S" ? rawSparse(block) : undefined,
+  };
+}
+
+function rawSparse(block: Buffer): RawSparse {
+  return {
+    size: size(number(block, 483, 12)),
+    extents: headerExtents(block, 386, 4, number),
+    extended: block[482] !== 0,
   };
 }
 
@@ -89,28 +121,65 @@ export function decodePax(content: Buffer): Map<string, string> {
     if (length === 0 || end > content.length || content[end - 1] !== 0x0a || equals === -1 || equals >= end) {
       throw new Error("a PAX record is malformed");
     }
-    records.set(content.toString("latin1", space + 1, equals), content.toString("latin1", equals + 1, end - 1));
+    const key = content.toString("latin1", space + 1, equals);
+    const value = content.toString("latin1", equals + 1, end - 1);
+    if (!collectStretch(records, key, value)) records.set(key, value);
     at = end;
   }
   return records;
 }
 
-/** The entry that a header with its PAX records and GNU long names means. Throws an Error for kinds that no layer may hold. */
-export function toEntry(raw: RawHeader, pax: ReadonlyMap<string, string>, long: LongNames): TarEntry {
-  const name = pax.get("path") ?? long.name ?? raw.name;
+/**
+ * The entry that a header with its PAX records and GNU long names means; `map` is a sparse file's if it came behind the header, and `storedBytes`
+ * what follows. Throws an Error for kinds that no layer may hold.
+ */
+export function toEntry(
+  raw: RawHeader,
+  { pax, long }: Extensions,
+  stored: { readonly bytes: number; readonly map: readonly Extent[] | undefined },
+): TarEntry {
+  const name = entryName(raw, { pax, long });
   const type = entryType(raw.typeFlag, name);
+  const sparse = type === "file" ? sparseContent(raw, pax, stored) : undefined;
   return {
     name,
     type,
-    size: type === "file" ? paxSize(pax, raw.size) : 0,
+    size: type === "file" ? (sparse?.size ?? stored.bytes) : 0,
+    ...(sparse === undefined ? {} : { extents: sparse.extents }),
     mode: raw.mode,
     uid: paxId(pax, "uid", raw.uid),
     gid: paxId(pax, "gid", raw.gid),
     mtime: paxTime(pax, raw.mtime),
-    linkName: pax.get("linkpath") ?? long.linkName ?? raw.linkName,
+    linkName: record(pax, "linkpath") ?? long.linkName ?? raw.linkName,
     ...device(raw, type),
     xattrs: paxXattrs(pax),
   };
+}
+
+/** What stood before a header and is said of it. */
+export interface Extensions {
+  readonly pax: ReadonlyMap<string, string>;
+  readonly long: LongNames;
+}
+
+/** The name that an entry has in the end. */
+export function entryName(raw: RawHeader, { pax, long }: Extensions): string {
+  return paxSparseName(pax) ?? record(pax, "path") ?? long.name ?? raw.name;
+}
+
+/** A PAX record; one without a value takes back what was said before, and so the header holds. */
+function record(pax: ReadonlyMap<string, string>, key: string): string | undefined {
+  return pax.get(key) || undefined;
+}
+
+function sparseContent(
+  raw: RawHeader,
+  pax: ReadonlyMap<string, string>,
+  { bytes, map }: { readonly bytes: number; readonly map: readonly Extent[] | undefined },
+) {
+  if (raw.sparse !== undefined) return checkedSparse(raw.sparse.size, map ?? raw.sparse.extents, bytes);
+  if (paxSparseForm(pax) === "none") return undefined;
+  return checkedSparse(paxSparseSize(pax), map ?? extentsOfRecords(pax), bytes);
 }
 
 export interface LongNames {
@@ -128,6 +197,7 @@ function entryType(flag: string, name: string): EntryType {
     case "\0":
     case "0":
     case "7":
+    case "S":
       // Archives from before ustar mark a directory by its name alone.
       return name.endsWith("/") ? "directory" : "file";
     case "1":
@@ -142,8 +212,6 @@ function entryType(flag: string, name: string): EntryType {
       return "directory";
     case "6":
       return "fifo";
-    case "S":
-      throw new Error(noSparse);
     default:
       throw new Error(`entries of type ${JSON.stringify(flag)} are not supported`);
   }
@@ -154,7 +222,6 @@ const noXattrs: ReadonlyMap<string, string> = new Map();
 function paxXattrs(pax: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   let xattrs: Map<string, string> | undefined;
   for (const [key, value] of pax) {
-    if (key.startsWith("GNU.sparse.")) throw new Error(noSparse);
     if (!key.startsWith(xattrPrefix)) continue;
     xattrs ??= new Map();
     xattrs.set(key.slice(xattrPrefix.length), value);
@@ -173,19 +240,19 @@ function device(raw: RawHeader, type: EntryType): { devMajor: number; devMinor: 
 }
 
 function paxSize(pax: ReadonlyMap<string, string>, fallback: number): number {
-  const value = pax.get("size");
+  const value = record(pax, "size");
   return value === undefined ? fallback : size(/^\d{1,16}$/.test(value) ? Number(value) : -1);
 }
 
 function paxId(pax: ReadonlyMap<string, string>, key: string, fallback: number): number {
-  const value = pax.get(key);
+  const value = record(pax, key);
   const id = value === undefined ? fallback : Number(value);
   if (!Number.isInteger(id) || id < 0 || id > 0xffff_fffe) throw new Error(`its ${key} is not a user or group id`);
   return id;
 }
 
 function paxTime(pax: ReadonlyMap<string, string>, fallback: number): number {
-  const value = pax.get("mtime");
+  const value = record(pax, "mtime");
   const time = value === undefined ? fallback : Number(value);
   if (!Number.isFinite(time)) throw new Error("its mtime is not a number");
   return Math.floor(Math.max(0, Math.min(time, maxTime)));
@@ -202,10 +269,16 @@ function text(block: Buffer, start: number, length: number): string {
 }
 
 /** Octal digits, or GNU's big-endian binary when the first bit is set. */
-function number(block: Buffer, start: number, length: number): number {
+export function number(block: Buffer, start: number, length: number): number {
   const first = block[start] ?? 0;
   if ((first & 0x80) !== 0) return binary(block.subarray(start, start + length));
-  const digits = text(block, start, length).trim();
+  // Some writers fill up with NULs, or spaces, in front.
+  const digits =
+    block
+      .toString("latin1", start, start + length)
+      .replace(/^[\0 ]+/, "")
+      .split("\0", 1)[0]
+      ?.trim() ?? "";
   if (digits === "") return 0;
   if (!/^[0-7]+$/.test(digits)) throw new Error("a number in its header is malformed");
   return Number.parseInt(digits, 8);

@@ -3,11 +3,14 @@ import {
   contentBytes,
   decodeHeader,
   decodePax,
+  entryName,
   type LongNames,
+  number,
   type RawHeader,
   type TarEntry,
   toEntry,
 } from "./tar-header.ts";
+import { type Extent, paxSparseForm, SparseBlocks, SparseMapReader } from "./tar-sparse.ts";
 
 /** Longest PAX header or GNU long name, in bytes: Go's reader, which makes most layers, draws the line at the same place. */
 const metadataLimitBytes = 1024 * 1024;
@@ -37,11 +40,15 @@ export class TarError extends Error {
 export class TarParser {
   readonly #visitor: TarVisitor;
   #pending: Buffer = Buffer.alloc(0);
-  #state: "header" | "metadata" | "content" | "padding" | "ended" = "header";
+  #state: "header" | "metadata" | "sparse-blocks" | "sparse-map" | "content" | "padding" | "ended" = "header";
   /** Bytes left of content or padding, or to be collected of metadata. */
   #left = 0;
   #padding = 0;
   #metadata: RawHeader | undefined;
+  /** The header of a sparse file whose map is being collected. */
+  #sparse: RawHeader | undefined;
+  #sparseBlocks = new SparseBlocks([]);
+  #sparseMap = new SparseMapReader();
   #pax = noPax;
   #long = noLongNames;
   #name = "";
@@ -81,6 +88,11 @@ export class TarParser {
         if (bytes.length < this.#left) return 0;
         this.#takeMetadata(bytes.subarray(0, this.#left));
         return this.#endContent();
+      case "sparse-blocks":
+      case "sparse-map":
+        if (bytes.length < blockBytes) return 0;
+        this.#collectMap(bytes.subarray(0, blockBytes));
+        return blockBytes;
       case "content": {
         const piece = bytes.subarray(0, this.#left);
         this.#visitor.content(piece);
@@ -141,9 +153,45 @@ export class TarParser {
   }
 
   #entry(raw: RawHeader): void {
-    this.#name = this.#pax.get("path") ?? this.#long.name ?? raw.name;
-    const entry = toEntry(raw, this.#pax, this.#long);
-    const bytes = contentBytes(raw, this.#pax);
+    const extensions = { pax: this.#pax, long: this.#long };
+    this.#name = entryName(raw, extensions);
+    this.#left = contentBytes(raw, this.#pax);
+    if (raw.sparse?.extended === true) {
+      this.#sparse = raw;
+      this.#sparseBlocks = new SparseBlocks(raw.sparse.extents);
+      this.#state = "sparse-blocks";
+    } else if (raw.sparse === undefined && paxSparseForm(this.#pax) === "content") {
+      this.#sparse = raw;
+      this.#sparseMap = new SparseMapReader();
+      this.#state = "sparse-map";
+    } else {
+      this.#complete(raw, undefined);
+    }
+  }
+
+  /** One block of a sparse file's map. Those behind an old header are none of its content, those of PAX 1.0 are. */
+  #collectMap(block: Buffer): void {
+    try {
+      const raw = this.#sparse;
+      if (raw === undefined) throw new Error("a sparse file has no header");
+      if (this.#state === "sparse-blocks") {
+        if (!this.#sparseBlocks.add(block, number)) this.#complete(raw, this.#sparseBlocks.extents);
+        return;
+      }
+      this.#left -= blockBytes;
+      if (this.#left < 0) throw new Error("the map of its sparse content is cut off");
+      const map = this.#sparseMap.add(block);
+      if (map !== undefined) this.#complete(raw, map);
+    } catch (error) {
+      throw this.#located(error);
+    }
+  }
+
+  /** All is known of an entry, and `#left` bytes of content follow. */
+  #complete(raw: RawHeader, map: readonly Extent[] | undefined): void {
+    const bytes = this.#left;
+    const entry = toEntry(raw, { pax: this.#pax, long: this.#long }, { bytes, map });
+    this.#sparse = undefined;
     this.#pax = noPax;
     this.#long = noLongNames;
     if (entry.type !== "file" && bytes > 0) throw new Error("a directory cannot have content");

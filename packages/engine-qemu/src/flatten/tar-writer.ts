@@ -1,4 +1,5 @@
 import { blockBytes, type EntryType, xattrPrefix } from "./tar-header.ts";
+import { type Extent, encodeSparseMap } from "./tar-sparse.ts";
 import type { Metadata } from "./tree.ts";
 
 export interface OutputEntry {
@@ -6,7 +7,10 @@ export interface OutputEntry {
   readonly path: string;
   readonly type: EntryType;
   readonly metadata: Metadata;
+  /** Bytes that a file has when it is unpacked. */
   readonly size?: number;
+  /** Of a sparse file: the stretches of it that are sent. */
+  readonly extents?: readonly Extent[] | undefined;
   readonly linkName?: string;
   readonly devMajor?: number;
   readonly devMinor?: number;
@@ -22,8 +26,11 @@ const typeFlags: Record<EntryType, string> = {
   fifo: "6",
 };
 
-/** The name spaces that squashfs can store; others (ACLs above all) can't come along. */
-const storableXattr = /^(user|trusted|security)\.[^=\0]+$/;
+/**
+ * The name spaces that squashfs can store; others (ACLs above all) can't come along. What an overlayfs has left of itself in a layer would mean
+ * something to that of the box.
+ */
+const storableXattr = /^(user|trusted(?!\.overlay\.)|security)\.[^=\0]+$/;
 
 /** Largest values of the octal header fields; what is larger goes into a PAX record. */
 const maxId = 0o7777777;
@@ -31,12 +38,20 @@ const maxSize = 0o77777777777;
 
 /** An entry's header, with a PAX header before it if the plain one can't say it all. The content, padded, is the caller's to send. */
 export function encodeEntry(entry: OutputEntry): Buffer {
-  const { metadata, size = 0, linkName = "" } = entry;
+  const { metadata, linkName = "" } = entry;
+  const map = entry.extents === undefined ? Buffer.alloc(0) : encodeSparseMap(entry.extents, blockBytes);
+  const size = map.length + sentBytes(entry);
   const records: string[] = [];
   const add = (key: string, value: string) => records.push(paxRecord(key, value));
   if (entry.path.length > 100) add("path", entry.path);
   if (linkName.length > 100) add("linkpath", linkName);
   if (size > maxSize) add("size", String(size));
+  if (entry.extents !== undefined) {
+    add("GNU.sparse.major", "1");
+    add("GNU.sparse.minor", "0");
+    add("GNU.sparse.name", entry.path);
+    add("GNU.sparse.realsize", String(entry.size ?? 0));
+  }
   if (metadata.uid > maxId) add("uid", String(metadata.uid));
   if (metadata.gid > maxId) add("gid", String(metadata.gid));
   if (entry.type !== "link") {
@@ -48,7 +63,12 @@ export function encodeEntry(entry: OutputEntry): Buffer {
   if (records.length === 0) return header;
   const pax = Buffer.from(records.join(""), "latin1");
   const paxEntry: OutputEntry = { path: "pax", type: "file", metadata: { ...metadata, uid: 0, gid: 0, mode: 0o644 } };
-  return Buffer.concat([encodeHeader(paxEntry, "x", pax.length), pax, padding(pax.length), header]);
+  return Buffer.concat([encodeHeader(paxEntry, "x", pax.length), pax, padding(pax.length), header, map]);
+}
+
+/** Bytes of content that follow an entry's header. */
+export function sentBytes({ size = 0, extents }: Pick<OutputEntry, "size" | "extents">): number {
+  return extents === undefined ? size : extents.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Zeros that fill up the last block of `bytes` bytes of content. */

@@ -45,6 +45,8 @@ const whiteoutPrefix = ".wh.";
 const opaqueMarker = ".wh..wh..opq";
 /** Besides the opaque marker, names with this prefix are book-keeping of AUFS, which container runtimes skip. */
 const aufsPrefix = ".wh..wh.";
+/** Where AUFS keeps files with several names, in layers of its time: the names in the layer are links to there. */
+const aufsLinksDir = ".wh..wh.plnk";
 
 /** As in Linux: more symlinks than this in one path are a loop. */
 const maxSymlinks = 40;
@@ -65,6 +67,8 @@ const impliedDirectory: Metadata = { mode: 0o755, uid: 0, gid: 0, mtime: 0, xatt
  */
 export class Tree {
   readonly root: Directory = { kind: "directory", metadata: impliedDirectory, children: new Map() };
+  /** Files of `aufsLinksDir` by layer and path. */
+  readonly #aufsFiles = new Map<string, Leaf>();
 
   apply(entry: TarEntry, origin: Origin): void {
     const path = splitPath(entry.name, "its name");
@@ -76,7 +80,7 @@ export class Tree {
     }
     const parentPath = path.slice(0, -1);
     if (name === opaqueMarker) this.#hideChildren(this.#makeParent(parentPath, origin.layer), origin.layer);
-    else if (path.some((part) => part.startsWith(aufsPrefix))) return;
+    else if (path.some((part) => part.startsWith(aufsPrefix))) this.#keepAufsFile(path, entry, origin);
     else if (name.startsWith(whiteoutPrefix)) this.#whiteout(parentPath, name, origin.layer);
     else if (entry.type === "directory") this.#putDirectory(parentPath, name, metadataOf(entry), origin.layer);
     else if (entry.type === "link") this.#putLink(parentPath, name, entry.linkName, origin.layer);
@@ -112,10 +116,19 @@ export class Tree {
     const targetPath = splitPath(linkName, "its hard link target");
     const targetName = targetPath.at(-1);
     const target =
-      targetName === undefined ? this.root : this.#find(targetPath.slice(0, -1))?.children.get(targetName)?.node;
+      targetName === undefined
+        ? this.root
+        : (this.#aufsFiles.get(aufsKey(targetPath, layer)) ??
+          this.#find(targetPath.slice(0, -1))?.children.get(targetName)?.node);
     if (target === undefined) throw new Error(`its hard link target ${printable(linkName)} does not exist`);
     if (target.kind === "directory") throw new Error(`its hard link target ${printable(linkName)} is a directory`);
     this.#makeParent(parentPath, layer).children.set(name, { layer, node: target });
+  }
+
+  #keepAufsFile(path: Path, entry: TarEntry, origin: Origin): void {
+    if (path[0] === aufsLinksDir && entry.type === "file") {
+      this.#aufsFiles.set(aufsKey(path, origin.layer), leaf(entry, entry.type, origin));
+    }
   }
 
   #whiteout(parentPath: Path, marker: string, layer: number): void {
@@ -190,6 +203,10 @@ export class Tree {
 /** Copies, so that the tree does not hold on to the rest of the entry. */
 function metadataOf({ mode, uid, gid, mtime, xattrs }: TarEntry): Metadata {
   return { mode, uid, gid, mtime, xattrs };
+}
+
+function aufsKey(path: Path, layer: number): string {
+  return `${layer}/${path.join("/")}`;
 }
 
 function leaf(entry: TarEntry, type: Leaf["type"], origin: Origin): Leaf {

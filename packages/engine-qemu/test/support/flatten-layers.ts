@@ -47,6 +47,15 @@ export function layerTar(entries: readonly LayerEntry[]): Buffer {
   return Buffer.concat([...entries.map(encode), Buffer.alloc(1024)]);
 }
 
+/** What GNU tar makes of a directory's content. */
+export async function gnuTar(dir: string, ...options: readonly string[]): Promise<Buffer> {
+  const { stdout } = await run("tar", [...options, "-C", dir, "--owner=0", "--group=0", "-cf", "-", "."], {
+    encoding: "buffer",
+    maxBuffer: 2 ** 26,
+  });
+  return stdout;
+}
+
 function encode(entry: LayerEntry): Buffer {
   const content = Buffer.from(entry.content ?? "");
   const main = Buffer.concat([header(entry, content.length), content, pad(content.length)]);
@@ -143,7 +152,7 @@ export async function paths(squashfs: string): Promise<string[]> {
 }
 
 export async function cat(squashfs: string, path: string): Promise<string> {
-  return (await run("unsquashfs", ["-cat", squashfs, path])).stdout;
+  return (await run("unsquashfs", ["-cat", squashfs, path], { maxBuffer: 2 ** 26 })).stdout;
 }
 
 /** Unpacks it; returns where. As root, with owners, devices and xattrs. */

@@ -2,8 +2,11 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createGunzip, createZstdDecompress } from "node:zlib";
+import { createGunzip } from "node:zlib";
+import { isZstd, unzstd } from "@boxrun/host";
 import { extract, type Header } from "tar-stream";
+
+const chunkBytes = 256 * 1024;
 
 export interface TarFileEntry {
   readonly header: Header;
@@ -23,10 +26,13 @@ export async function readTar(
   visit: (entry: TarFileEntry) => Promise<void>,
 ): Promise<void> {
   const tar = extract();
-  const source = createReadStream(file, { highWaterMark: 256 * 1024 });
-  const decompress = await decompressor(file);
-  const reading =
-    decompress === undefined ? pipeline(source, tar, { signal }) : pipeline(source, decompress, tar, { signal });
+  const source = createReadStream(file, { highWaterMark: chunkBytes });
+  const start = await firstBytes(file);
+  const reading = isGzip(start)
+    ? pipeline(source, createGunzip(), tar, { signal })
+    : isZstd(start)
+      ? pipeline(source, (packed) => unzstd(packed, { chunkBytes }), tar, { signal })
+      : pipeline(source, tar, { signal });
   reading.catch(() => undefined);
   let visiting = false;
   try {
@@ -45,11 +51,12 @@ export async function readTar(
   }
 }
 
-async function decompressor(file: string) {
+async function firstBytes(file: string): Promise<Buffer> {
   await using handle = await open(file, "r");
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
-  if (bytesRead < 4) return undefined;
-  if (buffer.readUInt16BE(0) === 0x1f8b) return createGunzip();
-  if (buffer.readUInt32LE(0) === 0xfd2fb528) return createZstdDecompress();
-  return undefined;
+  return buffer.subarray(0, bytesRead);
+}
+
+function isGzip(start: Buffer): boolean {
+  return start.length >= 2 && start.readUInt16BE(0) === 0x1f8b;
 }
