@@ -18,7 +18,15 @@ import { guestAgent } from "./layout.ts";
 const blobSchema = z.looseObject({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/), size: z.int() });
 const indexSchema = z.looseObject({ manifests: z.tuple([blobSchema]) });
 const manifestSchema = z.looseObject({ config: blobSchema, layers: z.array(blobSchema) });
-const configSchema = z.looseObject({ rootfs: z.looseObject({ diff_ids: z.array(z.string()) }) });
+/** Of an image without layers, Go writes null for their list. */
+const configSchema = z.looseObject({
+  architecture: z.string().nullish(),
+  os: z.string().nullish(),
+  rootfs: z.looseObject({ diff_ids: z.array(z.string()).nullish() }).nullish(),
+});
+
+/** As the specification names it. */
+const hostArchitecture = process.arch === "x64" ? "amd64" : process.arch;
 
 const layerType = "application/vnd.oci.image.layer.v1.tar";
 
@@ -73,8 +81,13 @@ async function addAgent(image: EngineImage, agent: BuiltAgent, dir: string): Pro
     });
   }
   const layer = await put(await agentLayer(agent.file));
-  const { rootfs } = config;
-  const newConfig = await putJson({ ...config, rootfs: { ...rootfs, diff_ids: [...rootfs.diff_ids, layer.digest] } });
+  const newConfig = await putJson({
+    ...config,
+    // BoxLite wants them; an image that leaves them out is taken for this host's.
+    architecture: config.architecture || hostArchitecture,
+    os: config.os || "linux",
+    rootfs: { type: "layers", ...config.rootfs, diff_ids: [...(config.rootfs?.diff_ids ?? []), layer.digest] },
+  });
   const newManifest = await putJson({
     ...manifest,
     config: { ...manifest.config, ...newConfig },

@@ -1,19 +1,18 @@
 import { buffer } from "node:stream/consumers";
 import { z } from "zod";
 import { parse } from "../oci/read-layout.ts";
-import { indexSchema, maxDocumentBytes } from "../oci/schemas.ts";
+import { maxDocumentBytes } from "../oci/schemas.ts";
+import { entriesSchema, type IndexEntry } from "../oci/select.ts";
 import { familiarReference, parseReference } from "../registry/reference.ts";
 import { readTar } from "./tar-file.ts";
 
-export interface ArchiveContents {
-  readonly kind: "oci" | "docker";
+export type ArchiveContents =
   /** One for each image, in the archive's order, with the names that it has there. */
-  readonly images: readonly { readonly references: readonly string[]; readonly descriptor: unknown }[];
-}
+  | { readonly kind: "docker"; readonly images: readonly { readonly references: readonly string[] }[] }
+  /** What the layout's index names: images, indexes of them for several platforms, and whatever else. */
+  | { readonly kind: "oci"; readonly entries: readonly IndexEntry[] };
 
 const dockerManifestSchema = z.array(z.looseObject({ RepoTags: z.array(z.string()).nullish() })).max(64);
-
-const annotationsSchema = z.looseObject({ annotations: z.record(z.string(), z.string()).optional() });
 
 /** Keys of a descriptor's annotations that name the image, the fullest name first. */
 const nameAnnotations = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
@@ -36,20 +35,16 @@ export async function readContents(file: string, signal: AbortSignal): Promise<A
     const images = parse(dockerManifestSchema, manifest, "manifest.json");
     return {
       kind: "docker",
-      images: images.map(({ RepoTags }) => ({ references: references(RepoTags ?? []), descriptor: undefined })),
+      images: images.map(({ RepoTags }) => ({ references: references(RepoTags ?? []) })),
     };
   }
   const index = documents.get("index.json");
   if (index === undefined) return undefined;
-  parse(indexSchema, index, "index.json");
-  const { manifests } = parse(z.object({ manifests: z.array(annotationsSchema) }), index, "index.json");
-  return {
-    kind: "oci",
-    images: manifests.map((descriptor) => ({ references: ociReferences(descriptor.annotations ?? {}), descriptor })),
-  };
+  return { kind: "oci", entries: parse(entriesSchema, index, "index.json").manifests };
 }
 
-function ociReferences(annotations: Readonly<Record<string, string>>): string[] {
+/** The names that an index gives to what it names. */
+export function namesOf({ annotations = {} }: IndexEntry): string[] {
   const names = nameAnnotations.flatMap((key) => annotations[key] ?? []);
   return references(names.slice(0, 1));
 }

@@ -1,16 +1,18 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { ImportedImage } from "@boxrun/core";
-import { addOrExplain } from "../content/add-image.ts";
-import type { LayoutStore } from "../content/layout-store.ts";
-import { isErrno } from "../errno.ts";
-import { blobDir } from "../oci/write-layout.ts";
+import { isErrno } from "@boxrun/host";
+import { isOtherPlatform, orExplain } from "../content/explain.ts";
+import type { CheckedImage, LayoutStore } from "../content/layout-store.ts";
+import { mediaTypes } from "../oci/schemas.ts";
+import { blobDir, writeLayoutFiles } from "../oci/write-layout.ts";
 import { skopeoCopy } from "../skopeo/run.ts";
 import { type ArchiveContents, readContents } from "./contents.ts";
+import { selectImages } from "./select.ts";
 import { NotATarError, readTar } from "./tar-file.ts";
 
 const operation = "import the image";
@@ -33,46 +35,93 @@ export async function importArchive(
     const contents = await readContents(file, signal);
     if (contents === undefined)
       throw invalid("the tar holds neither an OCI layout (index.json) nor a docker-archive (manifest.json)");
-    if (contents.images.length === 0) throw invalid("the archive holds no image");
-    const layout = join(scratch.path, "oci");
-    if (contents.kind === "oci") await unpackLayout(file, layout, signal);
-    const imported: ImportedImage[] = [];
-    for (const [index, { references, descriptor }] of contents.images.entries()) {
-      if (contents.kind === "oci") await writeIndex(layout, descriptor);
-      const out = join(scratch.path, `image-${index}`);
-      await store.seed(out);
-      await skopeoCopy([...source(contents, file, layout, index), `oci:${out}:image`], {
-        operation,
-        errorCode: "VALIDATION_ERROR",
-        scratchDir: temporary,
-        signal,
-      });
-      const image = await addOrExplain(store, out, signal, "VALIDATION_ERROR", operation);
-      imported.push({ ...image, references });
-    }
-    return imported;
+    const isEmpty = contents.kind === "oci" ? contents.entries.length === 0 : contents.images.length === 0;
+    if (isEmpty) throw invalid("the archive holds no image");
+    const work = { store, file, scratchDir: scratch.path, temporary, signal };
+    const checked = contents.kind === "oci" ? await checkLayout(work, contents) : await checkDocker(work, contents);
+    // Only when all are known to be good: an archive is taken in as a whole, or not at all.
+    const stored = await orExplain(() => store.publish(checked.map(({ image }) => image)), explanation(signal));
+    return stored.map((image, index) => ({ ...image, references: checked[index]?.references ?? [] }));
   } catch (error) {
     throw explain(error, signal);
   }
 }
 
-function source(contents: ArchiveContents, file: string, layout: string, index: number): string[] {
-  return contents.kind === "oci" ? [`oci:${layout}`] : [`docker-archive:${file}:@${index}`];
+interface ImportWork {
+  readonly store: LayoutStore;
+  readonly file: string;
+  readonly scratchDir: string;
+  readonly temporary: string;
+  readonly signal: AbortSignal;
+}
+
+interface Checked {
+  readonly references: readonly string[];
+  readonly image: CheckedImage;
+}
+
+async function checkLayout(
+  work: ImportWork,
+  { entries }: Extract<ArchiveContents, { kind: "oci" }>,
+): Promise<readonly Checked[]> {
+  const { store, file, scratchDir, signal } = work;
+  const layout = join(scratchDir, "oci");
+  await unpackLayout(file, layout, signal);
+  const checked: Checked[] = [];
+  for (const [index, { references, descriptor }] of (await selectImages(layout, entries)).entries()) {
+    await writeLayoutFiles(layout, descriptor);
+    let from = layout;
+    // Docker's kind of manifest becomes the specification's; that one is taken as it is.
+    if (descriptor.mediaType !== mediaTypes.manifest) {
+      from = join(scratchDir, `image-${index}`);
+      await convert(work, `oci:${layout}`, from);
+    }
+    checked.push({ references, image: await orExplain(() => store.check(from, signal), explanation(signal)) });
+  }
+  return checked;
+}
+
+async function checkDocker(
+  work: ImportWork,
+  { images }: Extract<ArchiveContents, { kind: "docker" }>,
+): Promise<readonly Checked[]> {
+  const { store, file, scratchDir, signal } = work;
+  const checked: Checked[] = [];
+  let other: unknown;
+  for (const [index, { references }] of images.entries()) {
+    const layout = join(scratchDir, `image-${index}`);
+    await convert(work, `docker-archive:${file}:@${index}`, layout);
+    try {
+      checked.push({ references, image: await orExplain(() => store.check(layout, signal), explanation(signal)) });
+    } catch (error) {
+      // Beside one that is for this host, those for others are passed over.
+      if (!isOtherPlatform(error)) throw error;
+      other ??= error;
+    }
+  }
+  if (checked.length === 0) throw other;
+  return checked;
+}
+
+/** Makes a layout of the specification's kinds of documents. */
+async function convert({ store, temporary, signal }: ImportWork, source: string, layout: string): Promise<void> {
+  await store.seed(layout);
+  const options = { operation, errorCode: "VALIDATION_ERROR", scratchDir: temporary, signal } as const;
+  await skopeoCopy([source, `oci:${layout}:image`], options);
+}
+
+function explanation(signal: AbortSignal) {
+  return { signal, code: "VALIDATION_ERROR", operation } as const;
 }
 
 /** Unpacks what belongs to an OCI layout and nothing else: names are digests, so none can lead anywhere. */
 async function unpackLayout(file: string, layoutDir: string, signal: AbortSignal): Promise<void> {
   await mkdir(blobDir(layoutDir), { recursive: true });
-  await writeFile(join(layoutDir, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
   await readTar(file, signal, async ({ header, content }) => {
     const hex = /^(?:\.\/)?blobs\/sha256\/([0-9a-f]{64})$/.exec(header.name)?.[1];
     if (hex === undefined || header.type !== "file") return;
     await pipeline(content, createWriteStream(join(blobDir(layoutDir), hex)), { signal });
   });
-}
-
-async function writeIndex(layoutDir: string, descriptor: unknown): Promise<void> {
-  await writeFile(join(layoutDir, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [descriptor] }));
 }
 
 function explain(error: unknown, signal: AbortSignal): unknown {

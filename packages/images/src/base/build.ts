@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isErrno } from "@boxrun/host";
 import { pack } from "tar-stream";
-import { isErrno } from "../errno.ts";
 import { writeLayer } from "../oci/write-layer.ts";
 import { writeImage } from "../oci/write-layout.ts";
 import { findBusybox } from "./busybox.ts";

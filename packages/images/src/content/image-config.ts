@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import type { Environment } from "@boxrun/contract";
 import type { ImageConfig } from "@boxrun/core";
 import { hostArchitecture } from "../oci/platform.ts";
@@ -15,9 +16,12 @@ export function toImageConfig({ config }: Config): ImageConfig {
   return {
     env,
     user: user === "" || user.includes("\0") ? null : user,
-    workdir: workdir.startsWith("/") && !workdir.includes("\0") ? workdir : null,
+    workdir: workdir === "" || workdir.includes("\0") ? null : posix.join("/", workdir),
   };
 }
+
+/** Why an image is not for this host. */
+export class OtherPlatformError extends Error {}
 
 /** Why the image's programs can't run on this host's VMs; `undefined` if they can. */
 export function platformProblem({ os, architecture }: Config): string | undefined {

@@ -1,11 +1,16 @@
 import { copyFile, link, mkdir, readdir, rename, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoredImage } from "@boxrun/core";
-import { isErrno } from "../errno.ts";
-import { DamagedBlobError, type LayoutImage, readLayout, verifyLayers } from "../oci/read-layout.ts";
+import { isErrno } from "@boxrun/host";
+import { DamagedBlobError, isImageConfig, type LayoutImage, readLayout, verifyLayers } from "../oci/read-layout.ts";
 import { blobDir, blobFile, writeLayoutFiles } from "../oci/write-layout.ts";
-import { platformProblem, toImageConfig } from "./image-config.ts";
+import { OtherPlatformError, platformProblem, toImageConfig } from "./image-config.ts";
 import { ScratchDirs } from "./scratch.ts";
+
+/** An image of a layout, found to be whole. */
+export interface CheckedImage extends LayoutImage {
+  readonly layoutDir: string;
+}
 
 /**
  * Images on disk:
@@ -45,58 +50,92 @@ export class LayoutStore {
     }
   }
 
-  /**
-   * Takes in the one image of a finished layout, which stays as it is: checks everything that it is made of, then makes it visible.
-   * Throws an Error that says what is wrong with the image. A damaged blob is dropped from the store too, if it came from there.
-   */
+  /** Takes in the one image of a finished layout, which stays as it is: `check`, then `publish`. */
   async add(layoutDir: string, signal: AbortSignal): Promise<StoredImage> {
+    const [image] = await this.publish([await this.check(layoutDir, signal)]);
+    if (image === undefined) throw new Error("nothing was published");
+    return image;
+  }
+
+  /**
+   * Checks everything that the one image of a layout is made of. Throws an Error that says what is wrong with the image, OtherPlatformError if
+   * nothing is. A damaged blob is dropped from the store too, if it came from there.
+   */
+  async check(layoutDir: string, signal: AbortSignal): Promise<CheckedImage> {
     try {
       const image = await readLayout(layoutDir);
-      const problem = platformProblem(image.config) ?? kindProblem(image);
+      const problem = kindProblem(image);
       if (problem !== undefined) throw new Error(problem);
+      const platform = platformProblem(image.config);
+      if (platform !== undefined) throw new OtherPlatformError(platform);
       await verifyLayers(layoutDir, image.manifest, signal);
-      return await this.#inTurn(() => this.#publish(layoutDir, image));
+      return { ...image, layoutDir };
     } catch (error) {
       if (error instanceof DamagedBlobError) await rm(blobFile(this.#dir, error.digest), { force: true });
       throw error;
     }
   }
 
-  /** Removes an image, and from `blobs` what none of `keep` is made of. An unknown image is a success. */
-  async remove(digest: string, keep: readonly string[]): Promise<void> {
-    await this.#inTurn(async () => {
-      const layoutDir = this.layoutDir(digest);
-      const blobs = await readdir(blobDir(layoutDir)).catch(() => []);
-      await rm(layoutDir, { recursive: true, force: true });
-      const kept = new Set<string>();
-      for (const other of keep) {
-        if (other === digest) continue;
-        for (const name of await readdir(blobDir(this.layoutDir(other))).catch(() => [])) kept.add(name);
+  /** Makes checked images visible: all of them, or none. */
+  async publish(images: readonly CheckedImage[]): Promise<readonly StoredImage[]> {
+    return await this.#inTurn(async () => {
+      const made: string[] = [];
+      try {
+        for (const image of images) if (await this.#publish(image)) made.push(image.descriptor.digest);
+      } catch (error) {
+        const others = (await this.#stored()).filter((digest) => !made.includes(digest));
+        for (const digest of made) await this.#remove(digest, others).catch(() => undefined);
+        throw error;
       }
-      for (const name of blobs) {
-        if (!kept.has(name)) await rm(join(blobDir(this.#dir), name), { force: true });
-      }
+      return images.map(toStoredImage);
     });
   }
 
-  async #publish(from: string, image: LayoutImage): Promise<StoredImage> {
-    const target = this.layoutDir(image.descriptor.digest);
+  /** Removes an image, and from `blobs` what none of `keep` is made of. An unknown image is a success. */
+  async remove(digest: string, keep: readonly string[]): Promise<void> {
+    await this.#inTurn(() => this.#remove(digest, keep));
+  }
+
+  async #remove(digest: string, keep: readonly string[]): Promise<void> {
+    const layoutDir = this.layoutDir(digest);
+    const blobs = await readdir(blobDir(layoutDir)).catch(() => []);
+    await rm(layoutDir, { recursive: true, force: true });
+    const kept = new Set<string>();
+    for (const other of keep) {
+      if (other === digest) continue;
+      for (const name of await readdir(blobDir(this.layoutDir(other))).catch(() => [])) kept.add(name);
+    }
+    for (const name of blobs) {
+      if (!kept.has(name)) await rm(join(blobDir(this.#dir), name), { force: true });
+    }
+  }
+
+  async #stored(): Promise<readonly string[]> {
+    const names = await readdir(join(this.#dir, "layouts")).catch(() => []);
+    return names.map((hex) => `sha256:${hex}`);
+  }
+
+  /** False if the image was here already. */
+  async #publish({ layoutDir: from, descriptor, manifest }: CheckedImage): Promise<boolean> {
+    const target = this.layoutDir(descriptor.digest);
     await using scratch = await this.scratch.make();
     await mkdir(blobDir(this.#dir), { recursive: true });
     await mkdir(join(this.#dir, "layouts"), { recursive: true });
     const layout = join(scratch.path, "layout");
     await mkdir(blobDir(layout), { recursive: true });
-    const { descriptor, manifest } = image;
     for (const digest of new Set([descriptor, manifest.config, ...manifest.layers].map((each) => each.digest))) {
       await share(blobFile(from, digest), blobFile(this.#dir, digest));
       await share(blobFile(this.#dir, digest), blobFile(layout, digest));
     }
     await writeLayoutFiles(layout, descriptor);
-    await rename(layout, target).catch((error: unknown) => {
-      // The image was here already, and is the same: its name is its content's digest.
+    try {
+      await rename(layout, target);
+      return true;
+    } catch (error) {
+      // It is the same: its name is its content's digest.
       if (!isErrno(error, "ENOTEMPTY") && !isErrno(error, "EEXIST")) throw error;
-    });
-    return toStoredImage(image);
+      return false;
+    }
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -126,12 +165,13 @@ async function share(from: string, to: string): Promise<void> {
 
 /** Registries hold charts, signatures and much else under the same kind of manifest. */
 function kindProblem({ manifest }: LayoutImage): string | undefined {
+  if (!isImageConfig(manifest.config))
+    return `it is not a container image: its config has the media type ${JSON.stringify(manifest.config.mediaType)}`;
   const layer = manifest.layers.find(
     (each) => !/^application\/vnd\.(oci|docker)\.image\.(layer|rootfs)\./.test(each.mediaType),
   );
-  if (layer !== undefined)
-    return `it is not a container image: a layer has the media type ${JSON.stringify(layer.mediaType)}`;
-  return manifest.layers.length === 0 ? "it has no layers" : undefined;
+  if (layer === undefined) return undefined;
+  return `it is not a container image: a layer has the media type ${JSON.stringify(layer.mediaType)}`;
 }
 
 function toStoredImage({ descriptor, manifest, config }: LayoutImage): StoredImage {

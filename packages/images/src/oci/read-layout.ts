@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isErrno } from "@boxrun/host";
 import { z } from "zod";
 import {
   type Config,
@@ -11,6 +12,7 @@ import {
   type Manifest,
   manifestSchema,
   maxDocumentBytes,
+  mediaTypes,
 } from "./schemas.ts";
 import { blobFile } from "./write-layout.ts";
 
@@ -48,12 +50,30 @@ export async function verifyLayers(layoutDir: string, manifest: Manifest, signal
     const hash = createHash("sha256");
     let size = 0;
     const file = createReadStream(blobFile(layoutDir, layer.digest), { highWaterMark: 256 * 1024, signal });
-    for await (const chunk of file) {
-      hash.update(chunk);
-      size += chunk.length;
+    try {
+      for await (const chunk of file) {
+        hash.update(chunk);
+        size += chunk.length;
+      }
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+      throw new DamagedBlobError(layer.digest, `it is missing${whoHasIt(layer)}`);
     }
     check(layer, size, hash.digest("hex"));
   }
+}
+
+/** Layers that may not be passed on come as addresses alone, unless somebody packed them all the same. */
+function whoHasIt({ mediaType }: Descriptor): string {
+  const isForeign = mediaType.includes(".nondistributable.") || mediaType.includes(".foreign.");
+  return isForeign ? "; its license keeps the layer from registries, and BoxRun fetches nothing from elsewhere" : "";
+}
+
+/** What a manifest's config may be for an image; everything else that registries hold has others. The last one is what old ones said of all. */
+export function isImageConfig({ mediaType }: Descriptor): boolean {
+  return [mediaTypes.config, "application/vnd.docker.container.image.v1+json", "application/octet-stream"].includes(
+    mediaType,
+  );
 }
 
 async function readBounded(file: string): Promise<Buffer> {
@@ -73,7 +93,8 @@ export function parse<T>(schema: z.ZodType<T>, content: Buffer, what: string): T
   }
 }
 
-async function readDocument(layoutDir: string, descriptor: Descriptor): Promise<Buffer> {
+/** A blob of a layout that is a document, checked against its descriptor. ENOENT. */
+export async function readDocument(layoutDir: string, descriptor: Descriptor): Promise<Buffer> {
   const content = await readBounded(blobFile(layoutDir, descriptor.digest));
   check(descriptor, content.length, createHash("sha256").update(content).digest("hex"));
   return content;

@@ -15,7 +15,7 @@ export const maxDocumentBytes = 4 * 1024 * 1024;
 /** Only sha256: nothing else is in use, and it names files. */
 const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/, "must be sha256: and 64 hex digits");
 
-const descriptorSchema = z.object({
+export const descriptorSchema = z.object({
   mediaType: z.string().max(255),
   digest: digestSchema,
   size: z.int().nonnegative(),
@@ -35,10 +35,11 @@ export const manifestSchema = z.object({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
-/** Docker and Go write null for what is empty. */
+/** Docker and Go write null for what is empty; some builders leave out what is no choice to them, the platform above all. */
 export const configSchema = z.object({
-  architecture: z.string().max(64),
-  os: z.string().max(64),
+  architecture: orEmpty(64),
+  os: orEmpty(64),
+  variant: orEmpty(64),
   config: z
     .object({
       Env: z.array(z.string().max(131_072)).max(4096).nullish(),
@@ -48,3 +49,11 @@ export const configSchema = z.object({
     .nullish(),
 });
 export type Config = z.infer<typeof configSchema>;
+
+function orEmpty(maxLength: number) {
+  return z
+    .string()
+    .max(maxLength)
+    .nullish()
+    .transform((text) => text ?? "");
+}

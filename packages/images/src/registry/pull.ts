@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import type { PullOptions, StoredImage } from "@boxrun/core";
-import { addOrExplain } from "../content/add-image.ts";
+import { orExplain } from "../content/explain.ts";
 import type { LayoutStore } from "../content/layout-store.ts";
 import { skopeoCopy } from "../skopeo/run.ts";
 import { authFileOptions } from "./credentials.ts";
@@ -64,5 +64,6 @@ export async function pullImage(
   }
   await watch.finish();
   options.onProgress({ message: "checking" });
-  return await addOrExplain(store, layoutDir, options.signal, "IMAGE_PULL_FAILED", operation);
+  const { signal } = options;
+  return await orExplain(() => store.add(layoutDir, signal), { signal, code: "IMAGE_PULL_FAILED", operation });
 }
