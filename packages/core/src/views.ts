@@ -1,4 +1,4 @@
-import { type Box, defaultWorkdir, type Exec, type Image } from "@boxrun/contract";
+import { type Box, defaultWorkdir, type Exec, type Image, type Volume } from "@boxrun/contract";
 import type { BoxSpec } from "./ports/engine.ts";
 import type { BoxRecord, ExecRecord, ImageRecord } from "./ports/store.ts";
 
@@ -59,6 +59,12 @@ export function imageView(record: ImageRecord, builtin: boolean): Image {
   };
 }
 
+/** As they have to be mounted: one that lies in another would be hidden by it, were it there first. */
+function outerFirst(volumes: readonly Volume[]): readonly Volume[] {
+  const depth = ({ guest_path }: Volume) => guest_path.split("/").filter((name) => name !== "" && name !== ".").length;
+  return volumes.toSorted((a, b) => depth(a) - depth(b));
+}
+
 export function boxSpec(record: BoxRecord, digest: string, layoutDir: string): BoxSpec {
   return {
     id: record.id,
@@ -68,7 +74,7 @@ export function boxSpec(record: BoxRecord, digest: string, layoutDir: string): B
     memoryMb: record.memoryMb,
     diskSizeGb: record.diskSizeGb,
     network: record.network,
-    volumes: (record.volumes ?? []).map((volume) => ({
+    volumes: outerFirst(record.volumes ?? []).map((volume) => ({
       hostPath: volume.host_path,
       guestPath: volume.guest_path,
       readonly: volume.readonly,

@@ -1,5 +1,5 @@
 import { BoxRunError } from "@boxrun/contract";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CoreHarness, never, stdout } from "./support/core.ts";
 
 let harness: CoreHarness;
@@ -39,6 +39,18 @@ describe("creating", () => {
     await expect(harness.core.boxes.start("dev", { signal: never })).rejects.toThrow(/never created/);
     await harness.core.boxes.remove("dev", { force: false });
     expect(harness.core.boxes.list()).toEqual([]);
+  });
+
+  it("has a volume that lies in another mounted after it, in whatever order they are given", async () => {
+    const create = vi.spyOn(harness.engine, "create");
+    const volumes = ["/data/sub/deep/", "/other", "//data/./sub", "/data"].map((guest_path) => ({
+      ...{ host_path: import.meta.dirname, guest_path, readonly: true },
+    }));
+    await harness.create({ volumes });
+    const [spec] = create.mock.calls[0] ?? [];
+    expect(spec?.volumes.map(({ guestPath }) => guestPath)).toEqual([
+      ...["/other", "/data", "//data/./sub", "/data/sub/deep/"],
+    ]);
   });
 
   it("refuses a name that is taken, and keeps nothing of the attempt", async () => {

@@ -109,6 +109,7 @@ export interface BoxSpec {
   readonly memoryMb: number;
   readonly diskSizeGb: number;
   readonly network: boolean;
+  /** To be mounted in this order: one that lies in another comes after it. */
   readonly volumes: readonly VolumeSpec[];
 }
 

@@ -39,15 +39,19 @@ export function volumeBehaviours({ behaviour, harness }: Suite): void {
   });
 
   behaviour("a read-only volume stays so against root in the box, who may remount what he likes", needs, async () => {
-    const [readable, writable] = [await hostDir(), await hostDir()];
+    const [readable, writable, inner] = [await hostDir(), await hostDir(), await hostDir()];
     await writeFile(join(readable, "file"), "untouched");
+    await writeFile(join(inner, "file"), "inner");
     const box = await harness.freshBox({
       volumes: [
         { hostPath: readable, guestPath: "/ro", readonly: true },
         { hostPath: writable, guestPath: "/rw", readonly: false },
+        { hostPath: inner, guestPath: "/rw/inner", readonly: false },
       ],
     });
     expect(await harness.sh("cat /ro/file", box)).toBe("untouched");
+    // One in another.
+    expect(await harness.sh("cat /rw/inner/file", box)).toBe("inner");
     const attacks = [
       "echo evil > /ro/file",
       "touch /ro/new",
