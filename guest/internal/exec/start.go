@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"boxrun.dev/guest/internal/account"
 	"boxrun.dev/guest/internal/inroot"
 	"boxrun.dev/guest/internal/proc"
 	"boxrun.dev/guest/internal/pty"
@@ -80,11 +81,11 @@ func pipe(name string, end int) (child int, agent *os.File, err error) {
 
 // start starts the program, or says why that is impossible. It sets all of e's fields that ready promises.
 func (m *Manager) start(e *Exec, start *wire.ExecStart) *startError {
-	who, err := lookupUser(m.root, start.User)
+	who, err := account.Lookup(m.root, start.User)
 	if err != nil {
 		return missing("%v", err)
 	}
-	env, searchPath := environment(start.Env, who.home, start.TTY != nil)
+	env, searchPath := environment(start.Env, who.Home, start.TTY != nil)
 	cwd := start.Cwd
 	if cwd == "" {
 		cwd = "/"
@@ -130,11 +131,11 @@ func (m *Manager) start(e *Exec, start *wire.ExecStart) *startError {
 }
 
 // attributes says how the child is made. Its terminal is its standard input, hence Ctty 0.
-func (m *Manager) attributes(files *stdio, who account, tty bool) *syscall.ProcAttr {
+func (m *Manager) attributes(files *stdio, who account.Account, tty bool) *syscall.ProcAttr {
 	fds := []uintptr{uintptr(files.child[0]), uintptr(files.child[1]), uintptr(files.child[2])}
 	how := &syscall.SysProcAttr{Setsid: true, Setctty: tty, Ctty: 0}
 	if os.Geteuid() == 0 {
-		how.Credential = &syscall.Credential{Uid: who.uid, Gid: who.gid, Groups: who.groups}
+		how.Credential = &syscall.Credential{Uid: who.UID, Gid: who.GID, Groups: who.Groups}
 	}
 	return &syscall.ProcAttr{Files: fds, Sys: how}
 }

@@ -84,7 +84,7 @@ func tree(t *testing.T, dir string) string {
 func TestWriteMakesParentsAndReadGivesItBack(t *testing.T) {
 	b := newBox(t)
 	for _, name := range []string{"/a/b/c.txt", "/with space", "/new\nline", "/\xff\xfe not utf-8", "/a/../dots", "/~$&?%"} {
-		check(t, b.Write(name, nil, strings.NewReader("content of "+name)))
+		check(t, b.Write(name, nil, nil, strings.NewReader("content of "+name)))
 		if got, err := b.read(t, name); err != nil || got != "content of "+name {
 			t.Errorf("%q: got %q, %v", name, got, err)
 		}
@@ -102,17 +102,17 @@ func TestModes(t *testing.T) {
 		check(t, err)
 		return st.Mode() & (os.ModePerm | os.ModeSetuid)
 	}
-	check(t, b.Write("/new", nil, strings.NewReader("")))
-	check(t, b.Write("/tool", mode(0o4751), strings.NewReader("")))
+	check(t, b.Write("/new", nil, nil, strings.NewReader("")))
+	check(t, b.Write("/tool", mode(0o4751), nil, strings.NewReader("")))
 	if perm("/new") != 0o644 || perm("/tool") != 0o751|os.ModeSetuid {
 		t.Errorf("new files: %v, %v", perm("/new"), perm("/tool"))
 	}
 	check(t, os.Chmod(b.host("/new"), 0o600))
-	check(t, b.Write("/new", nil, strings.NewReader("again")))
+	check(t, b.Write("/new", nil, nil, strings.NewReader("again")))
 	if perm("/new") != 0o600 {
 		t.Errorf("a replaced file has mode %v, want its old one", perm("/new"))
 	}
-	check(t, b.Write("/new", mode(0o640), strings.NewReader("again")))
+	check(t, b.Write("/new", mode(0o640), nil, strings.NewReader("again")))
 	if perm("/new") != 0o640 {
 		t.Errorf("a replaced file has mode %v, want the one given", perm("/new"))
 	}
@@ -125,7 +125,7 @@ func TestReplacedFileKeepsItsOwner(t *testing.T) {
 	b := newBox(t)
 	check(t, os.WriteFile(b.host("/f"), nil, 0o644))
 	check(t, os.Chown(b.host("/f"), 1234, 5678))
-	check(t, b.Write("/f", nil, strings.NewReader("x")))
+	check(t, b.Write("/f", nil, nil, strings.NewReader("x")))
 	var st syscall.Stat_t
 	check(t, syscall.Stat(b.host("/f"), &st))
 	if st.Uid != 1234 || st.Gid != 5678 {
@@ -149,13 +149,13 @@ func (c *cutOff) Read(p []byte) (int, error) {
 func TestCutOffUploadLeavesNothing(t *testing.T) {
 	b := newBox(t)
 	before := tree(t, b.dir)
-	wantCode(t, b.Write("/etc/new", nil, &cutOff{200_000}), wire.IO, "connection lost")
+	wantCode(t, b.Write("/etc/new", nil, nil, &cutOff{200_000}), wire.IO, "connection lost")
 	if after := tree(t, b.dir); after != before {
 		t.Errorf("left behind: %s", after)
 	}
-	check(t, b.Write("/etc/old", nil, strings.NewReader("old")))
+	check(t, b.Write("/etc/old", nil, nil, strings.NewReader("old")))
 	before = tree(t, b.dir)
-	wantCode(t, b.Write("/etc/old", nil, &cutOff{200_000}), wire.IO, "connection lost")
+	wantCode(t, b.Write("/etc/old", nil, nil, &cutOff{200_000}), wire.IO, "connection lost")
 	if got, _ := b.read(t, "/etc/old"); got != "old" || tree(t, b.dir) != before {
 		t.Errorf("the old file is now %q, the tree %s", got, tree(t, b.dir))
 	}
@@ -166,7 +166,7 @@ func TestWhatCannotBeAFileIsRefused(t *testing.T) {
 	check(t, syscall.Mkfifo(b.host("/fifo"), 0o644))
 	check(t, os.Symlink("loop", b.host("/loop")))
 	check(t, os.WriteFile(b.host("/file"), nil, 0o644))
-	write := func(p string) error { return b.Write(p, nil, strings.NewReader("x")) }
+	write := func(p string) error { return b.Write(p, nil, nil, strings.NewReader("x")) }
 	read := func(p string) error { _, err := b.read(t, p); return err }
 	list := func(p string) error { _, err := b.List(p); return err }
 	for _, c := range []struct {
@@ -200,7 +200,7 @@ func TestWhatCannotBeAFileIsRefused(t *testing.T) {
 
 func TestRemoveTakesWholeDirectoriesAndLinksThemselves(t *testing.T) {
 	b := newBox(t)
-	check(t, b.Write("/d/e/f/g", nil, strings.NewReader("x")))
+	check(t, b.Write("/d/e/f/g", nil, nil, strings.NewReader("x")))
 	check(t, os.Symlink(b.outside, b.host("/d/e/out")))
 	check(t, os.Symlink("/etc", b.host("/etclink")))
 	check(t, b.Remove("/d/"))
@@ -215,7 +215,7 @@ func TestRemoveTakesWholeDirectoriesAndLinksThemselves(t *testing.T) {
 
 func TestListTellsWhatIsThere(t *testing.T) {
 	b := newBox(t)
-	check(t, b.Write("/d/file", nil, strings.NewReader("12345")))
+	check(t, b.Write("/d/file", nil, nil, strings.NewReader("12345")))
 	check(t, os.Chtimes(b.host("/d/file"), time.Unix(1e9, 0), time.Unix(1e9, 0)))
 	check(t, os.Mkdir(b.host("/d/dir"), 0o750))
 	check(t, os.Symlink("nowhere", b.host("/d/link")))

@@ -1,7 +1,6 @@
 package files
 
 import (
-	"bytes"
 	"io"
 	"os"
 	"syscall"
@@ -17,9 +16,6 @@ type Content struct {
 // Close closes the file.
 func (c *Content) Close() error { return c.file.Close() }
 
-// virtualLimit bounds files that say they are empty and are not, as those of /proc; bytes.
-const virtualLimit = 4 << 20
-
 // Open opens a regular file.
 func (f *Files) Open(path string) (*Content, error) {
 	if err := checkPath("read", path); err != nil {
@@ -32,15 +28,12 @@ func (f *Files) Open(path string) (*Content, error) {
 	if err != nil {
 		return nil, fail("read", path, err)
 	}
-	if st.Size > 0 {
-		return &Content{io.LimitReader(file, st.Size), st.Size, file}, nil
-	}
-	data, err := io.ReadAll(io.LimitReader(file, virtualLimit))
+	reader, size, err := content(file, &st, make([]byte, headSize))
 	if err != nil {
 		file.Close()
 		return nil, fail("read", path, err)
 	}
-	return &Content{bytes.NewReader(data), int64(len(data)), file}, nil
+	return &Content{reader, size, file}, nil
 }
 
 // Send copies the content to w.

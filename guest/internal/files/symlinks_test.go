@@ -16,11 +16,11 @@ func TestSymlinksMeanWhatTheyMeanInside(t *testing.T) {
 	check(t, os.Symlink(b.outside, b.host("/out")))
 	check(t, os.Symlink("../../../../../../"+b.outside, b.host("/climb")))
 	check(t, os.Symlink("etc/target", b.host("/link")))
-	check(t, b.Write("/abs/f", nil, strings.NewReader("in etc")))
+	check(t, b.Write("/abs/f", nil, nil, strings.NewReader("in etc")))
 	if got, err := b.read(t, "/etc/f"); err != nil || got != "in etc" {
 		t.Errorf("through an absolute symlink: %q, %v", got, err)
 	}
-	check(t, b.Write("/link", nil, strings.NewReader("through")))
+	check(t, b.Write("/link", nil, nil, strings.NewReader("through")))
 	if target, err := os.Readlink(b.host("/link")); err != nil || target != "etc/target" {
 		t.Errorf("the symlink was replaced: %q, %v", target, err)
 	}
@@ -31,8 +31,8 @@ func TestSymlinksMeanWhatTheyMeanInside(t *testing.T) {
 		_, err := b.read(t, p)
 		wantCode(t, err, wire.NotFound, "no such file")
 	}
-	_ = b.Write("/out/secret", nil, strings.NewReader("overwritten"))
-	_ = b.Write("/climb/new", nil, strings.NewReader("x"))
+	_ = b.Write("/out/secret", nil, nil, strings.NewReader("overwritten"))
+	_ = b.Write("/climb/new", nil, nil, strings.NewReader("x"))
 	_ = b.Remove("/out/secret")
 	_ = b.Remove("/../outside/secret")
 	if text, err := os.ReadFile(filepath.Join(b.outside, "secret")); string(text) != "secret" || tree(t, b.outside) != " /secret" {
@@ -63,7 +63,7 @@ func TestSwappingSymlinksNeverEscapes(t *testing.T) {
 		}
 	}()
 	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
-		_ = b.Write("/swap/secret", nil, strings.NewReader("overwritten"))
+		_ = b.Write("/swap/secret", nil, nil, strings.NewReader("overwritten"))
 		_ = b.Remove("/swap/secret")
 		if got, err := b.read(t, "/swap/secret"); err == nil && got == "secret" {
 			t.Error("read the secret")

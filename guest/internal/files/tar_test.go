@@ -17,9 +17,9 @@ import (
 func TestTarRoundTrip(t *testing.T) {
 	b := newBox(t)
 	big := bytes.Repeat([]byte("0123456789"), 30_000)
-	check(t, b.Write("/src/sub/big", nil, bytes.NewReader(big)))
-	check(t, b.Write("/src/tool", ptr(0o4755), strings.NewReader("#!")))
-	check(t, b.Write("/src/\xff"+strings.Repeat("n", 200), nil, strings.NewReader("odd")))
+	check(t, b.Write("/src/sub/big", nil, nil, bytes.NewReader(big)))
+	check(t, b.Write("/src/tool", ptr(0o4755), nil, strings.NewReader("#!")))
+	check(t, b.Write("/src/\xff"+strings.Repeat("n", 200), nil, nil, strings.NewReader("odd")))
 	check(t, os.Link(b.host("/src/sub/big"), b.host("/src/zlink")))
 	check(t, os.Symlink("/etc/../x", b.host("/src/symlink")))
 	check(t, syscall.Mkfifo(b.host("/src/fifo"), 0o600))
@@ -36,9 +36,9 @@ func TestTarRoundTrip(t *testing.T) {
 	a, err := b.OpenTar("/src")
 	check(t, err)
 	var stream bytes.Buffer
-	check(t, a.Write(&stream))
+	check(t, a.Write(&stream, false))
 	check(t, a.Close())
-	check(t, b.Untar("/dst/deep", &stream))
+	check(t, b.Untar("/dst/deep", nil, &stream))
 	want := strings.ReplaceAll(tree(t, b.host("/src")), " /sock", "")
 	if got := tree(t, b.host("/dst/deep")); got != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -66,12 +66,12 @@ func ptr(m uint32) *uint32 { return &m }
 
 func TestTarOfOneFileHasItsOwnName(t *testing.T) {
 	b := newBox(t)
-	check(t, b.Write("/etc/conf", nil, strings.NewReader("x")))
+	check(t, b.Write("/etc/conf", nil, nil, strings.NewReader("x")))
 	a, err := b.OpenTar("/etc/conf")
 	check(t, err)
 	defer a.Close()
 	var stream bytes.Buffer
-	check(t, a.Write(&stream))
+	check(t, a.Write(&stream, false))
 	h, err := tar.NewReader(&stream).Next()
 	if err != nil || h.Name != "conf" || h.Size != 1 {
 		t.Errorf("%+v, %v", h, err)
@@ -107,15 +107,15 @@ func TestTarCannotReachOutside(t *testing.T) {
 	link := func(name, target string) tar.Header {
 		return tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target}
 	}
-	wantCode(t, b.Untar("/d", archive(t, reg("a/../../x"))), wire.BadRequest, `".."`)
+	wantCode(t, b.Untar("/d", nil, archive(t, reg("a/../../x"))), wire.BadRequest, `".."`)
 	hard := tar.Header{Typeflag: tar.TypeLink, Name: "h", Linkname: "../../outside/secret"}
-	wantCode(t, b.Untar("/d", archive(t, hard)), wire.BadRequest, `".."`)
-	check(t, b.Untar("/d", archive(t, link("out", "/inside"), reg("out2"), reg("/absolute"), reg("./dot/./f"))))
+	wantCode(t, b.Untar("/d", nil, archive(t, hard)), wire.BadRequest, `".."`)
+	check(t, b.Untar("/d", nil, archive(t, link("out", "/inside"), reg("out2"), reg("/absolute"), reg("./dot/./f"))))
 	check(t, os.Mkdir(b.host("/inside"), 0o755))
-	check(t, b.Untar("/d", archive(t, reg("out/f"))))
-	check(t, b.Untar("/d", archive(t, link("esc", b.outside), link("esc2", "../../outside"))))
-	wantCode(t, b.Untar("/d", archive(t, reg("esc2/secret"))), wire.NotFound, "")
-	_ = b.Untar("/d", archive(t, reg("esc/secret")))
+	check(t, b.Untar("/d", nil, archive(t, reg("out/f"))))
+	check(t, b.Untar("/d", nil, archive(t, link("esc", b.outside), link("esc2", "../../outside"))))
+	wantCode(t, b.Untar("/d", nil, archive(t, reg("esc2/secret"))), wire.NotFound, "")
+	_ = b.Untar("/d", nil, archive(t, reg("esc/secret")))
 	for _, name := range []string{"/d/absolute", "/d/dot/f", "/inside/f", "/d/out2"} {
 		if got, err := b.read(t, name); err != nil || got != "data" {
 			t.Errorf("%s: %q, %v", name, got, err)
@@ -128,11 +128,11 @@ func TestTarCannotReachOutside(t *testing.T) {
 
 func TestTarReplacesFilesAndKeepsDirectories(t *testing.T) {
 	b := newBox(t)
-	check(t, b.Write("/d/dir/kept", nil, strings.NewReader("kept")))
-	check(t, b.Write("/d/file", nil, strings.NewReader("old")))
+	check(t, b.Write("/d/dir/kept", nil, nil, strings.NewReader("kept")))
+	check(t, b.Write("/d/file", nil, nil, strings.NewReader("old")))
 	check(t, os.Symlink("dir", b.host("/d/dirlink")))
 	check(t, os.Symlink("/d/dir/kept", b.host("/d/filelink")))
-	check(t, b.Untar("/d", archive(t,
+	check(t, b.Untar("/d", nil, archive(t,
 		tar.Header{Typeflag: tar.TypeDir, Name: "./"},
 		tar.Header{Typeflag: tar.TypeDir, Name: "dir/"},
 		tar.Header{Typeflag: tar.TypeDir, Name: "dirlink/"},
@@ -156,12 +156,12 @@ func TestTarReplacesFilesAndKeepsDirectories(t *testing.T) {
 func TestCutOffTarLeavesNoHalfFile(t *testing.T) {
 	b := newBox(t)
 	full := archive(t, tar.Header{Typeflag: tar.TypeReg, Name: "one"}, tar.Header{Typeflag: tar.TypeReg, Name: "two"})
-	err := b.Untar("/d", io.LimitReader(full, 512+512+512+2))
+	err := b.Untar("/d", nil, io.LimitReader(full, 512+512+512+2))
 	wantCode(t, err, wire.BadRequest, "unexpected EOF")
 	if got := tree(t, b.host("/d")); got != " /one" {
 		t.Errorf("got %s", got)
 	}
-	wantCode(t, b.Untar("/d", strings.NewReader(strings.Repeat("no tar ", 200))), wire.BadRequest, "tar header")
+	wantCode(t, b.Untar("/d", nil, strings.NewReader(strings.Repeat("no tar ", 200))), wire.BadRequest, "tar header")
 }
 
 func TestFileThatShrinksFillsTheTarWithZeros(t *testing.T) {

@@ -17,17 +17,17 @@ import (
 
 // Untar unpacks a stream below the directory path, which is made if missing. Files are replaced, directories kept; a
 // symlink to a directory counts as one. Names with ".." are refused. Each file appears only when it is complete, but
-// what came before an error stays.
-func (f *Files) Untar(path string, body io.Reader) error {
+// what came before an error stays. Whose it becomes is what the archive says, unless owner says otherwise.
+func (f *Files) Untar(path string, owner *Ownership, body io.Reader) error {
 	if err := checkPath("untar to", path); err != nil {
 		return err
 	}
-	dir, err := f.root.MkdirAll(path)
+	dir, err := f.root.MkdirAllAs(path, owner.parents())
 	if err != nil {
 		return fail("untar to", path, err)
 	}
 	syscall.Close(dir)
-	u := &unpacker{files: f, base: strings.TrimRight(path, "/"), asRoot: os.Geteuid() == 0, parent: -1}
+	u := &unpacker{files: f, base: strings.TrimRight(path, "/"), owner: owner, asRoot: os.Geteuid() == 0, parent: -1}
 	defer u.forgetParent()
 	in := tar.NewReader(body)
 	for {
@@ -71,6 +71,7 @@ var (
 type unpacker struct {
 	files  *Files
 	base   string // of the box, without a slash at its end
+	owner  *Ownership
 	asRoot bool
 
 	parent     int // O_PATH of parentPath, or -1: most entries follow one in the same directory
@@ -110,7 +111,7 @@ func (u *unpacker) locate(name string) (dir int, last string, err error) {
 	dirPath, last := inroot.Split(u.base + "/" + name)
 	if u.parent < 0 || u.parentPath != dirPath {
 		u.forgetParent()
-		fd, err := u.files.root.MkdirAll(dirPath)
+		fd, err := u.files.root.MkdirAllAs(dirPath, u.owner.parents())
 		if err != nil {
 			return -1, "", err
 		}
@@ -207,26 +208,49 @@ func (u *unpacker) own(dir int, name string, h *tar.Header) error {
 	if !u.asRoot {
 		return nil
 	}
-	return syscall.Fchownat(dir, name, h.Uid, h.Gid, sys.AtSymlinkNofollow)
+	owner := u.owner.of(archived(h), nil)
+	return syscall.Fchownat(dir, name, int(owner.UID), int(owner.GID), sys.AtSymlinkNofollow)
+}
+
+// archived is whose the archive says an entry is.
+func archived(h *tar.Header) inroot.Owner {
+	return inroot.Owner{UID: uint32(h.Uid), GID: uint32(h.Gid)}
 }
 
 func (u *unpacker) regular(dir int, name string, h *tar.Header, content io.Reader) error {
-	return replace(dir, name, content, func(fd int) error {
+	write := copyAll
+	if isSparse(h) {
+		write = writeSparse
+	}
+	return replace(dir, name, content, write, func(fd int) error {
 		if u.asRoot {
-			if err := syscall.Fchown(fd, h.Uid, h.Gid); err != nil {
+			owner := u.owner.of(archived(h), u.owner.replaced(dir, name))
+			if err := syscall.Fchown(fd, int(owner.UID), int(owner.GID)); err != nil {
 				return err
 			}
 		}
 		if err := syscall.Fchmod(fd, uint32(h.Mode)&0o7777); err != nil {
 			return err
 		}
-		t := syscall.NsecToTimeval(h.ModTime.UnixNano())
-		return syscall.Futimes(fd, []syscall.Timeval{t, t})
+		return sys.Futimens(fd, h.ModTime.Unix(), int64(h.ModTime.Nanosecond()))
 	})
+}
+
+func isSparse(h *tar.Header) bool {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return true
+	}
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
 }
 
 func (u *unpacker) directory(dir int, name, full string, h *tar.Header) error {
 	path := u.base + "/" + full
+	var old *syscall.Stat_t
 	fd, err := u.files.root.OpenFD(path, sys.OPath|syscall.O_DIRECTORY)
 	if err == syscall.ENOENT || err == syscall.ENOTDIR {
 		_ = sys.Unlinkat(dir, name, 0) // a file or a dangling symlink
@@ -234,13 +258,20 @@ func (u *unpacker) directory(dir int, name, full string, h *tar.Header) error {
 			return err
 		}
 		fd, err = u.files.root.OpenFD(path, sys.OPath|syscall.O_DIRECTORY)
+	} else if err == nil {
+		old = new(syscall.Stat_t)
+		if err := syscall.Fstat(fd, old); err != nil {
+			syscall.Close(fd)
+			return err
+		}
 	}
 	if err != nil {
 		return err
 	}
 	defer syscall.Close(fd)
 	if u.asRoot {
-		if err := syscall.Chown(sys.FDPath(fd), h.Uid, h.Gid); err != nil {
+		owner := u.owner.of(archived(h), old)
+		if err := syscall.Chown(sys.FDPath(fd), int(owner.UID), int(owner.GID)); err != nil {
 			return err
 		}
 	}
@@ -261,8 +292,7 @@ func (u *unpacker) setDirectoryTimes() error {
 		if err != nil {
 			return err
 		}
-		t := syscall.NsecToTimeval(d.time.UnixNano())
-		err = syscall.Futimes(int(dir.Fd()), []syscall.Timeval{t, t})
+		err = sys.Futimens(int(dir.Fd()), d.time.Unix(), int64(d.time.Nanosecond()))
 		dir.Close()
 		if err != nil {
 			return err

@@ -52,12 +52,20 @@ func (a *Archive) Close() error {
 }
 
 // Write writes the stream. A file that vanishes meanwhile is left out; one that grows is cut, and one that shrinks is
-// filled with zeros, so that the stream stays readable.
-func (a *Archive) Write(w io.Writer) error {
-	out := &tarWriter{tar: tar.NewWriter(w), seen: map[inode]string{}}
+// filled with zeros, so that the stream stays readable. What cannot be read ends it.
+//
+// full: as docs/guest-protocol.md says of it, for who asks for more than any reader of tars understands. What cannot be read, or has shrunk,
+// is named there, and the stream goes on.
+func (a *Archive) Write(w io.Writer, full bool) error {
+	out := &tarWriter{tar: tar.NewWriter(w), out: w, full: full, seen: map[inode]string{}, head: make([]byte, headSize)}
 	var err error
 	if a.dir != nil {
-		err = out.directory(a.dir, "")
+		if full {
+			err = out.itself(a.dir)
+		}
+		if err == nil {
+			err = out.directory(a.dir, "")
+		}
 	} else {
 		err = out.opened(a.parent, a.name)
 	}
@@ -71,23 +79,39 @@ type inode struct{ dev, ino uint64 }
 
 type tarWriter struct {
 	tar  *tar.Writer
+	out  io.Writer // what tar writes to
+	full bool
 	seen map[inode]string // files with several names: the name under which the content went out
+	head []byte           // a buffer for content
+}
+
+// itself writes the attributes of the directory whose content follows.
+func (t *tarWriter) itself(d *os.File) error {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(d.Fd()), &st); err != nil {
+		return fmt.Errorf("tar: stat: %w", err)
+	}
+	h := t.describe("./", &st)
+	h.Typeflag = tar.TypeDir
+	return t.header(h)
 }
 
 // directory writes the content of d; prefix is "" or ends in a slash.
 func (t *tarWriter) directory(d *os.File, prefix string) error {
 	names, err := d.Readdirnames(-1)
 	if err != nil {
-		return fmt.Errorf("tar: read directory /%s: %w", prefix, err)
+		if err := t.unreadable(prefix, "read directory", err); err != nil {
+			return err
+		}
 	}
 	sort.Strings(names)
 	for _, name := range names {
 		fd, err := sys.Openat(int(d.Fd()), name, sys.OPath|syscall.O_NOFOLLOW, 0)
-		if err == syscall.ENOENT {
-			continue
-		}
 		if err != nil {
-			return fmt.Errorf("tar: open /%s%s: %w", prefix, name, err)
+			if err := t.unreadable(prefix+name, "open", err); err != nil {
+				return err
+			}
+			continue
 		}
 		err = t.opened(fd, prefix+name)
 		syscall.Close(fd)
@@ -98,12 +122,33 @@ func (t *tarWriter) directory(d *os.File, prefix string) error {
 	return nil
 }
 
-// opened writes what an O_PATH descriptor stands for.
-func (t *tarWriter) opened(fd int, name string) error {
-	var st syscall.Stat_t
-	if err := syscall.Fstat(fd, &st); err != nil {
-		return fmt.Errorf("tar: stat /%s: %w", name, err)
+// unreadable tells of what is missing in the stream, or ends it. What has vanished meanwhile was not there.
+func (t *tarWriter) unreadable(name, operation string, err error) error {
+	err = plain(err)
+	if err == syscall.ENOENT || err == syscall.ESRCH {
+		return nil
 	}
+	if !t.full {
+		return fmt.Errorf("tar: %s /%s: %w", operation, name, err)
+	}
+	return t.complain(name, operation+": "+err.Error())
+}
+
+// The records of what is wrong with an entry, in a header of its own, of the kind that applies to all that follows: readers take no notice.
+const (
+	complaintPath   = "BOXRUN.incomplete.path"
+	complaintReason = "BOXRUN.incomplete.reason"
+)
+
+func (t *tarWriter) complain(name, reason string) error {
+	return t.header(&tar.Header{
+		Typeflag:   tar.TypeXGlobalHeader,
+		Name:       "incomplete",
+		PAXRecords: map[string]string{complaintPath: name, complaintReason: reason},
+	})
+}
+
+func (t *tarWriter) describe(name string, st *syscall.Stat_t) *tar.Header {
 	h := &tar.Header{
 		Name:    name,
 		Mode:    int64(st.Mode & 0o7777),
@@ -111,6 +156,20 @@ func (t *tarWriter) opened(fd int, name string) error {
 		Gid:     int(st.Gid),
 		ModTime: time.Unix(int64(st.Mtim.Sec), 0),
 	}
+	if t.full {
+		h.ModTime = time.Unix(int64(st.Mtim.Sec), int64(st.Mtim.Nsec))
+		h.Format = tar.FormatPAX
+	}
+	return h
+}
+
+// opened writes what an O_PATH descriptor stands for.
+func (t *tarWriter) opened(fd int, name string) error {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
+		return t.unreadable(name, "stat", err)
+	}
+	h := t.describe(name, &st)
 	switch st.Mode & syscall.S_IFMT {
 	case syscall.S_IFREG:
 		return t.regular(fd, h, &st)
@@ -119,7 +178,7 @@ func (t *tarWriter) opened(fd int, name string) error {
 	case syscall.S_IFLNK:
 		target, err := sys.Readlinkat(fd, "")
 		if err != nil {
-			return fmt.Errorf("tar: read link /%s: %w", name, err)
+			return t.unreadable(name, "read link", err)
 		}
 		h.Typeflag, h.Linkname = tar.TypeSymlink, target
 	case syscall.S_IFIFO:
@@ -152,7 +211,7 @@ func (t *tarWriter) subdirectory(fd int, h *tar.Header) error {
 	}
 	rfd, err := sys.Reopen(fd, syscall.O_RDONLY|syscall.O_DIRECTORY)
 	if err != nil {
-		return fmt.Errorf("tar: open directory /%s: %w", name, err)
+		return t.unreadable(name, "open directory", err)
 	}
 	d := os.NewFile(uintptr(rfd), name)
 	defer d.Close()
@@ -167,29 +226,104 @@ func (t *tarWriter) regular(fd int, h *tar.Header, st *syscall.Stat_t) error {
 			return t.header(h)
 		}
 	}
-	file, now, err := inroot.ReopenRegular(fd, h.Name)
+	name := h.Name
+	file, now, err := inroot.ReopenRegular(fd, name)
 	if err != nil {
-		return fmt.Errorf("tar: open /%s: %w", h.Name, err)
+		return t.unreadable(name, "open", err)
 	}
 	defer file.Close()
-	h.Typeflag, h.Size = tar.TypeReg, now.Size
-	name := h.Name
-	if err := t.header(h); err != nil {
-		return err
-	}
-	n, err := copyTo(t.tar, io.LimitReader(file, h.Size))
-	if err != nil {
-		return fmt.Errorf("tar: read /%s: %w", name, err)
-	}
-	if n < h.Size {
-		if _, err := copyTo(t.tar, io.LimitReader(zeros{}, h.Size-n)); err != nil {
-			return fmt.Errorf("tar: fill /%s: %w", name, err)
+	h.Typeflag = tar.TypeReg
+	var cut bool
+	if holes := t.extents(file, &now); holes != nil {
+		h.Size = now.Size
+		cut, err = t.sparse(file, h, holes)
+	} else {
+		var from io.Reader
+		if from, h.Size, err = content(file, &now, t.head); err != nil {
+			return t.unreadable(name, "read", err)
 		}
+		cut, err = t.whole(from, h)
+	}
+	if err != nil {
+		return err
 	}
 	if st.Nlink > 1 {
 		t.seen[key] = name
 	}
+	if cut && t.full {
+		return t.complain(name, "it became shorter, or unreadable, while it was read, and is filled up with zeros")
+	}
 	return nil
+}
+
+func (t *tarWriter) extents(file *os.File, st *syscall.Stat_t) []extent {
+	if !t.full || isVirtual(file) {
+		return nil
+	}
+	return extents(file, st)
+}
+
+// whole writes a file with all of its zeros; cut says that there was less of it than its header says.
+func (t *tarWriter) whole(from io.Reader, h *tar.Header) (cut bool, err error) {
+	name, size := h.Name, h.Size
+	if err := t.header(h); err != nil {
+		return false, err
+	}
+	return fill(t.tar, name, from, size)
+}
+
+// sparse writes a file's data alone.
+func (t *tarWriter) sparse(file *os.File, h *tar.Header, data []extent) (cut bool, err error) {
+	if err := t.tar.Flush(); err != nil {
+		return false, err
+	}
+	list := sparseMap(data, h.Size)
+	archived := int64(len(list))
+	for _, e := range data {
+		archived += e.length
+	}
+	if _, err := t.out.Write(append(sparseHeader(h, archived), list...)); err != nil {
+		return false, err
+	}
+	for _, e := range data {
+		short, err := fill(t.out, h.Name, io.NewSectionReader(file, e.offset, e.length), e.length)
+		if err != nil {
+			return false, err
+		}
+		cut = cut || short
+	}
+	_, err = t.out.Write(make([]byte, padding(archived)))
+	return cut, err
+}
+
+// fill writes exactly so much, with zeros for what is not there; short says that there were some.
+func fill(w io.Writer, name string, from io.Reader, size int64) (short bool, err error) {
+	in := &readFailure{reader: from}
+	n, err := copyTo(w, io.LimitReader(in, size))
+	if err != nil && in.err == nil {
+		return false, fmt.Errorf("tar: write /%s: %w", name, err)
+	}
+	if n == size {
+		return false, nil
+	}
+	if _, err := copyTo(w, io.LimitReader(zeros{}, size-n)); err != nil {
+		return true, fmt.Errorf("tar: fill /%s: %w", name, err)
+	}
+	return true, nil
+}
+
+// readFailure remembers that it was the reading that failed.
+type readFailure struct {
+	reader io.Reader
+	err    error
+}
+
+func (r *readFailure) Read(p []byte) (int, error) {
+	n, err := r.reader.Read(p)
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
 }
 
 type zeros struct{}

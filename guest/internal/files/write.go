@@ -34,13 +34,13 @@ type place struct {
 
 // findPlace follows symlinks in path's last name, so that the file is written that a program would write.
 // The caller closes dir.
-func (f *Files) findPlace(path string) (place, error) {
+func (f *Files) findPlace(path string, parents *inroot.Owner) (place, error) {
 	for range maxLinks {
 		dirPath, name := inroot.Split(path)
 		if name == "" {
 			return place{}, syscall.EISDIR
 		}
-		dir, err := f.root.MkdirAll(dirPath)
+		dir, err := f.root.MkdirAllAs(dirPath, parents)
 		if err != nil {
 			return place{}, err
 		}
@@ -72,12 +72,12 @@ func (f *Files) findPlace(path string) (place, error) {
 
 // Write makes path a regular file with the content of body. It is written beside and renamed when complete: a body that
 // is cut off leaves nothing, and readers see either the old file or the new one. An existing file keeps its mode and
-// owner; mode, if not nil, wins over that. New files are 0644.
-func (f *Files) Write(path string, mode *uint32, body io.Reader) error {
+// owner; mode and owner, if not nil, win over that. New files are 0644.
+func (f *Files) Write(path string, mode *uint32, owner *Ownership, body io.Reader) error {
 	if err := checkPath("write", path); err != nil {
 		return err
 	}
-	p, err := f.findPlace(path)
+	p, err := f.findPlace(path, owner.parents())
 	if err == syscall.EISDIR {
 		return refuse("write %s: is a directory; name the file in it", path)
 	}
@@ -96,12 +96,14 @@ func (f *Files) Write(path string, mode *uint32, body io.Reader) error {
 	}
 	attributes := func(fd int) error {
 		perm := uint32(0o644)
+		own := owner.of(inroot.Owner{}, nil)
 		if p.has {
 			perm = p.old.Mode & 0o7777
-			if os.Geteuid() == 0 {
-				if err := syscall.Fchown(fd, int(p.old.Uid), int(p.old.Gid)); err != nil {
-					return err
-				}
+			own = owner.of(inroot.Owner{UID: p.old.Uid, GID: p.old.Gid}, &p.old)
+		}
+		if os.Geteuid() == 0 {
+			if err := syscall.Fchown(fd, int(own.UID), int(own.GID)); err != nil {
+				return err
 			}
 		}
 		if mode != nil {
@@ -109,14 +111,21 @@ func (f *Files) Write(path string, mode *uint32, body io.Reader) error {
 		}
 		return syscall.Fchmod(fd, perm)
 	}
-	if err := replace(p.dir, p.name, body, attributes); err != nil {
+	if err := replace(p.dir, p.name, body, copyAll, attributes); err != nil {
 		return fail("write", path, err)
 	}
 	return nil
 }
 
+func copyAll(file *os.File, src io.Reader) error {
+	_, err := copyTo(file, src)
+	return err
+}
+
 // replace writes body to a new file and renames it over name. attributes is called on the complete file before that.
-func replace(dir int, name string, body io.Reader, attributes func(fd int) error) (err error) {
+func replace(
+	dir int, name string, body io.Reader, write func(*os.File, io.Reader) error, attributes func(fd int) error,
+) (err error) {
 	temp := tempName()
 	fd, err := sys.Openat(dir, temp, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
@@ -129,7 +138,7 @@ func replace(dir int, name string, body io.Reader, attributes func(fd int) error
 			_ = sys.Unlinkat(dir, temp, 0)
 		}
 	}()
-	if _, err = copyTo(file, body); err != nil {
+	if err = write(file, body); err != nil {
 		return err
 	}
 	if err = attributes(fd); err != nil {

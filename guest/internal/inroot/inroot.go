@@ -101,6 +101,14 @@ func (r *Root) ReadSmall(path string, limit int64) ([]byte, error) {
 // MkdirAll opens a directory, and makes it and its parents (mode 0755, of the agent's user) where missing.
 // The caller closes the O_PATH descriptor.
 func (r *Root) MkdirAll(path string) (int, error) {
+	return r.MkdirAllAs(path, nil)
+}
+
+// Owner is whose a file is.
+type Owner struct{ UID, GID uint32 }
+
+// MkdirAllAs is MkdirAll, and what it makes is given to owner, if there is one.
+func (r *Root) MkdirAllAs(path string, owner *Owner) (int, error) {
 	fd, err := r.OpenFD(path, sys.OPath|syscall.O_DIRECTORY)
 	if err != syscall.ENOENT {
 		return fd, err
@@ -119,8 +127,15 @@ func (r *Root) MkdirAll(path string) (int, error) {
 		prefix += "/" + name
 		next, err := r.OpenFD(prefix, sys.OPath|syscall.O_DIRECTORY)
 		if err == syscall.ENOENT {
-			if err = syscall.Mkdirat(parent, name, 0o755); err == nil || err == syscall.EEXIST {
+			err = syscall.Mkdirat(parent, name, 0o755)
+			made := err == nil
+			if made || err == syscall.EEXIST {
 				next, err = r.OpenFD(prefix, sys.OPath|syscall.O_DIRECTORY)
+			}
+			if made && err == nil && owner != nil {
+				if err = syscall.Fchownat(parent, name, int(owner.UID), int(owner.GID), sys.AtSymlinkNofollow); err != nil {
+					syscall.Close(next)
+				}
 			}
 		}
 		syscall.Close(parent)

@@ -5,10 +5,22 @@ import (
 	"net/http"
 	"strconv"
 
+	"boxrun.dev/guest/internal/files"
 	"boxrun.dev/guest/internal/wire"
 )
 
 func path(r *http.Request) string { return r.URL.Query().Get("path") }
+
+// ownership reads ?owner=, and ?new_owner= for what is not there yet.
+func ownership(box *Box, r *http.Request) (*files.Ownership, error) {
+	if spec := r.URL.Query().Get("owner"); spec != "" {
+		return box.Files.Ownership(spec, true)
+	}
+	if spec := r.URL.Query().Get("new_owner"); spec != "" {
+		return box.Files.Ownership(spec, false)
+	}
+	return nil, nil
+}
 
 func putFile(box *Box, w http.ResponseWriter, r *http.Request) error {
 	var mode *uint32
@@ -20,7 +32,11 @@ func putFile(box *Box, w http.ResponseWriter, r *http.Request) error {
 		m := uint32(n)
 		mode = &m
 	}
-	if err := box.Files.Write(path(r), mode, r.Body); err != nil {
+	owner, err := ownership(box, r)
+	if err != nil {
+		return err
+	}
+	if err := box.Files.Write(path(r), mode, owner, r.Body); err != nil {
 		return err
 	}
 	return writeOK(w)
@@ -49,7 +65,11 @@ func deleteFile(box *Box, w http.ResponseWriter, r *http.Request) error {
 
 func putTar(box *Box, w http.ResponseWriter, r *http.Request) error {
 	// A tar reader reads 512 bytes at a time, and each read of a body is a round through the connection's goroutine.
-	if err := box.Files.Untar(path(r), bufio.NewReaderSize(r.Body, 64<<10)); err != nil {
+	owner, err := ownership(box, r)
+	if err != nil {
+		return err
+	}
+	if err := box.Files.Untar(path(r), owner, bufio.NewReaderSize(r.Body, 64<<10)); err != nil {
 		return err
 	}
 	return writeOK(w)
@@ -63,7 +83,7 @@ func getTar(box *Box, w http.ResponseWriter, r *http.Request) error {
 	defer archive.Close()
 	w.Header().Set("Content-Type", "application/x-tar")
 	out := bufio.NewWriterSize(w, 64<<10)
-	err = archive.Write(out)
+	err = archive.Write(out, r.URL.Query().Get("full") == "1")
 	if err == nil {
 		err = out.Flush()
 	}

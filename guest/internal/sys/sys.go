@@ -217,6 +217,16 @@ func Utimesat(dirfd int, name string, sec, nsec int64) error {
 	return nil
 }
 
+// Futimens sets an open file's modification and access time; seconds and nanoseconds.
+func Futimens(fd int, sec, nsec int64) error {
+	ts := [2]syscall.Timespec{{Sec: sec, Nsec: nsec}, {Sec: sec, Nsec: nsec}}
+	_, _, e := syscall.Syscall6(syscall.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+	if e != 0 {
+		return e
+	}
+	return nil
+}
+
 // Ioctl is ioctl(2) with a pointer argument.
 func Ioctl(fd int, request uintptr, arg unsafe.Pointer) error {
 	_, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), request, uintptr(arg))

@@ -1,4 +1,5 @@
-package exec
+// Package account looks up who a name is in the box: in its own /etc/passwd and /etc/group.
+package account
 
 import (
 	"errors"
@@ -10,24 +11,24 @@ import (
 	"boxrun.dev/guest/internal/inroot"
 )
 
-// account is who an exec runs as.
-type account struct {
-	uid, gid uint32
-	groups   []uint32
-	home     string
+// Account is a user with a group.
+type Account struct {
+	UID, GID uint32
+	Groups   []uint32
+	Home     string
 }
 
 // passwdLimit is how much of /etc/passwd and /etc/group is read, in bytes.
 const passwdLimit = 1 << 20
 
-// lookupUser reads "name", "uid", "name:group" or "uid:gid" against the box's own files; "" is root. A number needs no
+// Lookup reads "name", "uid", "name:group" or "uid:gid" against the box's own files; "" is root. A number needs no
 // entry. Without an explicit group, the user's own and those that list the user apply.
-func lookupUser(root *inroot.Root, spec string) (account, error) {
+func Lookup(root *inroot.Root, spec string) (Account, error) {
 	user, group, hasGroup := strings.Cut(spec, ":")
 	if user == "" {
 		user = "0"
 	}
-	a := account{home: "/"}
+	a := Account{Home: "/"}
 	uid, isNumber := number(user)
 	name, found := "", false
 	passwd, err := table(root, "/etc/passwd", 7)
@@ -39,9 +40,9 @@ func lookupUser(root *inroot.Root, spec string) (account, error) {
 		fgid, ok2 := number(f[3])
 		if ok1 && ok2 && (f[0] == user || isNumber && fuid == uid) {
 			name, found = f[0], true
-			a.uid, a.gid = fuid, fgid
+			a.UID, a.GID = fuid, fgid
 			if f[5] != "" {
-				a.home = f[5]
+				a.Home = f[5]
 			}
 			break
 		}
@@ -50,9 +51,9 @@ func lookupUser(root *inroot.Root, spec string) (account, error) {
 		if !isNumber {
 			return a, fmt.Errorf("no such user: %s", user)
 		}
-		a.uid = uid
+		a.UID = uid
 		if uid == 0 {
-			a.home = "/root"
+			a.Home = "/root"
 		}
 	}
 	groups, err := table(root, "/etc/group", 4)
@@ -60,21 +61,21 @@ func lookupUser(root *inroot.Root, spec string) (account, error) {
 		return a, err
 	}
 	if hasGroup {
-		if a.gid, err = lookupGroup(groups, group); err != nil {
+		if a.GID, err = lookupGroup(groups, group); err != nil {
 			return a, err
 		}
-		a.groups = []uint32{a.gid}
+		a.Groups = []uint32{a.GID}
 		return a, nil
 	}
-	a.groups = []uint32{a.gid}
+	a.Groups = []uint32{a.GID}
 	for _, f := range groups {
 		gid, ok := number(f[2])
-		if !ok || !found || gid == a.gid {
+		if !ok || !found || gid == a.GID {
 			continue
 		}
 		for _, member := range strings.Split(f[3], ",") {
 			if member == name {
-				a.groups = append(a.groups, gid)
+				a.Groups = append(a.Groups, gid)
 				break
 			}
 		}
