@@ -10,7 +10,24 @@ export type UploadResponse = z.infer<typeof uploadResponseSchema>;
 export const downloadRequestSchema = z.strictObject({ path: absolutePathSchema });
 
 /** `?archive=tar`: the body is a tar of a directory's content. */
-export const archiveQuerySchema = z.strictObject({ archive: z.literal("tar").optional() });
+const archive = z.literal("tar").optional();
+
+/**
+ * `USER` or `USER:GROUP`, names or numbers, as the box knows them: everything that is written becomes theirs. `@box` is the user that the
+ * box's commands run as, for what is new: what is replaced keeps its owner. Default: `@box` for a file, and what a tar says for a tar.
+ */
+const ownerSchema = z
+  .string()
+  .max(256)
+  .regex(/^[^:\0]+(:[^:\0]+)?$/, "must be USER or USER:GROUP");
+
+export const uploadQuerySchema = z.strictObject({ archive, owner: ownerSchema.optional() });
+
+/**
+ * `full`: the tar says more than every reader of tars understands (an entry `./` for the directory itself, times with nanoseconds, files with
+ * holes, and what could not be read) instead of breaking off.
+ */
+export const downloadQuerySchema = z.strictObject({ archive, full: z.stringbool().default(false) });
 
 export const pathQuerySchema = z.strictObject({ path: absolutePathSchema });
 

@@ -21,3 +21,6 @@ export const signalNames = [
   "SIGWINCH",
 ] as const;
 export type SignalName = (typeof signalNames)[number];
+
+/** The `owner` of an upload that stands for the user that the box's commands run as. */
+export const boxUser = "@box";

@@ -13,11 +13,12 @@ import {
   terminalSizeSchema,
 } from "./exec.ts";
 import {
-  archiveQuerySchema,
+  downloadQuerySchema,
   downloadRequestSchema,
   fileListSchema,
   pathQuerySchema,
   uploadFormSchema,
+  uploadQuerySchema,
   uploadResponseSchema,
 } from "./files.ts";
 import { imageSchema, importImageQuerySchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
@@ -249,8 +250,9 @@ const fileOperations = {
     method: "POST",
     path: "/v1/boxes/{id}/files/upload",
     tag: "files",
-    summary: "Write a file into a box, making its parents; with `archive=tar`, unpack a tar into a directory",
-    query: archiveQuerySchema,
+    summary:
+      "Write a file into a box, making its parents; with `archive=tar`, unpack a tar into a directory. What is new belongs to the box's user, or as the tar says; `owner` says otherwise",
+    query: uploadQuerySchema,
     body: { kind: "form", schema: uploadFormSchema, fileDescription: "The file's content, or a tar." },
     response: json(uploadResponseSchema),
     errors: boxNeeded,
@@ -260,7 +262,7 @@ const fileOperations = {
     path: "/v1/boxes/{id}/files/download",
     tag: "files",
     summary: "Read a file from a box; with `archive=tar`, a directory as a tar",
-    query: archiveQuerySchema,
+    query: downloadQuerySchema,
     body: jsonBody(downloadRequestSchema),
     response: {
       kind: "bytes",

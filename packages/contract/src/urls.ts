@@ -31,8 +31,10 @@ export const urls = {
     `${box(id)}/attach${query({ ...input, share: input.share || undefined })}`,
   sessions: (id: string) => `${box(id)}/sessions`,
   session: (id: string, name: string) => `${box(id)}/sessions/${encodeURIComponent(name)}`,
-  upload: (id: string, archive?: "tar") => `${box(id)}/files/upload${query({ archive })}`,
-  download: (id: string, archive?: "tar") => `${box(id)}/files/download${query({ archive })}`,
+  upload: (id: string, options: { readonly archive?: "tar"; readonly owner?: string | undefined } = {}) =>
+    `${box(id)}/files/upload${query({ ...options })}`,
+  download: (id: string, options: { readonly archive?: "tar"; readonly full?: boolean } = {}) =>
+    `${box(id)}/files/download${query({ ...options, full: options.full || undefined })}`,
   files: (id: string, path: string) => `${box(id)}/files${query({ path })}`,
   run: () => "/v1/run",
   gc: () => "/v1/gc",

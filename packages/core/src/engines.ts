@@ -9,6 +9,7 @@ import type {
   ExecSpec,
   OutputOffsets,
   TransferOptions,
+  WriteOptions,
 } from "./ports/engine.ts";
 import type { Logger } from "./ports/logger.ts";
 import type { BoxRecord, Store } from "./ports/store.ts";
@@ -151,7 +152,7 @@ export class Engines implements Engine {
     return await this.#of(boxId).resumeExec(boxId, execId, from);
   }
 
-  async writeFile(boxId: string, path: string, content: Readable, options: TransferOptions): Promise<void> {
+  async writeFile(boxId: string, path: string, content: Readable, options: WriteOptions): Promise<void> {
     await this.#of(boxId).writeFile(boxId, path, content, options);
   }
 
@@ -159,11 +160,11 @@ export class Engines implements Engine {
     return await this.#of(boxId).readFile(boxId, path, options);
   }
 
-  async writeArchive(boxId: string, directory: string, tar: Readable, options: TransferOptions): Promise<void> {
+  async writeArchive(boxId: string, directory: string, tar: Readable, options: WriteOptions): Promise<void> {
     await this.#of(boxId).writeArchive(boxId, directory, tar, options);
   }
 
-  async readArchive(boxId: string, path: string, options: TransferOptions) {
+  async readArchive(boxId: string, path: string, options: TransferOptions & { readonly full?: boolean }) {
     return await this.#of(boxId).readArchive(boxId, path, options);
   }
 

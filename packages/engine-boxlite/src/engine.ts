@@ -14,6 +14,7 @@ import {
   type Logger,
   type OutputOffsets,
   type TransferOptions,
+  type WriteOptions,
 } from "@boxrun/core";
 import { locateAgent, resumeExec, startExec } from "@boxrun/guest-agent";
 import { removeAgentImages } from "./agent-image.ts";
@@ -107,7 +108,7 @@ class BoxLiteEngine implements Engine {
     return await resumeExec(this.#boxes.running(boxId), execId, from);
   }
 
-  async writeFile(boxId: string, path: string, content: Readable, options: TransferOptions): Promise<void> {
+  async writeFile(boxId: string, path: string, content: Readable, options: WriteOptions): Promise<void> {
     await this.#sending(boxId, content).files.write(path, content, options);
   }
 
@@ -115,11 +116,15 @@ class BoxLiteEngine implements Engine {
     return await this.#boxes.running(boxId).files.read(path, options);
   }
 
-  async writeArchive(boxId: string, directory: string, tar: Readable, options: TransferOptions): Promise<void> {
+  async writeArchive(boxId: string, directory: string, tar: Readable, options: WriteOptions): Promise<void> {
     await this.#sending(boxId, tar).files.writeArchive(directory, tar, options);
   }
 
-  async readArchive(boxId: string, path: string, options: TransferOptions): Promise<Readable> {
+  async readArchive(
+    boxId: string,
+    path: string,
+    options: TransferOptions & { readonly full?: boolean },
+  ): Promise<Readable> {
     return await this.#boxes.running(boxId).files.readArchive(path, options);
   }
 

@@ -14,6 +14,7 @@ import type {
   Logger,
   OutputOffsets,
   TransferOptions,
+  WriteOptions,
 } from "@boxrun/core";
 import { resumeExec, startExec } from "@boxrun/guest-agent";
 import { locateTool, requireTool } from "@boxrun/host";
@@ -99,7 +100,7 @@ class QemuEngine implements Engine {
     return await resumeExec(this.#boxes.running(boxId), execId, from);
   }
 
-  async writeFile(boxId: string, path: string, content: Readable, options: TransferOptions): Promise<void> {
+  async writeFile(boxId: string, path: string, content: Readable, options: WriteOptions): Promise<void> {
     await this.#sending(boxId, content).files.write(path, content, options);
   }
 
@@ -107,11 +108,15 @@ class QemuEngine implements Engine {
     return await this.#boxes.running(boxId).files.read(path, options);
   }
 
-  async writeArchive(boxId: string, directory: string, tar: Readable, options: TransferOptions): Promise<void> {
+  async writeArchive(boxId: string, directory: string, tar: Readable, options: WriteOptions): Promise<void> {
     await this.#sending(boxId, tar).files.writeArchive(directory, tar, options);
   }
 
-  async readArchive(boxId: string, path: string, options: TransferOptions): Promise<Readable> {
+  async readArchive(
+    boxId: string,
+    path: string,
+    options: TransferOptions & { readonly full?: boolean },
+  ): Promise<Readable> {
     return await this.#boxes.running(boxId).files.readArchive(path, options);
   }
 

@@ -1,7 +1,7 @@
 import type { ClientHttp2Stream } from "node:http2";
 import type { Readable } from "node:stream";
 import { BoxRunError, type ErrorCode, type FileEntry } from "@boxrun/contract";
-import type { FileContent, TransferOptions } from "@boxrun/core";
+import type { FileContent, FileOwner, TransferOptions, WriteOptions } from "@boxrun/core";
 import { Body } from "./body.ts";
 import { fromAgent } from "./errors.ts";
 import { WireViolation } from "./frames.ts";
@@ -29,9 +29,9 @@ export class AgentFiles {
     this.#boxId = boxId;
   }
 
-  async write(path: string, content: Readable, options: TransferOptions): Promise<void> {
+  async write(path: string, content: Readable, options: WriteOptions): Promise<void> {
     await this.#do(`write ${path}`, () =>
-      upload(this.#line, "PUT", `/files?${query(path)}`, okSchema, content, options.signal),
+      upload(this.#line, "PUT", `/files?${query(path)}${ownerQuery(options.owner)}`, okSchema, content, options.signal),
     );
   }
 
@@ -46,16 +46,18 @@ export class AgentFiles {
     });
   }
 
-  async writeArchive(directory: string, tar: Readable, options: TransferOptions): Promise<void> {
+  async writeArchive(directory: string, tar: Readable, options: WriteOptions): Promise<void> {
     await this.#do(`unpack an archive in ${directory}`, () =>
-      upload(this.#line, "PUT", `/tar?${query(directory)}`, okSchema, tar, options.signal),
+      upload(this.#line, "PUT", `/tar?${query(directory)}${ownerQuery(options.owner)}`, okSchema, tar, options.signal),
     );
   }
 
-  async readArchive(path: string, options: TransferOptions): Promise<Readable> {
+  async readArchive(path: string, options: TransferOptions & { readonly full?: boolean }): Promise<Readable> {
+    const { signal, full = false } = options;
     return await this.#do(`archive ${path}`, async () => {
-      const { stream } = await openAnswer(this.#line, "GET", `/tar?${query(path)}`, { ...options, endStream: true });
-      return this.#body(`archive ${path}`, stream, undefined, options.signal);
+      const request = `/tar?${query(path)}${full ? "&full=1" : ""}`;
+      const { stream } = await openAnswer(this.#line, "GET", request, { signal, endStream: true });
+      return this.#body(`archive ${path}`, stream, undefined, signal);
     });
   }
 
@@ -112,4 +114,9 @@ export class AgentFiles {
 function query(path: string): string {
   if (!path.isWellFormed()) throw new BoxRunError("VALIDATION_ERROR", "the path is not well-formed Unicode");
   return `path=${encodeURIComponent(path)}`;
+}
+
+function ownerQuery(owner: FileOwner | undefined): string {
+  if (owner === undefined) return "";
+  return `&${owner.of === "new" ? "new_owner" : "owner"}=${encodeURIComponent(owner.user.toWellFormed())}`;
 }

@@ -10,6 +10,19 @@ export interface Download {
   readonly content: AsyncGenerator<Uint8Array>;
 }
 
+export interface UploadOptions extends CallOptions {
+  /**
+   * `USER` or `USER:GROUP`, names or numbers: everything becomes theirs. `@box` (`boxUser`): the box's own user, for what is new. Default: that for a
+   * file, and what the tar says for a tar.
+   */
+  readonly owner?: string | undefined;
+}
+
+export interface ArchiveOptions extends CallOptions {
+  /** The tar says more than every reader of tars understands: docs/copying.md. */
+  readonly full?: boolean;
+}
+
 /** Files of a running box. Everything streams, both ways. Paths are absolute and inside the box. */
 export class Files {
   readonly #http: Http;
@@ -19,13 +32,15 @@ export class Files {
   }
 
   /** Writes one file, its parents made; a transfer that breaks off leaves what was there. */
-  async upload(box: string, dest: string, content: BodySource, options: CallOptions = {}): Promise<void> {
-    await this.#upload(urls.upload(box), dest, content, options);
+  async upload(box: string, dest: string, content: BodySource, options: UploadOptions = {}): Promise<void> {
+    const { owner, ...call } = options;
+    await this.#upload(urls.upload(box, { owner }), dest, content, call);
   }
 
   /** Unpacks a tar stream below the directory `dest`, made if missing. */
-  async uploadArchive(box: string, dest: string, tar: BodySource, options: CallOptions = {}): Promise<void> {
-    await this.#upload(urls.upload(box, "tar"), dest, tar, options);
+  async uploadArchive(box: string, dest: string, tar: BodySource, options: UploadOptions = {}): Promise<void> {
+    const { owner, ...call } = options;
+    await this.#upload(urls.upload(box, { archive: "tar", owner }), dest, tar, call);
   }
 
   download(box: string, path: string, options: CallOptions = {}): Promise<Download> {
@@ -33,8 +48,9 @@ export class Files {
   }
 
   /** A directory's content, names relative to it, or one file, as a tar stream. */
-  downloadArchive(box: string, path: string, options: CallOptions = {}): Promise<Download> {
-    return this.#download(urls.download(box, "tar"), path, options);
+  downloadArchive(box: string, path: string, options: ArchiveOptions = {}): Promise<Download> {
+    const { full = false, ...call } = options;
+    return this.#download(urls.download(box, { archive: "tar", full }), path, call);
   }
 
   /** A directory's entries, sorted by name. VALIDATION_ERROR if it is none. */

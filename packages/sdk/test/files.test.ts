@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import type { BodySource } from "../src/index.ts";
+import { type BodySource, boxUser } from "../src/index.ts";
 import { readBody, StubServer, sendJson, toArray } from "./support/stub-server.ts";
 
 const text = "some text";
@@ -26,6 +26,26 @@ describe("uploads", () => {
       sendJson(response, 200, { ok: true, dest: "/root" });
     });
     await stub.client.files.upload("dev", '/root/ä "quoted".txt', content());
+  });
+
+  it("say whose they are to be, and downloads how much a tar says", async () => {
+    const asked: (string | undefined)[] = [];
+    await using stub = await StubServer.start((request, response) => {
+      asked.push(request.url);
+      request.resume();
+      sendJson(response, 200, { ok: true, dest: "/x" });
+    });
+    const { files } = stub.client;
+    await files.upload("dev", "/x", text, { owner: "app:staff" });
+    await files.uploadArchive("dev", "/x", text, { owner: boxUser });
+    await files.uploadArchive("dev", "/x", text);
+    await toArray((await files.downloadArchive("dev", "/x", { full: true })).content);
+    expect(asked).toEqual([
+      "/v1/boxes/dev/files/upload?owner=app%3Astaff",
+      "/v1/boxes/dev/files/upload?archive=tar&owner=%40box",
+      "/v1/boxes/dev/files/upload?archive=tar",
+      "/v1/boxes/dev/files/download?archive=tar&full=true",
+    ]);
   });
 
   it("stream: the file is not collected first", async () => {

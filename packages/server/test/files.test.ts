@@ -5,6 +5,7 @@ import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { contentDisposition } from "../src/routes/files.ts";
 import { type Ask, ask, createBox, response, send } from "./support/http.ts";
+import { pulledImage } from "./support/image-content.ts";
 import { startTestServer, type TestServer } from "./support/server.ts";
 
 let server: TestServer;
@@ -130,6 +131,38 @@ describe("an upload", () => {
     const answer = await ask(server, `/v1/boxes/${boxId}/files/upload`, { method: "POST", body, headers: how });
     expect([answer.status, answer.json]).toMatchObject([400, { code: "VALIDATION_ERROR" }]);
     expect((await download("/up/cut")).json).toMatchObject({ code: "FILE_NOT_FOUND" });
+  });
+
+  it("belongs to the image's user where it is new, or to whom it is said", async () => {
+    await using server = await startTestServer({
+      pull: async () => ({ ...pulledImage, config: { ...pulledImage.config, user: "nobody" } }),
+    });
+    await ask(server, "/v1/images:pull", { body: { reference: "for-nobody:1" } });
+    const { id } = await createBox(server, { image: "for-nobody:1" });
+    const owners = async (path: string) =>
+      (await server.core.files.list(id, path)).map(({ name, uid, gid }) => `${name} ${uid}:${gid}`);
+    const put = async (dest: string, query = "", content: Uint8Array | string = "x") => {
+      const body = Buffer.concat([field("dest", dest), file(content), end]);
+      return (await ask(server, `/v1/boxes/${id}/files/upload${query}`, { body, headers })).json;
+    };
+    await put("/tmp/new/deep/file");
+    expect([await owners("/tmp"), await owners("/tmp/new/deep")]).toEqual([["new 65534:65534"], ["file 65534:65534"]]);
+    await put("/etc/hostname");
+    expect(await owners("/etc")).toEqual(["hostname 0:0"]);
+    await put("/etc/hostname", "?owner=1000:50");
+    expect(await owners("/etc")).toEqual(["hostname 1000:50"]);
+    await put("/tar/in-tar", "?owner=7:8");
+    const { bytes: tar } = await ask(server, `/v1/boxes/${id}/files/download?archive=tar`, { body: { path: "/tar" } });
+    const of = async (query: string) => {
+      const dest = `/of${query}`;
+      await put(dest, `?archive=tar${query}`, tar);
+      return await owners(dest);
+    };
+    expect(await of("")).toEqual(["in-tar 7:8"]);
+    expect(await of("&owner=@box")).toEqual(["in-tar 65534:65534"]);
+    expect(await of("&owner=root")).toEqual(["in-tar 0:0"]);
+    expect(await put("/x", "?owner=no-such-user")).toMatchObject({ code: "VALIDATION_ERROR" });
+    expect(await put("/x", "?owner=:5")).toMatchObject({ message: expect.stringContaining("USER:GROUP") });
   });
 
   it("to a box that is not there is answered at once, and the caller may finish sending", async () => {

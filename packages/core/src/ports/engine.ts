@@ -58,18 +58,25 @@ export interface Engine {
 
   /**
    * Writes a file. Makes its parents, replaces what is there, and leaves nothing at `path` if `content` fails or ends early: it is
-   * renamed into place when complete. VALIDATION_ERROR if `path` is a directory. Memory does not grow with the file.
+   * renamed into place when complete. VALIDATION_ERROR if `path` is a directory, or the box knows no such owner. Memory does not grow with
+   * the file. Without an owner, what is new is root's, and what is replaced keeps its own.
    */
-  writeFile(boxId: string, path: string, content: Readable, options: TransferOptions): Promise<void>;
+  writeFile(boxId: string, path: string, content: Readable, options: WriteOptions): Promise<void>;
 
   /** FILE_NOT_FOUND; VALIDATION_ERROR if it is not a regular file. Destroying `content` ends the transfer. */
   readFile(boxId: string, path: string, options: TransferOptions): Promise<FileContent>;
 
-  /** Unpacks a tar stream below `directory`, making it if missing. VALIDATION_ERROR for what is no tar or climbs out. */
-  writeArchive(boxId: string, directory: string, tar: Readable, options: TransferOptions): Promise<void>;
+  /**
+   * Unpacks a tar stream below `directory`, making it if missing. VALIDATION_ERROR for what is no tar or climbs out, or an owner that the box
+   * doesn't know. Without an owner, it is whose the tar says.
+   */
+  writeArchive(boxId: string, directory: string, tar: Readable, options: WriteOptions): Promise<void>;
 
-  /** A directory's content (names relative to it) or one file as a tar stream. FILE_NOT_FOUND. */
-  readArchive(boxId: string, path: string, options: TransferOptions): Promise<Readable>;
+  /**
+   * A directory's content (names relative to it) or one file as a tar stream. FILE_NOT_FOUND. `full`: with what docs/guest-protocol.md says of
+   * it, where the box can.
+   */
+  readArchive(boxId: string, path: string, options: TransferOptions & { readonly full?: boolean }): Promise<Readable>;
 
   /** FILE_NOT_FOUND; VALIDATION_ERROR if it is not a directory. Sorted by name. */
   listFiles(boxId: string, path: string): Promise<readonly FileEntry[]>;
@@ -196,6 +203,18 @@ export interface EngineExec {
 
 export interface TransferOptions {
   readonly signal: AbortSignal;
+}
+
+export interface WriteOptions extends TransferOptions {
+  readonly owner?: FileOwner;
+}
+
+/** Whose files become. */
+export interface FileOwner {
+  /** `USER` or `USER:GROUP`, names or numbers, looked up in the box. */
+  readonly user: string;
+  /** `new`: what is there keeps its owner. */
+  readonly of: "everything" | "new";
 }
 
 export interface FileContent {

@@ -49,6 +49,34 @@ export function archiveBehaviours({ behaviour, harness }: Suite): void {
     expect(await harness.sh(`stat -c %Y ${directory}/d`)).toBe("1600000000");
   });
 
+  behaviour(
+    "what is unpacked for an owner is theirs, and what was there stays whose it was unless all is meant",
+    [],
+    async () => {
+      const directory = harness.newPath();
+      const tar = () =>
+        makeTar([
+          { name: "old/", type: "directory" },
+          { name: "old/file", content: "1" },
+          { name: "new/file", content: "2" },
+          { name: "new/link", type: "symlink", target: "file" },
+        ]);
+      const owners = async (path: string) =>
+        (await harness.engine.listFiles(harness.box, path)).map(({ name, uid, gid }) => `${name} ${uid}:${gid}`);
+      await harness.write(`${directory}/old/file`, "");
+      const write = (user: string, of: "everything" | "new") =>
+        harness.engine.writeArchive(harness.box, directory, tar(), { signal: never(), owner: { user, of } });
+      await write("1000:1001", "new");
+      expect(await owners(directory)).toEqual(["new 1000:1001", "old 0:0"]);
+      expect(await owners(`${directory}/old`)).toEqual(["file 0:0"]);
+      expect(await owners(`${directory}/new`)).toEqual(["file 1000:1001", "link 1000:1001"]);
+      await write("1000660000:2097152", "everything");
+      expect(await owners(`${directory}/old`)).toEqual(["file 1000660000:2097152"]);
+      expect(await owners(directory)).toEqual(["new 1000:1001", "old 1000660000:2097152"]);
+      await expect(write("no-such-user", "new")).rejects.toMatchObject({ code: "VALIDATION_ERROR" });
+    },
+  );
+
   behaviour("one file as an archive stands under its own name", [], async () => {
     const directory = harness.newPath();
     await harness.write(`${directory}/only.txt`, "one");

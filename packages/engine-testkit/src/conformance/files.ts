@@ -29,6 +29,30 @@ export function fileBehaviours({ behaviour, harness }: Suite): void {
     expect(parent).toMatchObject({ name: "a", type: "dir", mode: "0755" });
   });
 
+  behaviour(
+    "a file for an owner is theirs, with the directories made for it; a file that is replaced stays whose it was",
+    [],
+    async () => {
+      const directory = harness.newPath();
+      const write = (user: string, of: "everything" | "new") =>
+        harness.engine.writeFile(harness.box, `${directory}/a/file`, Readable.from([Buffer.from("x")]), {
+          signal: never(),
+          owner: { user, of },
+        });
+      const owner = async (path: string) => {
+        const [entry] = await harness.engine.listFiles(harness.box, path);
+        return `${entry?.uid}:${entry?.gid}`;
+      };
+      await write("1000:1001", "new");
+      expect([await owner(directory), await owner(`${directory}/a`)]).toEqual(["1000:1001", "1000:1001"]);
+      await write("7:8", "new");
+      expect(await owner(`${directory}/a`)).toBe("1000:1001");
+      await write("root", "everything");
+      expect(await owner(`${directory}/a`)).toBe("0:0");
+      await expect(write("no-such-user", "new")).rejects.toMatchObject({ code: "VALIDATION_ERROR" });
+    },
+  );
+
   behaviour("a file that a program wrote is read as it is", [], async () => {
     const path = harness.newPath();
     await harness.sh(`echo from inside > ${path}`);

@@ -1,5 +1,6 @@
+import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec, ExecExit, ExecSpec } from "@boxrun/core";
-import { MemoryFileSystem, newFile } from "./file-system.ts";
+import { MemoryFileSystem, newFile, type Owner } from "./file-system.ts";
 import { MemoryProcess, type ProcessLimits } from "./process.ts";
 import { absolute, type Program, type ProgramContext, type Write } from "./program.ts";
 
@@ -123,6 +124,16 @@ export class MemoryBox {
 
 function notStarted(code: 126 | 127, message: string): ExecExit & { readonly message: string } {
   return { code, reason: "not_started", message };
+}
+
+/** `USER` or `USER:GROUP`. VALIDATION_ERROR for one that the box doesn't have. */
+export function ownerInBox(user: string): Owner {
+  const [name = "", group] = user.split(":");
+  const found = users[name] ?? numericUser(name);
+  const gid = group === undefined ? found?.gid : (users[group] ?? numericUser(group))?.[users[group] ? "gid" : "uid"];
+  if (found === undefined || gid === undefined)
+    throw new BoxRunError("VALIDATION_ERROR", `there is no owner ${user} in the box`);
+  return { uid: found.uid, gid };
 }
 
 function numericUser(user: string) {

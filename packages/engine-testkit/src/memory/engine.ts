@@ -13,12 +13,14 @@ import type {
   FileContent,
   OutputOffsets,
   TransferOptions,
+  WriteOptions,
 } from "@boxrun/core";
 import { archive, unpack } from "./archive.ts";
 import { MemoryBox } from "./box.ts";
 import { MemoryControls } from "./controls.ts";
 import { newFile } from "./file-system.ts";
 import { MemoryHost } from "./host.ts";
+import { Ownership } from "./ownership.ts";
 import type { Program } from "./program.ts";
 import { builtinPrograms } from "./programs.ts";
 
@@ -168,17 +170,22 @@ export class MemoryEngine implements Engine {
     return box.execs.get(execId)?.open(from, this.#closed.signal, () => box.execs.delete(execId));
   }
 
-  async writeFile(boxId: string, path: string, content: Readable, { signal }: TransferOptions): Promise<void> {
+  async writeFile(boxId: string, path: string, content: Readable, options: WriteOptions): Promise<void> {
+    const { signal } = options;
     await this.controls.enter("writeFile", signal);
     const { files } = this.#running(boxId);
-    files.checkPut(path);
+    const ownership = new Ownership(options.owner);
+    files.checkPut(path, ownership.parents);
     const chunks: Buffer[] = [];
     try {
       for await (const chunk of abortable(content, signal)) chunks.push(Buffer.from(chunk));
     } catch (error) {
       throw givenUp(error, signal, `The upload to ${path} was given up`);
     }
-    this.#running(boxId).files.put(path, newFile(Buffer.concat(chunks)));
+    const disk = this.#running(boxId).files;
+    const old = disk.find(path);
+    const owner = ownership.of({ uid: old?.uid ?? 0, gid: old?.gid ?? 0 }, old);
+    disk.put(path, { ...newFile(Buffer.concat(chunks)), ...owner }, ownership.parents);
   }
 
   async readFile(boxId: string, path: string, { signal }: TransferOptions): Promise<FileContent> {
@@ -188,9 +195,10 @@ export class MemoryEngine implements Engine {
     return { size: node.content.length, content: Readable.from(pieces(node.content), { objectMode: false, signal }) };
   }
 
-  async writeArchive(boxId: string, directory: string, tar: Readable, { signal }: TransferOptions): Promise<void> {
+  async writeArchive(boxId: string, directory: string, tar: Readable, options: WriteOptions): Promise<void> {
+    const { signal, owner } = options;
     await this.controls.enter("writeArchive", signal);
-    await unpack(this.#running(boxId).files, directory, tar, signal);
+    await unpack(this.#running(boxId).files, directory, tar, new Ownership(owner), signal);
   }
 
   async readArchive(boxId: string, path: string, { signal }: TransferOptions): Promise<Readable> {

@@ -6,6 +6,12 @@ interface Meta {
   gid: number;
   mtimeMs: number;
 }
+/** Whose a new file is. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export interface DirNode extends Meta {
   readonly type: "dir";
   readonly children: Map<string, FileNode>;
@@ -53,10 +59,10 @@ export class MemoryFileSystem {
   }
 
   /** The directory at `path`, made with its parents if missing. VALIDATION_ERROR if something else is there. */
-  makeDir(path: string): DirNode {
-    const { node, parent, name } = this.#walk(path, true, true);
+  makeDir(path: string, owner?: Owner): DirNode {
+    const { node, parent, name } = this.#walk(path, true, true, owner);
     if (node === undefined) {
-      const dir = newDir();
+      const dir = Object.assign(newDir(), owner);
       parent.children.set(name, dir);
       return dir;
     }
@@ -65,15 +71,15 @@ export class MemoryFileSystem {
   }
 
   /** Puts a file in the place of whatever file is there; makes parents. VALIDATION_ERROR if a directory is there. */
-  put(path: string, node: RegularNode | LinkNode): void {
-    const { node: existing, parent, name } = this.#walk(path, node.type === "file", true);
+  put(path: string, node: RegularNode | LinkNode, owner?: Owner): void {
+    const { node: existing, parent, name } = this.#walk(path, node.type === "file", true, owner);
     if (existing?.type === "dir") throw invalid(path, "is a directory");
     parent.children.set(name, node);
   }
 
-  /** VALIDATION_ERROR unless a file could be put there. */
-  checkPut(path: string): void {
-    if (this.#walk(path, true, true).node?.type === "dir") throw invalid(path, "is a directory");
+  /** VALIDATION_ERROR unless a file could be put there; makes its parents. */
+  checkPut(path: string, owner?: Owner): void {
+    if (this.#walk(path, true, true, owner).node?.type === "dir") throw invalid(path, "is a directory");
   }
 
   remove(path: string): void {
@@ -91,7 +97,13 @@ export class MemoryFileSystem {
       .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }
 
-  #walk(path: string, follow: boolean, makeParents: boolean): { node?: FileNode; parent: DirNode; name: string } {
+  /** `owner`: of the parents that are made. */
+  #walk(
+    path: string,
+    follow: boolean,
+    makeParents: boolean,
+    owner?: Owner,
+  ): { node?: FileNode; parent: DirNode; name: string } {
     let stack: DirNode[] = [this.root];
     let names = path.split("/");
     let links = 0;
@@ -119,7 +131,7 @@ export class MemoryFileSystem {
       }
       if (!isLast) {
         if (node === undefined && makeParents) {
-          node = newDir();
+          node = Object.assign(newDir(), owner);
           parent.children.set(name, node);
         }
         if (node === undefined) return { parent, name };

@@ -16,15 +16,16 @@ export function fileHandlers({ core, lifetime, spoolDir }: Context): FileHandler
       // Before gigabytes are spooled for nothing. By its id from here on, because a name may change hands.
       const { id } = core.boxes.get(path.id);
       const dest = await readForm(request, spoolDir, async (content, dest) => {
-        if (query.archive === "tar") await core.files.writeArchive(id, dest, content, { signal });
-        else await core.files.write(id, dest, content, { signal });
+        const { archive, owner } = query;
+        if (archive === "tar") await core.files.writeArchive(id, dest, content, { signal, owner });
+        else await core.files.write(id, dest, content, { signal, owner });
       });
       return { ok: true, dest };
     },
     downloadFile: async ({ path, query, body, reply }) => {
       const signal = callerSignal(reply, lifetime);
       if (query.archive === "tar") {
-        const content = await core.files.readArchive(path.id, body.path, { signal });
+        const content = await core.files.readArchive(path.id, body.path, { signal, full: query.full });
         return attach(reply, "application/x-tar", `${baseName(body.path)}.tar`).send(content);
       }
       const { size, content } = await core.files.read(path.id, body.path, { signal });
