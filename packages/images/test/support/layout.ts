@@ -22,7 +22,7 @@ export interface Blob {
 }
 
 export const hostArchitecture = process.arch === "x64" ? "amd64" : process.arch;
-export const refName = "org.opencontainers.image.ref.name";
+const refName = "org.opencontainers.image.ref.name";
 
 /** A blob with the platform that an index gives it. */
 export function on(blob: Blob, architecture: string, more: object = {}, os = "linux"): Blob {
