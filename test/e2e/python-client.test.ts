@@ -1,10 +1,9 @@
 import { execFile } from "node:child_process";
-import { access, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { pythonEnvironment } from "./support/python.ts";
 import { TestServer } from "./support/server.ts";
 
 const run = promisify(execFile);
@@ -13,26 +12,10 @@ const script = fileURLToPath(new URL("clients/python_0_3.py", import.meta.url));
 let server: TestServer;
 let python: string;
 beforeAll(async () => {
-  python = await pythonWithSdk();
+  python = join(await pythonEnvironment("boxrun-sdk-0.3.0", ["boxrun-sdk==0.3.0"]), "python");
   server = await TestServer.start();
 });
 afterAll(() => server?.[Symbol.asyncDispose]());
-
-/** A Python that has the SDK as it was published; made once for all checkouts. */
-async function pythonWithSdk(): Promise<string> {
-  const directory = join(process.env.BOXRUN_CACHE_DIR ?? join(homedir(), ".cache/boxrun"), "test", "boxrun-sdk-0.3.0");
-  const bin = join(directory, "bin");
-  const ready = await access(join(bin, "ready")).then(
-    () => true,
-    () => false,
-  );
-  if (!ready) {
-    await run("python3", ["-m", "venv", "--clear", directory]);
-    await run(join(bin, "pip"), ["install", "--quiet", "boxrun-sdk==0.3.0"]);
-    await writeFile(join(bin, "ready"), "");
-  }
-  return join(bin, "python");
-}
 
 it("serves the published Python SDK of BoxRun 0.3, unchanged", async () => {
   const { stdout } = await run(python, [script, server.socketPath, server.stateDir]);

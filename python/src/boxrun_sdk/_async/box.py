@@ -1,0 +1,185 @@
+"""A box, to be driven."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import BinaryIO
+from urllib.parse import urlencode
+
+from .._address import segment
+from ..types import BoxInfo, ExecEvent, ExecInfo, ExecResult, SessionInfo, box_info, exec_info, given, session_info
+from .execs import ExecHandle, exec_request, run_to_end, run_with_input, start_and_follow
+from .files import Files
+from .http import Http
+from .platform import Stream, closing
+from .terminal import Terminal, attach
+
+
+class BoxHandle:
+    """A box. As a context manager it is removed at the end, with its disk."""
+
+    def __init__(self, http: Http, info: BoxInfo) -> None:
+        self._http = http
+        self.info = info
+        self.files = Files(http, info.id)
+
+    async def __aenter__(self) -> BoxHandle:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.remove(force=True)
+
+    def __repr__(self) -> str:
+        return f"<BoxHandle {self.name or self.id}: {self.info.status}>"
+
+    @property
+    def id(self) -> str:
+        return self.info.id
+
+    @property
+    def name(self) -> str | None:
+        return self.info.name
+
+    @property
+    def _path(self) -> str:
+        return f"/v1/boxes/{segment(self.info.id)}"
+
+    async def refresh(self) -> BoxInfo:
+        self.info = box_info(await self._http.get(self._path))
+        return self.info
+
+    async def start(self) -> BoxInfo:
+        """Boots it on the disk that it has."""
+        self.info = box_info(await self._http.call("POST", f"{self._path}:start"))
+        return self.info
+
+    async def stop(self) -> BoxInfo:
+        """Its disk is kept."""
+        self.info = box_info(await self._http.call("POST", f"{self._path}:stop"))
+        return self.info
+
+    async def remove(self, force: bool = False) -> None:
+        """With its disk, its commands and their output. ``force``: also while it runs."""
+        await self._http.call("DELETE", self._path, params={"force": "true"} if force else None)
+
+    async def exec(
+        self,
+        cmd: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        workdir: str | None = None,
+        timeout_ms: int | None = None,
+        user: str | None = None,
+        stdin: bytes | str | BinaryIO | None = None,
+        check: bool = False,
+    ) -> ExecResult:
+        """Runs a command to its end. A failing one is a result; with ``check`` it is a CommandFailed."""
+        request = exec_request(
+            cmd, env=env, workdir=workdir, timeout_ms=timeout_ms, user=user, stdin=stdin is not None, tty=False
+        )
+        if stdin is not None:
+            return await run_with_input(self._http, self.id, request, stdin, check=check)
+        return await run_to_end(self._http, self.id, request, check=check)
+
+    async def shell(
+        self,
+        command: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        workdir: str | None = None,
+        timeout_ms: int | None = None,
+        user: str | None = None,
+        stdin: bytes | str | BinaryIO | None = None,
+        check: bool = False,
+    ) -> ExecResult:
+        """Runs a line of shell: ``box.shell("ls | wc -l")``."""
+        return await self.exec(
+            ["sh", "-c", command],
+            env=env,
+            workdir=workdir,
+            timeout_ms=timeout_ms,
+            user=user,
+            stdin=stdin,
+            check=check,
+        )
+
+    async def exec_stream(
+        self,
+        cmd: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        workdir: str | None = None,
+        timeout_ms: int | None = None,
+        user: str | None = None,
+    ) -> Stream[ExecEvent]:
+        """Runs a command and yields its output as it comes, then its exit. A connection that breaks is taken up again."""
+        request = exec_request(cmd, env=env, workdir=workdir, timeout_ms=timeout_ms, user=user, stdin=False, tty=False)
+        async with closing(start_and_follow(self._http, self.id, request)) as events:
+            async for event in events:
+                if isinstance(event, ExecEvent):
+                    yield event
+
+    async def spawn(
+        self,
+        cmd: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        workdir: str | None = None,
+        timeout_ms: int | None = None,
+        user: str | None = None,
+        stdin: bool = False,
+        tty: bool | tuple[int, int] = False,
+    ) -> ExecHandle:
+        """Starts a command and leaves it running: follow, feed, signal or cancel it by its handle. ``tty``: True, or (columns, rows)."""
+        request = exec_request(cmd, env=env, workdir=workdir, timeout_ms=timeout_ms, user=user, stdin=stdin, tty=tty)
+        return ExecHandle(self._http, exec_info(await self._http.call("POST", f"{self._path}/exec", json=request)))
+
+    async def execs(self) -> list[ExecInfo]:
+        """Newest first."""
+        return [exec_info(data) for data in await self._http.get(f"{self._path}/execs")]
+
+    async def get_exec(self, exec_id: str) -> ExecHandle:
+        return ExecHandle(self._http, exec_info(await self._http.get(f"{self._path}/exec/{segment(exec_id)}")))
+
+    async def sessions(self) -> list[SessionInfo]:
+        """Shells that outlive their clients, newest first."""
+        return [session_info(data) for data in await self._http.get(f"{self._path}/sessions")]
+
+    async def remove_session(self, name: str) -> None:
+        """Ends it, and everything that was started in it."""
+        await self._http.call("DELETE", f"{self._path}/sessions/{segment(name)}")
+
+    async def attach(
+        self,
+        *,
+        shell: str | None = None,
+        session: str | None = None,
+        share: bool = False,
+        cols: int = 80,
+        rows: int = 24,
+        term: str | None = None,
+    ) -> Terminal:
+        """A terminal on a shell, or on the session of that name, which goes on when this one leaves. Needs ``boxrun-sdk[terminal]``."""
+        query = given(
+            {
+                "shell": shell,
+                "session": session,
+                "share": "true" if share else None,
+                "cols": cols,
+                "rows": rows,
+                "term": term,
+            }
+        )
+        return await attach(self._http, f"{self._path}/attach?{urlencode(query)}")
+
+    async def upload(self, local_path: str | os.PathLike[str], dest_path: str) -> None:
+        """A file, or a directory's content."""
+        await self.files.upload(local_path, dest_path)
+
+    async def download(self, remote_path: str, local_path: str | os.PathLike[str]) -> None:
+        """A file, or a directory's content."""
+        await self.files.download(remote_path, local_path)

@@ -1,0 +1,139 @@
+"""Requests and their answers: every failure becomes a BoxRunError."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent, SSEError
+
+from .._address import Address
+from ..errors import BoxRunError, ConnectionFailed, InvalidAnswer
+from .platform import Stream, pause
+
+# Before the attempts to ask again what does no harm when asked twice, in seconds.
+RETRY_PAUSES = (0.05, 0.25)
+
+# Servers send a comment line every 15 s: silence for longer than this is a dead connection. In seconds.
+EVENTS_SILENCE = 60.0
+
+EVENT_STREAM = "text/event-stream"
+
+
+class Http:
+    """One server. ``timeout``: for requests that have no reason to take time, in seconds; the others may take as long as they need."""
+
+    def __init__(self, address: Address, token: str | None, timeout: float) -> None:
+        self.address = address
+        self.token = token
+        self._quick = httpx.Timeout(timeout)
+        self._patient = httpx.Timeout(timeout, read=None, write=None, pool=None)
+        self._events = httpx.Timeout(timeout, read=EVENTS_SILENCE, pool=None)
+        self._client = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(
+                uds=address.socket_path,
+                # As many streams as the caller follows, none of which may keep the others waiting.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            ),
+            base_url=address.base_url,
+            headers={} if token is None else {"authorization": f"Bearer {token}"},
+            timeout=self._patient,
+        )
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """Asked again if the connection fails: asking twice does no more than asking once."""
+        for seconds in RETRY_PAUSES:
+            try:
+                return await self.call("GET", path, params=params, quick=True)
+            except ConnectionFailed as error:
+                if isinstance(error.__cause__, httpx.TimeoutException):
+                    raise
+                await pause(seconds)
+        return await self.call("GET", path, params=params, quick=True)
+
+    async def call(self, method: str, path: str, *, quick: bool = False, **request: Any) -> Any:
+        """The answer's JSON."""
+        what = f"{method} {path}"
+        try:
+            response = await self._client.request(
+                method, path, timeout=self._quick if quick else self._patient, **request
+            )
+        except httpx.TransportError as error:
+            raise self._failed(what, error) from error
+        if response.is_error:
+            raise _refusal(what, response)
+        return _json(what, response.text)
+
+    @asynccontextmanager
+    async def open(self, method: str, path: str, *, events: bool = False, **request: Any) -> Stream[httpx.Response]:
+        """An answer that is read as it comes. ``events``: it may be an event stream."""
+        what = f"{method} {path}"
+        headers = dict(request.pop("headers", {}))
+        if events:
+            headers |= {"accept": EVENT_STREAM, "cache-control": "no-store"}
+        try:
+            timeout = self._events if events else self._patient
+            async with self._client.stream(method, path, headers=headers, timeout=timeout, **request) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _refusal(what, response)
+                yield response
+        except httpx.TransportError as error:
+            raise self._failed(what, error) from error
+
+    async def sse(self, response: httpx.Response) -> Stream[ServerSentEvent]:
+        try:
+            async for event in EventSource(response).aiter_sse():
+                yield event
+        except SSEError as error:
+            raise InvalidAnswer(f"{self.address} answered with something else than events: {error}") from error
+
+    def _failed(self, what: str, error: httpx.TransportError) -> ConnectionFailed:
+        if isinstance(error, ConnectionFailed):
+            return error
+        reason = str(error) or type(error).__name__
+        if isinstance(error, httpx.ConnectError):
+            return ConnectionFailed(
+                f"{what}: cannot reach the BoxRun server at {self.address}: {reason}. "
+                "`boxrun serve` starts one, `boxrun doctor` looks for what is wrong"
+            )
+        if isinstance(error, httpx.TimeoutException):
+            return ConnectionFailed(
+                f"{what}: the BoxRun server at {self.address} did not answer in time ({type(error).__name__})"
+            )
+        return ConnectionFailed(f"{what}: the connection to the BoxRun server at {self.address} was lost: {reason}")
+
+
+def parse_json(what: str, text: str) -> Any:
+    return _json(what, text)
+
+
+def _json(what: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidAnswer(f"{what}: the answer is no JSON: {text[:200]!r}") from error
+
+
+def _refusal(what: str, response: httpx.Response) -> BoxRunError:
+    try:
+        body: Any = response.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        fields = cast("dict[str, Any]", body)
+        code, message, details = fields.get("code"), fields.get("message"), fields.get("details")
+        if isinstance(code, str) and isinstance(message, str):
+            known = cast("dict[str, Any]", details) if isinstance(details, dict) else None
+            return BoxRunError(code, message, status=response.status_code, details=known)
+    start = response.text.strip()[:200]
+    return InvalidAnswer(
+        f"{what} was answered with status {response.status_code}" + (f": {start}" if start else ""),
+        status=response.status_code,
+    )

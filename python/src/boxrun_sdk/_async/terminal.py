@@ -1,0 +1,111 @@
+"""A terminal on a shell in a box."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ..errors import BoxRunError, ConnectionFailed
+from .http import Http
+from .platform import Stream
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+# The server's frames are far smaller.
+MAX_FRAME_BYTES = 8 * 1024 * 1024
+# What the server takes in one frame is 1 MiB.
+SEND_BYTES = 64 * 1024
+
+
+class Terminal:
+    """Read ``output()`` to its end, also if only the exit is wanted: what is not read holds up the program."""
+
+    def __init__(self, socket: ClientConnection, connection: AsyncExitStack) -> None:
+        self._socket = socket
+        self._connection = connection
+        self.exit_code: int | None = None
+
+    async def __aenter__(self) -> Terminal:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.detach()
+
+    async def output(self) -> Stream[bytes]:
+        """The terminal's bytes, up to the shell's end; then ``exit_code`` is there.
+
+        BoxRunError if the terminal is over for another reason (CANCELED: another client took over), ConnectionFailed if the
+        connection is lost.
+        """
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            while True:
+                frame = await self._socket.recv()
+                if isinstance(frame, bytes):
+                    yield frame
+                    continue
+                message: Any = json.loads(frame)
+                if message["type"] == "exit":
+                    self.exit_code = message["code"]
+                    return
+                if message["type"] == "error":
+                    raise BoxRunError(message["code"], message["message"], details=message.get("details"))
+        except ConnectionClosed as error:
+            raise ConnectionFailed(f"The connection of the terminal is lost: {error}") from error
+
+    async def write(self, data: bytes | str) -> None:
+        """As typed; waits while the program takes no input."""
+        content = data.encode() if isinstance(data, str) else data
+        for start in range(0, len(content), SEND_BYTES):
+            await self._socket.send(content[start : start + SEND_BYTES])
+
+    async def resize(self, cols: int, rows: int) -> None:
+        await self._socket.send(json.dumps({"type": "resize", "cols": cols, "rows": rows}))
+
+    async def detach(self) -> None:
+        """A session's shell goes on; a shell without a name ends."""
+        await self._connection.aclose()
+
+
+async def attach(http: Http, path: str) -> Terminal:
+    try:
+        from websockets.asyncio.client import connect, unix_connect
+        from websockets.exceptions import InvalidStatus, WebSocketException
+    except ImportError as error:
+        raise BoxRunError(
+            "NOT_SUPPORTED", "attach needs the package websockets: pip install 'boxrun-sdk[terminal]'"
+        ) from error
+
+    url = f"{http.address.base_url.replace('http', 'ws', 1)}{path}"
+    headers = {} if http.token is None else {"authorization": f"Bearer {http.token}"}
+    socket_path = http.address.socket_path
+    connection = AsyncExitStack()
+    try:
+        opening: AbstractAsyncContextManager[ClientConnection]
+        if socket_path is None:
+            opening = connect(url, additional_headers=headers, max_size=MAX_FRAME_BYTES, compression=None)
+        else:
+            opening = unix_connect(
+                socket_path, url, additional_headers=headers, max_size=MAX_FRAME_BYTES, compression=None
+            )
+        return Terminal(await connection.enter_async_context(opening), connection)
+    except InvalidStatus as error:
+        body = error.response.body or b""
+        try:
+            refusal = json.loads(body)
+            raise BoxRunError(
+                refusal["code"],
+                refusal["message"],
+                status=error.response.status_code,
+                details=refusal.get("details"),
+            ) from error
+        except (ValueError, KeyError, TypeError):
+            raise ConnectionFailed(f"attach at {http.address}: {error}") from error
+    except (OSError, WebSocketException) as error:
+        raise ConnectionFailed(f"attach at {http.address}: {error}") from error

@@ -1,0 +1,240 @@
+# Made from _async/execs.py by tools/generate.py.
+"""Commands in a box: starting, following, steering them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
+
+from httpx_sse import ServerSentEvent
+
+from .._address import segment
+from ..errors import BoxRunError, CommandFailed, ConnectionFailed, InvalidAnswer
+from ..types import ExecEvent, ExecInfo, ExecResult, exec_info, exec_result, exit_event, given, log_event
+from .http import EVENT_STREAM, Http, parse_json
+from .platform import Stream, closing, pause
+
+# Before the attempts to take up a stream again that broke, in seconds: 24 s in all, enough for a server to restart.
+RESUME_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 4.0, 4.0, 5.0, 5.0)
+
+
+def exec_request(
+    cmd: Sequence[str],
+    *,
+    env: Mapping[str, str] | None,
+    workdir: str | None,
+    timeout_ms: int | None,
+    user: str | None,
+    stdin: bool,
+    tty: bool | tuple[int, int],
+) -> dict[str, Any]:
+    if isinstance(cmd, str):
+        raise TypeError('cmd is a list of strings, not one string: ["ls", "-l"], or shell("ls -l")')
+    terminal: Any = {"cols": tty[0], "rows": tty[1]} if isinstance(tty, tuple) else tty or None
+    return {
+        "cmd": list(cmd),
+        **given(
+            {
+                "env": None if env is None else dict(env),
+                "workdir": workdir,
+                "timeout_ms": timeout_ms,
+                "user": user,
+                "stdin": stdin or None,
+                "tty": terminal,
+            }
+        ),
+    }
+
+
+class ExecHandle:
+    """A command that was started. It runs on whether or not anybody watches."""
+
+    def __init__(self, http: Http, info: ExecInfo) -> None:
+        self._http = http
+        self.info = info
+
+    @property
+    def id(self) -> str:
+        return self.info.id
+
+    @property
+    def _path(self) -> str:
+        return f"/v1/boxes/{segment(self.info.box_id)}/exec/{segment(self.info.id)}"
+
+    def refresh(self) -> ExecInfo:
+        self.info = exec_info(self._http.get(self._path))
+        return self.info
+
+    def events(self, *, after: int = 0, follow: bool = True) -> Stream[ExecEvent]:
+        """Output from the beginning (or behind the event ``after``), then live, then the exit: each once, also over a restart of the server.
+
+        ``follow=False``: what there is by now, and no more.
+        """
+        with closing(exec_events(self._http, self._path, after=after, follow=follow)) as events:
+            for event in events:
+                yield event
+
+    def wait(self, *, check: bool = False) -> ExecResult:
+        """Resolves with the command's end and all its output. ``check``: CommandFailed unless it succeeded."""
+        output = _Output()
+        with closing(self.events()) as events:
+            for event in events:
+                output.add(event)
+        return _checked(output.result(self.refresh()), check)
+
+    def write_stdin(self, content: bytes | str | BinaryIO, *, eof: bool = False) -> None:
+        """Appends to the standard input of a command started with ``stdin=True``; ``eof`` closes it behind."""
+        body = content.encode() if isinstance(content, str) else content
+        # httpx sends a file object piece by piece only when it is iterated.
+        data = body if isinstance(body, bytes) else _pieces(body)
+        self._http.call(
+            "POST",
+            f"{self._path}/stdin",
+            params={"eof": "true"} if eof else None,
+            content=data,
+            headers={"content-type": "application/octet-stream"},
+        )
+
+    def close_stdin(self) -> None:
+        self.write_stdin(b"", eof=True)
+
+    def cancel(self) -> ExecInfo:
+        """Ends the command's process group: SIGTERM, SIGKILL 5 s later. Resolves when it is gone."""
+        self.info = exec_info(self._http.call("POST", f"{self._path}:cancel"))
+        return self.info
+
+    def signal(self, name: str) -> None:
+        """To the command's process group: ``"SIGINT"``, say."""
+        self._http.call("POST", f"{self._path}:signal", json={"signal": name})
+
+    def resize(self, cols: int, rows: int) -> None:
+        """Of a command started with ``tty``."""
+        self._http.call("POST", f"{self._path}:resize", json={"cols": cols, "rows": rows})
+
+
+def _pieces(file: BinaryIO) -> Stream[bytes]:
+    while piece := file.read(64 * 1024):
+        yield piece
+
+
+def start_and_follow(http: Http, box_id: str, request: Mapping[str, Any]) -> Stream[ExecInfo | ExecEvent]:
+    """The exec, then its events, in one exchange. Never started twice: a connection lost before the exec is known is a ConnectionFailed."""
+    path = f"/v1/boxes/{segment(box_id)}/exec"
+    info: ExecInfo | None = None
+    seen = 0
+    try:
+        with http.open("POST", path, events=True, json=request) as response:
+            if not response.headers.get("content-type", "").startswith(EVENT_STREAM):
+                # An older server answers with the exec alone.
+                info = exec_info(parse_json(f"POST {path}", (response.read()).decode()))
+                yield info
+            else:
+                with closing(http.sse(response)) as events:
+                    for sse in events:
+                        if sse.event == "exec":
+                            info = exec_info(parse_json("the exec", sse.data))
+                            yield info
+                        elif (event := _exec_event(sse)) is not None:
+                            seen = event.seq
+                            yield event
+                            if event.type == "exit":
+                                return
+    except ConnectionFailed:
+        if info is None:
+            raise
+    if info is None:
+        raise ConnectionFailed(f"POST {path}: {http.address} ended its answer before it began")
+    rest = exec_events(http, f"{path}/{segment(info.id)}", after=seen, follow=True, connected=True)
+    with closing(rest) as events_left:
+        for event in events_left:
+            yield event
+
+
+def exec_events(http: Http, path: str, *, after: int, follow: bool, connected: bool = False) -> Stream[ExecEvent]:
+    """``connected``: it was read from before, so that a server that does not answer is one that restarts."""
+    seen = after
+    failures = 0
+    while True:
+        try:
+            headers = {"last-event-id": str(seen)} if seen > 0 else {}
+            params = None if follow else {"follow": "false"}
+            with http.open("GET", f"{path}/events", events=True, headers=headers, params=params) as response:
+                connected = True
+                with closing(http.sse(response)) as events:
+                    for sse in events:
+                        if sse.event == "end":
+                            return
+                        event = _exec_event(sse)
+                        if event is None or event.seq <= seen:
+                            continue
+                        seen, failures = event.seq, 0
+                        yield event
+                        if event.type == "exit":
+                            return
+            raise ConnectionFailed(f"GET {path}/events: {http.address} ended the events before the exit")
+        except BoxRunError as error:
+            passing = isinstance(error, ConnectionFailed) or error.status in (502, 503, 504)
+            if not passing or not connected or failures == len(RESUME_PAUSES):
+                raise
+            pause(RESUME_PAUSES[failures])
+            failures += 1
+
+
+def _exec_event(sse: ServerSentEvent) -> ExecEvent | None:
+    if sse.event == "log":
+        return log_event(parse_json("a log event", sse.data))
+    if sse.event == "exit":
+        return exit_event(parse_json("the exit event", sse.data))
+    # A newer server may tell more.
+    return None
+
+
+class _Output:
+    def __init__(self) -> None:
+        self._pieces: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
+
+    def add(self, event: ExecEvent) -> None:
+        if event.type == "log" and event.stream is not None:
+            self._pieces[event.stream].append(event.raw)
+
+    def result(self, info: ExecInfo) -> ExecResult:
+        return exec_result(info, b"".join(self._pieces["stdout"]), b"".join(self._pieces["stderr"]))
+
+
+def run_to_end(http: Http, box_id: str, request: Mapping[str, Any], *, check: bool) -> ExecResult:
+    output = _Output()
+    handle: ExecHandle | None = None
+    with closing(start_and_follow(http, box_id, request)) as events:
+        for event in events:
+            if isinstance(event, ExecInfo):
+                handle = ExecHandle(http, event)
+            else:
+                output.add(event)
+    if handle is None:
+        raise InvalidAnswer(f"{http.address} did not say which command it started")
+    return _checked(output.result(handle.refresh()), check)
+
+
+def run_with_input(
+    http: Http, box_id: str, request: Mapping[str, Any], content: bytes | str | BinaryIO, *, check: bool
+) -> ExecResult:
+    info = exec_info(http.call("POST", f"/v1/boxes/{segment(box_id)}/exec", json=request))
+    handle = ExecHandle(http, info)
+    try:
+        handle.write_stdin(content, eof=True)
+    except BoxRunError as error:
+        # A command may end without having read everything, or anything.
+        if error.code != "EXEC_ALREADY_FINISHED":
+            raise
+    return handle.wait(check=check)
+
+
+def _checked(result: ExecResult, check: bool) -> ExecResult:
+    if check and not result.ok:
+        why = result.error_message or f"it exited with {result.exit_code}"
+        last = result.stderr.strip().splitlines()[-1:]
+        raise CommandFailed(f"{' '.join(result.cmd)}: {why}" + (f": {last[0]}" if last else ""), result)
+    return result
+
+
+__all__ = ["ExecHandle", "exec_events", "exec_request", "run_to_end", "run_with_input", "start_and_follow"]

@@ -1,0 +1,307 @@
+# Made from packages/contract/openapi.json by tools/generate.py. Only type checkers read it.
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from typing_extensions import NotRequired
+
+
+class VolumeRequest(TypedDict):
+    host_path: str
+    guest_path: str
+    readonly: NotRequired[bool]
+
+
+CmdItem: TypeAlias = str
+
+
+class TerminalSize(TypedDict):
+    cols: int
+    rows: int
+
+
+class SignalRequest(TypedDict):
+    signal: Literal[
+        "SIGHUP",
+        "SIGINT",
+        "SIGQUIT",
+        "SIGKILL",
+        "SIGUSR1",
+        "SIGUSR2",
+        "SIGPIPE",
+        "SIGALRM",
+        "SIGTERM",
+        "SIGCONT",
+        "SIGSTOP",
+        "SIGTSTP",
+        "SIGTTIN",
+        "SIGTTOU",
+        "SIGWINCH",
+    ]
+
+
+class TerminalClientMessage(TypedDict):
+    type: Literal["resize"]
+    cols: int
+    rows: int
+
+
+class DownloadRequest(TypedDict):
+    path: str
+
+
+class PullImageRequest(TypedDict):
+    reference: str
+
+
+class RunRequest(TypedDict):
+    image: str
+    name: NotRequired[str | None]
+    cpu: NotRequired[int]
+    memory_mb: NotRequired[int]
+    disk_size_gb: NotRequired[int]
+    network: NotRequired[bool]
+    workdir: NotRequired[str | None]
+    env: NotRequired[dict[str, str] | None]
+    volumes: NotRequired[list[VolumeRequest] | None]
+    cmd: list[CmdItem]
+    timeout_ms: NotRequired[int | None]
+
+
+class GcRequest(TypedDict):
+    older_than: NotRequired[float]
+
+
+class Error(TypedDict):
+    code: Literal[
+        "VALIDATION_ERROR",
+        "BOX_NOT_FOUND",
+        "EXEC_NOT_FOUND",
+        "SESSION_NOT_FOUND",
+        "IMAGE_NOT_FOUND",
+        "SNAPSHOT_NOT_FOUND",
+        "FILE_NOT_FOUND",
+        "NOT_FOUND",
+        "BOX_NOT_RUNNING",
+        "BOX_ALREADY_RUNNING",
+        "NAME_ALREADY_EXISTS",
+        "RESOURCE_EXCEEDED",
+        "EXEC_ALREADY_FINISHED",
+        "IMAGE_PULL_FAILED",
+        "IMAGE_IN_USE",
+        "TIMEOUT",
+        "CANCELED",
+        "RUNTIME_ERROR",
+        "NOT_SUPPORTED",
+        "UNAUTHORIZED",
+        "FORBIDDEN",
+        "PAYLOAD_TOO_LARGE",
+        "INTERNAL_ERROR",
+    ]
+    message: str
+    details: NotRequired[dict[str, Any]]
+
+
+BoxStatus: TypeAlias = Literal["creating", "running", "stopped", "error"]
+
+
+class Volume(TypedDict):
+    host_path: str
+    guest_path: str
+    readonly: bool
+
+
+class Ok(TypedDict):
+    ok: Literal[True]
+
+
+ExecStatus: TypeAlias = Literal["running", "succeeded", "failed", "timeout", "canceled"]
+
+
+class RunResponse(TypedDict):
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    error_message: str | None
+
+
+class LogEvent(TypedDict):
+    stream: Literal["stdout", "stderr"]
+    data: str
+    seq: int
+    encoding: NotRequired[Literal["base64"]]
+    truncated: NotRequired[Literal[True]]
+    time: NotRequired[str]
+
+
+class ExitEvent(TypedDict):
+    stream: None
+    data: str
+    seq: int
+
+
+class EndEvent(TypedDict):
+    seq: int
+
+
+class ExitData(TypedDict):
+    exit_code: int | None
+    status: NotRequired[str]
+    error: NotRequired[str]
+
+
+class BoxRemoved(TypedDict):
+    id: str
+
+
+class Session(TypedDict):
+    name: str
+    box_id: str
+    shell: str | None
+    cols: int
+    rows: int
+    clients: int
+    survives_server: bool
+    created_at: str
+
+
+class TerminalServerMessage1(TypedDict):
+    type: Literal["exit"]
+    code: int
+
+
+class TerminalServerMessage2(TypedDict):
+    type: Literal["error"]
+    code: str
+    message: str
+    details: NotRequired[dict[str, Any]]
+
+
+TerminalServerMessage: TypeAlias = TerminalServerMessage1 | TerminalServerMessage2
+
+
+class UploadResponse(TypedDict):
+    ok: Literal[True]
+    dest: str
+
+
+class FileEntry(TypedDict):
+    name: str
+    type: Literal["file", "dir", "symlink", "other"]
+    size: int
+    mode: str
+    mtime: str
+    uid: int
+    gid: int
+    target: NotRequired[str]
+
+
+class Image(TypedDict):
+    reference: str
+    digest: str
+    size_bytes: int
+    created_at: str
+    builtin: bool
+
+
+class PullProgress(TypedDict):
+    message: str
+    layer: NotRequired[str]
+    done_bytes: NotRequired[int]
+    total_bytes: NotRequired[int]
+
+
+class ConsideredItem(TypedDict):
+    name: str
+    why: str
+
+
+class EngineInfo(TypedDict):
+    name: str
+    accelerator: str
+    ready: bool
+    why: str
+    capabilities: list[str]
+    requested: NotRequired[Literal["auto", "boxlite", "qemu"]]
+    reason: NotRequired[str]
+    considered: NotRequired[list[ConsideredItem]]
+
+
+class Info(TypedDict):
+    max_cpu: int
+    max_memory_mb: int
+    version: str
+    engine: EngineInfo
+    used_cpu: int
+    used_memory_mb: int
+    boxes: dict[str, int]
+
+
+class GcResponse(TypedDict):
+    removed: int
+
+
+class Health(TypedDict):
+    status: Literal["ok"]
+    version: str
+
+
+class CreateBoxRequest(TypedDict):
+    image: str
+    name: NotRequired[str | None]
+    cpu: NotRequired[int]
+    memory_mb: NotRequired[int]
+    disk_size_gb: NotRequired[int]
+    network: NotRequired[bool]
+    workdir: NotRequired[str | None]
+    env: NotRequired[dict[str, str] | None]
+    volumes: NotRequired[list[VolumeRequest] | None]
+
+
+class ExecRequest(TypedDict):
+    cmd: list[CmdItem]
+    timeout_ms: NotRequired[int | None]
+    env: NotRequired[dict[str, str] | None]
+    workdir: NotRequired[str | None]
+    user: NotRequired[str | None]
+    tty: NotRequired[bool | TerminalSize | None]
+    stdin: NotRequired[bool | None]
+
+
+class Box(TypedDict):
+    id: str
+    name: str | None
+    status: BoxStatus
+    image: str
+    cpu: int
+    memory_mb: int
+    disk_size_gb: int
+    network: bool
+    workdir: str
+    env: dict[str, str] | None
+    volumes: list[Volume] | None
+    boxlite_id: str | None
+    error_code: str | None
+    error_message: str | None
+    created_at: str
+    started_at: str | None
+    stopped_at: str | None
+    engine: str
+    image_digest: str | None
+
+
+class Exec(TypedDict):
+    id: str
+    box_id: str
+    status: ExecStatus
+    cmd: list[str]
+    env: dict[str, str] | None
+    workdir: str | None
+    timeout_ms: int | None
+    exit_code: int | None
+    error_message: str | None
+    created_at: str
+    finished_at: str | None
+    user: str | None
+    tty: bool

@@ -1,0 +1,76 @@
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from boxrun_sdk import BoxRunError
+from boxrun_sdk.sync import BoxHandle
+
+
+def test_what_is_written_is_read(box: BoxHandle) -> None:
+    for content in (b"\x00\xff" * 1000, "text: ä\n", io.BytesIO(b"from a file")):
+        box.files.write("/root/written/deep/down", content)
+        expected = content.getvalue() if isinstance(content, io.BytesIO) else content
+        read = box.files.read("/root/written/deep/down")
+        assert (read.decode() if isinstance(expected, str) else read) == expected
+    box.files.write("/root/written/text", "ä")
+    assert box.files.read_text("/root/written/text") == "ä"
+
+
+def test_a_directory_is_listed_and_removed(box: BoxHandle) -> None:
+    box.files.write("/root/listed/file", b"12345")
+    box.shell("ln -s file /root/listed/link; mkdir /root/listed/dir", check=True)
+    entries = {entry.name: entry for entry in box.files.list("/root/listed")}
+    assert {name: entry.type for name, entry in entries.items()} == {"dir": "dir", "file": "file", "link": "symlink"}
+    assert entries["file"].size == 5
+    assert entries["link"].target == "file"
+    box.files.remove("/root/listed")
+    with pytest.raises(BoxRunError) as caught:
+        box.files.list("/root/listed")
+    assert caught.value.code == "FILE_NOT_FOUND"
+
+
+def test_a_file_goes_in_and_comes_out_and_progress_is_told(box: BoxHandle, tmp_path: Path) -> None:
+    content = os.urandom(3_000_000)
+    (tmp_path / "source").write_bytes(content)
+    sent: list[int] = []
+    received: list[int] = []
+    box.files.upload(tmp_path / "source", "/root/moved", progress=sent.append)
+    box.files.download("/root/moved", tmp_path / "target", progress=received.append)
+    assert (tmp_path / "target").read_bytes() == content
+    assert sent[-1] == received[-1] == len(content)
+    assert sent == sorted(sent)
+
+
+def test_a_directory_goes_in_and_comes_out(box: BoxHandle, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "deep").mkdir(parents=True)
+    (source / "deep" / "run.sh").write_text("#!/bin/sh\necho hello\n")
+    (source / "deep" / "run.sh").chmod(0o755)
+    (source / "link").symlink_to("deep/run.sh")
+    box.files.upload(source, "/root/tree")
+    assert box.exec(["/root/tree/link"]).stdout == "hello\n"
+    box.files.download("/root/tree", tmp_path / "target")
+    assert (tmp_path / "target" / "link").readlink() == Path("deep/run.sh")
+    assert (tmp_path / "target" / "deep" / "run.sh").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_download_that_fails_leaves_what_was_there(box: BoxHandle, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("mine")
+    with pytest.raises(BoxRunError) as caught:
+        box.files.download("/root/none", target)
+    assert caught.value.code == "FILE_NOT_FOUND"
+    assert target.read_text() == "mine"
+    assert os.listdir(tmp_path) == ["target"]
+
+
+def test_what_a_box_packs_stays_below_its_target(box: BoxHandle, tmp_path: Path) -> None:
+    box.shell("mkdir -p /root/hostile; ln -s /etc /root/hostile/etc; chmod 4755 /root/hostile", check=True)
+    box.shell("cp /bin/busybox /root/hostile/suid; chmod 4755 /root/hostile/suid", check=True)
+    with pytest.raises(Exception, match=r"absolute path|outside the destination"):
+        box.files.download("/root/hostile", tmp_path / "out")
+    box.files.remove("/root/hostile/etc")
+    box.files.download("/root/hostile", tmp_path / "out")
+    assert (tmp_path / "out" / "suid").stat().st_mode & 0o7000 == 0
