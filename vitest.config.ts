@@ -3,9 +3,9 @@ import { defineConfig } from "vitest/config";
 const boxliteTests = "**/*.boxlite.test.ts";
 
 /**
- * `unit`: everything without a VM. `vm`: real microVMs through engine and server, one file at a time, because two cores emulate slowly.
- * `boxlite`: real BoxLite boxes, which need a /dev/kvm that works; `npm run test:boxlite` sees to that (docs/testing-boxlite.md). The first and
- * the last run two files at a time also where vitest would run one: most of their tests wait for child processes and VMs.
+ * `unit`: everything without a VM. `vm`: real microVMs through engine and server.
+ * `boxlite`: real BoxLite boxes, which need a /dev/kvm that works; `npm run test:boxlite` sees to that (docs/testing-boxlite.md). Several
+ * files run at a time also where vitest would run one: a VM boots on one core, and most tests wait for child processes and VMs.
  */
 export default defineConfig({
   test: {
@@ -26,7 +26,7 @@ export default defineConfig({
           exclude: [boxliteTests],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
       {
