@@ -77,6 +77,8 @@ export const boxSchema = z.object({
   stopped_at: timestampSchema.nullable(),
   engine: z.string(),
   image_digest: z.string().nullable(),
+  /** Why a box that runs does not answer at the moment; missing if it does. */
+  unreachable: z.string().optional(),
 });
 export type Box = z.infer<typeof boxSchema>;
 

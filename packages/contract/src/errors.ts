@@ -20,6 +20,10 @@ export const errorTable = {
   FILE_NOT_FOUND: { status: 404, hint: "Check the path; it is resolved inside the box." },
   NOT_FOUND: { status: 404, hint: "See /openapi.json for the routes that exist." },
   BOX_NOT_RUNNING: { status: 400, hint: "Start it with `boxrun start BOX`." },
+  BOX_UNREACHABLE: {
+    status: 503,
+    hint: "It is tried again by itself; `boxrun inspect BOX` says why. `boxrun stop BOX` ends it in any case.",
+  },
   BOX_ALREADY_RUNNING: { status: 409, hint: "It runs already. To remove it, stop it first or use force." },
   NAME_ALREADY_EXISTS: { status: 409, hint: "Choose another name, or remove the box that has it." },
   RESOURCE_EXCEEDED: {

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "525baef7641ca9a7";
+export const revision = "3d536ca913e3235e";

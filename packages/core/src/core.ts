@@ -1,5 +1,13 @@
-import type { EngineChoice, Info, RunRequest, RunResponse, ServerEvent } from "@boxrun/contract";
+import {
+  BoxRunError,
+  type EngineChoice,
+  type Info,
+  type RunRequest,
+  type RunResponse,
+  type ServerEvent,
+} from "@boxrun/contract";
 import { BoxManager } from "./boxes/box-manager.ts";
+import { Reach } from "./boxes/reach.ts";
 import { type ResourceLimits, Resources } from "./boxes/resources.ts";
 import { Engines, noOtherEngines, type OtherEngines, withEngineTrouble } from "./engines.ts";
 import { ExecManager } from "./execs/exec-manager.ts";
@@ -43,13 +51,20 @@ export class BoxRunCore {
   readonly #options: CoreOptions;
   readonly #engines: Engines;
   readonly #resources: Resources;
+  readonly #reach: Reach;
   readonly #events = new ServerEvents();
 
   constructor(options: CoreOptions) {
     const { engine: chosen, otherEngines: others = noOtherEngines, logger } = options;
     this.#engines = new Engines({ chosen, others, store: options.store, logger });
     const store = withEngineTrouble(options.store, this.#engines);
-    const shared = { ...options, store, engine: this.#engines, events: this.#events };
+    this.#reach = new Reach({
+      clock: options.clock,
+      logger,
+      probe: (boxId) => this.boxes.tryToReach(boxId),
+      onChange: (boxId) => this.boxes.tellReach(boxId),
+    });
+    const shared = { ...options, store, engine: this.#engines, events: this.#events, reach: this.#reach };
     this.#options = options;
     this.#resources = new Resources(options.limits);
     this.images = new ImageManager({ ...shared, content: options.images });
@@ -101,6 +116,7 @@ export class BoxRunCore {
   /** Lets go of everything; boxes and their execs run on unless `stopBoxes`. The store is not closed: it is the caller's. */
   async close(options: { readonly stopBoxes: boolean }): Promise<void> {
     if (options.stopBoxes) await this.boxes.stopAll();
+    this.#reach.close(new BoxRunError("CANCELED", "The server is shutting down"));
     await this.sessions.release();
     await this.execs.release();
     await this.sessions.settled();

@@ -129,8 +129,8 @@ export class Engines implements Engine {
     await engine.remove(boxId);
   }
 
-  async adopt(spec: BoxSpec) {
-    return await this.#of(spec.id).adopt(spec);
+  async adopt(spec: BoxSpec, options: { readonly signal: AbortSignal }) {
+    return await this.#of(spec.id).adopt(spec, options);
   }
 
   async listBoxes(): Promise<readonly string[]> {

@@ -9,3 +9,4 @@ export * from "./ports/logger.ts";
 export * from "./ports/store.ts";
 export type { AttachedTerminal, TerminalEnd } from "./sessions/client.ts";
 export { SharedTasks } from "./shared-tasks.ts";
+export { unlessAborted } from "./unless-aborted.ts";

@@ -7,7 +7,8 @@ import type { BoxRecord, ExecRecord, ImageRecord } from "./ports/store.ts";
 const timestamp = (ms: number) => new Date(ms).toISOString();
 const optionalTimestamp = (ms: number | null) => (ms === null ? null : timestamp(ms));
 
-export function boxView(record: BoxRecord): Box {
+/** `unreachable`: why a running box does not answer, which no record has. */
+export function boxView(record: BoxRecord, unreachable?: string): Box {
   return {
     id: record.id,
     name: record.name,
@@ -28,6 +29,7 @@ export function boxView(record: BoxRecord): Box {
     stopped_at: optionalTimestamp(record.stoppedAtMs),
     engine: record.engine,
     image_digest: record.imageDigest,
+    ...(unreachable === undefined ? {} : { unreachable }),
   };
 }
 

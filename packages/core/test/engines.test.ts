@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
 import { createMemoryEngine, type MemoryEngine, MemoryHost } from "@boxrun/engine-testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -181,28 +182,29 @@ describe("after a change of engine, where the other one is gone", () => {
     expect((await harness.create()).status).toBe("running");
   });
 
-  it("a box that ran is no longer shown as running, holds nothing, and its commands end", async () => {
-    const box = await harness.create();
+  it("a box that ran is unreachable and says why, keeps what it holds, and its commands are not given up", async () => {
+    const box = await harness.create({ cpu: 1, memory_mb: 100 });
     const exec = await harness.start(box.id, ["cat"], { stdin: true });
     await harness.restart({ chosen: engine("new"), others: others() });
     expect(harness.core.boxes.get(box.id)).toMatchObject({
-      status: "error",
-      error_message: expect.stringMatching(/^This box was made by the old engine.*its VM may have run on$/),
+      status: "running",
+      error_message: null,
+      unreachable: expect.stringContaining(why),
     });
-    expect(harness.core.execs.get(box.id, exec.id)).toMatchObject({
-      status: "failed",
-      error_message: expect.stringContaining(why),
-    });
-    expect(await used()).toEqual({ used_cpu: 0, used_memory_mb: 0 });
+    expect(harness.core.execs.get(box.id, exec.id)).toMatchObject({ status: "running" });
+    await expect(harness.core.boxes.stop(box.id)).rejects.toThrow(why);
+    expect(await used()).toEqual({ used_cpu: 1, used_memory_mb: 100 });
   });
 
-  it("its VM is ended and the box is as it was once the engine is back", async () => {
+  it("its VM and its commands have gone on once the engine is back", async () => {
     const box = await harness.create();
+    const exec = await harness.start(box.id, ["cat"], { stdin: true });
     await harness.restart({ chosen: engine("new"), others: others() });
     await harness.restart({ chosen: engine("old") });
-    expect(hosts.old.boxes.get(box.id)?.state).toBe("stopped");
-    expect(harness.core.boxes.get(box.id).error_message).not.toContain("which this server does not have");
-    expect(await start(box.id)).toMatchObject({ status: "running", error_message: null });
+    expect(harness.core.boxes.get(box.id)).not.toHaveProperty("unreachable");
+    const input = { eof: true, signal: never };
+    await harness.core.execs.writeStdin(box.id, exec.id, Readable.from([Buffer.from("typed")]), input);
+    expect(stdout(await harness.events(box.id, exec.id))).toBe("typed");
   });
 
   it("a box that it was creating is shown as error", async () => {

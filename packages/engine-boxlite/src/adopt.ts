@@ -1,39 +1,43 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
-import { AgentLine, helloLimitBytes, helloSchema, requestJson } from "@boxrun/guest-agent";
+import type { Adoption } from "@boxrun/core";
+import { AgentLine, afterFailure, meetAgain } from "@boxrun/guest-agent";
 import { isAlive } from "@boxrun/host";
 import type { Machine } from "./boot.ts";
 import type { Layout } from "./layout.ts";
+import { vmProcess } from "./processes.ts";
 import { Reception } from "./reception.ts";
 import type { BoxRecord } from "./record.ts";
 
 /** Where an older BoxRun has put what the agent says first: into a share, with the agent. */
 const olderSecret = "agent/secret";
 
-type Adoption = { readonly machine: Machine } | { readonly why: string };
-
-/** Takes over the VM that an earlier server left running; or says why there is none that could be. It ends nothing. */
-export async function adoptMachine(record: BoxRecord, boxDir: string, layout: Layout): Promise<Adoption> {
+/** Takes over the VM that an earlier server left running, or says what has become of it. It ends nothing. */
+export async function adoptMachine(
+  record: BoxRecord,
+  boxDir: string,
+  layout: Layout,
+  signal: AbortSignal,
+): Promise<Machine | Adoption> {
   const { vm } = record;
-  if (vm === null) return { why: "no VM of it was running since the host's last boot" };
-  if (!isAlive(vm.process)) return { why: "its VM ended while no server was there" };
+  if (vm === null) {
+    if (vmProcess(record.engineId) === undefined) return { state: "dead" };
+    return { state: "unreachable", why: "its VM runs, and what its agent says first was not written down" };
+  }
+  if (!isAlive(vm.process)) return { state: "dead" };
   let reception: Reception | undefined;
   let line: AgentLine | undefined;
   try {
     const secret = vm.secret === undefined ? await readFile(join(boxDir, olderSecret)) : Buffer.from(vm.secret, "hex");
     reception = await Reception.open(layout.callSocket(record.engineId), { secret });
     line = new AgentLine(reception, vm.guestBootId);
-    const hello = await requestJson(line, "GET", "/hello", helloSchema, {
-      repeatable: true,
-      limitBytes: helloLimitBytes,
-    });
-    if (!hello.setup) throw new Error("its agent has not set it up");
-    return { machine: { process: vm.process, line, reception } };
+    await meetAgain(line, signal);
+    return { process: vm.process, line, reception };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    line?.end(new BoxRunError("RUNTIME_ERROR", `take over the VM of ${boxDir}: ${why}`));
+    const failure = isAlive(vm.process) ? afterFailure(error) : { state: "dead" as const };
+    line?.end(new BoxRunError("RUNTIME_ERROR", `the VM of ${boxDir} was not taken over`, { cause: error }));
     reception?.close();
-    return { why };
+    return failure;
   }
 }

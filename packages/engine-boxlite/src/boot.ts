@@ -2,15 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec } from "@boxrun/core";
-import {
-  AgentLine,
-  type BuiltAgent,
-  ConnectionLost,
-  fromAgent,
-  okSchema,
-  requestJson,
-  type SetupMessage,
-} from "@boxrun/guest-agent";
+import { AgentLine, type BuiltAgent, ConnectionLost, type SetupMessage, setUpVm } from "@boxrun/guest-agent";
 import { hostBootId, type ProcessRef, signalProcess } from "@boxrun/host";
 import type { Layout } from "./layout.ts";
 import { nameServers } from "./network.ts";
@@ -21,8 +13,6 @@ import { type BoxHandle, reasonOf } from "./sdk.ts";
 
 /** BoxLite itself gives a VM 30 s; after that the agent has only to call. */
 const agentLimitMs = 30_000;
-/** Unmounting and mounting, on a busy host. */
-const setUpLimitMs = 60_000;
 
 /** A VM that is up, and the line to its agent. */
 export interface Machine {
@@ -126,9 +116,5 @@ async function setUp(line: AgentLine, spec: BoxSpec): Promise<void> {
     // BoxLite has configured all but the name servers.
     network: spec.network ? { address: "", gateway: "", dns: await nameServers(), mac: "" } : null,
   };
-  try {
-    await requestJson(line, "POST", "/setup", okSchema, { body, limitMs: setUpLimitMs, repeatable: true });
-  } catch (error) {
-    throw fromAgent(`set up box ${spec.id}`, error);
-  }
+  await setUpVm(line, spec.id, body);
 }

@@ -1,18 +1,21 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { BoxRunError } from "@boxrun/contract";
-import { type BoxDeath, type BoxSpec, type CreateOptions, KeyedLock, type Logger } from "@boxrun/core";
+import { type Adoption, type BoxDeath, type BoxSpec, type CreateOptions, KeyedLock, type Logger } from "@boxrun/core";
 import { locateAgent } from "@boxrun/guest-agent";
-import { isErrno } from "@boxrun/host";
+import { isAlive, isErrno, signalProcess, waitUntilGone } from "@boxrun/host";
 import { adoptMachine } from "./adopt.ts";
 import { withAgent } from "./agent-image.ts";
 import { type BootPlan, boot, type Machine } from "./boot.ts";
 import type { Layout } from "./layout.ts";
 import { boxOptions, checkSpec } from "./options.ts";
 import { endVm } from "./processes.ts";
-import { readBoxRecord, writeBoxRecord } from "./record.ts";
+import { type BoxRecord, readBoxRecord, writeBoxRecord } from "./record.ts";
 import { type BoxHandle, openRuntime, type Runtime, reasonOf } from "./sdk.ts";
 import { Vm } from "./vm.ts";
+
+/** How long BoxLite may take to end a VM whose agent can't be asked to. */
+const strangerLimitMs = 8_000;
 
 /**
  * Every box that has a directory here, and the VMs of those that run. What changes a box is done one after another for each box;
@@ -84,7 +87,7 @@ export class Boxes {
       const runtime = await openRuntime(this.#layout.home);
       const vm = this.#vms.get(boxId);
       if (vm !== undefined) await vm.powerOff(() => stopHandle(runtime, boxId));
-      else await this.#endLeftovers(runtime, boxId, record.engineId);
+      else await this.#stopStranger(runtime, boxId, record);
     });
   }
 
@@ -101,24 +104,23 @@ export class Boxes {
     });
   }
 
-  async adopt(spec: BoxSpec): Promise<"running" | "dead" | "missing"> {
+  async adopt(spec: BoxSpec, signal: AbortSignal): Promise<Adoption> {
     const boxDir = this.#layout.box(spec.id);
     return await this.#lock.run(spec.id, async () => {
       const vm = this.#vms.get(spec.id);
-      if (vm !== undefined && !vm.gone.aborted) return "running";
+      if (vm !== undefined && !vm.gone.aborted) return await vm.answers(signal);
       await vm?.ended;
       const record = await readBoxRecord(boxDir);
-      if (record === undefined) return "missing";
+      if (record === undefined) return { state: "missing" };
       const runtime = await openRuntime(this.#layout.home);
-      if ((await runtime.getInfo(spec.id)) === null) return "missing";
-      const adoption = await adoptMachine(record, boxDir, this.#layout);
-      if ("machine" in adoption) {
-        this.#keep(spec.id, record.engineId, adoption.machine);
-        return "running";
+      if ((await runtime.getInfo(spec.id)) === null) return { state: "missing" };
+      const found = await adoptMachine(record, boxDir, this.#layout, signal);
+      if ("line" in found) {
+        this.#keep(spec.id, record.engineId, found);
+        return { state: "running" };
       }
-      this.#logger.warn({ boxId: spec.id, reason: adoption.why }, "a box's VM could not be taken over");
-      await this.#endLeftovers(runtime, spec.id, record.engineId);
-      return "dead";
+      if (found.state === "dead") await this.#endLeftovers(runtime, spec.id, record.engineId);
+      return found;
     });
   }
 
@@ -169,7 +171,7 @@ export class Boxes {
     }
   }
 
-  #keep(boxId: string, engineId: string, machine: Machine): void {
+  #keep(boxId: string, engineId: string, machine: Machine): Vm {
     const vm = new Vm(machine, {
       boxId,
       exitFile: this.#layout.exitFile(engineId),
@@ -181,6 +183,24 @@ export class Boxes {
     vm.ended.then(() => {
       if (this.#vms.get(boxId) === vm) this.#vms.delete(boxId);
     });
+    return vm;
+  }
+
+  /** Ends a VM that was not taken over: by its agent if that can be reached after all, and else as far as BoxLite can. */
+  async #stopStranger(runtime: Runtime, boxId: string, record: BoxRecord): Promise<void> {
+    if (record.vm !== null && isAlive(record.vm.process)) {
+      // A frozen one hears nothing.
+      signalProcess(record.vm.process, "SIGCONT");
+      const found = await adoptMachine(record, this.#layout.box(boxId), this.#layout, new AbortController().signal);
+      if ("line" in found) {
+        const vm = this.#keep(boxId, record.engineId, found);
+        return await vm.powerOff(() => stopHandle(runtime, boxId));
+      }
+      this.#logger.warn({ boxId, found }, "a box is stopped whose agent can't be asked to");
+      const stopping = stopHandle(runtime, boxId).catch(() => undefined);
+      await Promise.race([stopping, waitUntilGone(record.vm.process, strangerLimitMs)]);
+    }
+    await this.#endLeftovers(runtime, boxId, record.engineId);
   }
 
   /** Ends what an earlier server, or an earlier life of the box, may have left running. */

@@ -2,6 +2,7 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
 import {
+  type Adoption,
   type BoxDeath,
   type BoxSpec,
   type CreateOptions,
@@ -88,8 +89,8 @@ class BoxLiteEngine implements Engine {
     await asBoxRunError(`remove box ${boxId}`, () => this.#boxes.remove(boxId));
   }
 
-  async adopt(spec: BoxSpec): Promise<"running" | "dead" | "missing"> {
-    return await asBoxRunError(`take over box ${spec.id}`, () => this.#boxes.adopt(spec));
+  async adopt(spec: BoxSpec, { signal }: { readonly signal: AbortSignal }): Promise<Adoption> {
+    return await asBoxRunError(`take over box ${spec.id}`, () => this.#boxes.adopt(spec, signal));
   }
 
   async listBoxes(): Promise<readonly string[]> {

@@ -1,7 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
-import { AgentFiles, type AgentLine, Forgetting, okSchema, requestJson } from "@boxrun/guest-agent";
+import type { Adoption } from "@boxrun/core";
+import {
+  AgentFiles,
+  type AgentLine,
+  afterFailure,
+  Forgetting,
+  hearAgain,
+  okSchema,
+  requestJson,
+} from "@boxrun/guest-agent";
 import { isAlive, signalProcess, waitUntilGone } from "@boxrun/host";
 import { z } from "zod";
 import type { Machine } from "./boot.ts";
@@ -55,10 +64,22 @@ export class Vm {
     return this.#gone.signal;
   }
 
+  /** Whether its agent answers now. */
+  async answers(signal: AbortSignal): Promise<Adoption> {
+    try {
+      await hearAgain(this.line, signal);
+      return { state: "running" };
+    } catch (error) {
+      return this.#gone.signal.aborted ? { state: "dead" } : afterFailure(error);
+    }
+  }
+
   /** Ends the VM politely, its disk flushed, and by force if it takes too long. */
   async powerOff(shutDown: () => Promise<void>): Promise<void> {
     if (this.#gone.signal.aborted) return this.ended;
     this.#ending.abort();
+    // One that somebody has frozen hears nothing.
+    signalProcess(this.#machine.process, "SIGCONT");
     try {
       await requestJson(this.line, "POST", "/poweroff", okSchema, { limitMs: hearLimitMs });
     } catch {

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
 import type {
+  Adoption,
   BoxDeath,
   BoxSpec,
   CreateOptions,
@@ -80,8 +81,8 @@ class QemuEngine implements Engine {
     await asBoxRunError(`remove box ${boxId}`, () => this.#boxes.remove(boxId));
   }
 
-  async adopt(spec: BoxSpec): Promise<"running" | "dead" | "missing"> {
-    return await asBoxRunError(`take over box ${spec.id}`, () => this.#boxes.adopt(spec));
+  async adopt(spec: BoxSpec, { signal }: { readonly signal: AbortSignal }): Promise<Adoption> {
+    return await asBoxRunError(`take over box ${spec.id}`, () => this.#boxes.adopt(spec, signal));
   }
 
   async listBoxes(): Promise<readonly string[]> {

@@ -4,7 +4,7 @@ import { delimiter, join } from "node:path";
 import { type Logger, silentLogger } from "@boxrun/core";
 import { locateTool } from "@boxrun/host";
 import { afterAll, expect, onTestFinished, test } from "vitest";
-import { boxSpec, create, nextDeath, sh } from "./support/boxes.ts";
+import { boxSpec, create, never, nextDeath, sh } from "./support/boxes.ts";
 import { openTestHost } from "./support/host.ts";
 
 const host = await openTestHost();
@@ -114,7 +114,7 @@ test("a guest that ended while no server was there is dead, and nothing of its V
   // QEMU holds the ended guest until somebody has looked at it.
   expect(host.residue(spec.id).some((thing) => thing.startsWith("process"))).toBe(true);
   const next = host.makeEngine();
-  expect(await next.adopt(spec)).toBe("dead");
+  expect(await next.adopt(spec, { signal: never() })).toEqual({ state: "dead" });
   expect(host.residue(spec.id).filter((thing) => !thing.startsWith("file"))).toEqual([]);
   await next.remove(spec.id);
   await next.close();

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { BoxSpec } from "@boxrun/core";
 import { afterAll, expect, test } from "vitest";
-import { boxSpec, newId, nextDeath, sh } from "./support/boxes.ts";
+import { boxSpec, never, newId, nextDeath, sh } from "./support/boxes.ts";
 import { openTestHost } from "./support/host.ts";
 
 const host = await openTestHost();
@@ -47,7 +47,7 @@ test("after the server was killed, its box is taken over, and its exec goes on a
   const engine = host.makeEngine();
   expect(await engine.listBoxes()).toEqual([spec.id]);
   await expect(engine.exec(spec.id, { ...execSpecOf(execId) })).rejects.toMatchObject({ code: "BOX_NOT_RUNNING" });
-  expect(await engine.adopt(spec)).toBe("running");
+  expect(await engine.adopt(spec, { signal: never() })).toEqual({ state: "running" });
   // As a store that had kept the first 500 bytes when the server died.
   const exec = await engine.resumeExec(spec.id, execId, { stdout: 500, stderr: 0 });
   let text = "";
@@ -98,7 +98,7 @@ test("a box whose VM was not set up yet when the server was killed is dead, not 
     return true;
   });
   const engine = host.makeEngine();
-  expect(await engine.adopt(spec)).toBe("dead");
+  expect(await engine.adopt(spec, { signal: never() })).toEqual({ state: "dead" });
   expect(host.residue(spec.id).filter((thing) => !thing.startsWith("file"))).toEqual([]);
   await engine.start(spec, { signal: new AbortController().signal });
   expect(await sh(engine, spec.id, "echo up")).toMatchObject({ stdout: "up\n" });

@@ -64,7 +64,7 @@ describe.skipIf(support.kind === "none")("volumes", () => {
 
     await engine.close();
     const next = host.makeEngine();
-    expect(await next.adopt(spec)).toBe("running");
+    expect(await next.adopt(spec, { signal: never() })).toEqual({ state: "running" });
     expect(await sh(next, spec.id, "cat /rw/from-guest")).toMatchObject({ stdout: "guest\n" });
     await next.remove(spec.id);
     expect(host.residue(spec.id)).toEqual([]);

@@ -120,7 +120,7 @@ describe("its controls", () => {
     engine.onDeath((death) => deaths.push(death));
     engine.host.kill("box_1", "out of memory");
     expect(deaths).toEqual([{ boxId: "box_1", reason: "out of memory" }]);
-    expect(await engine.adopt(spec)).toBe("dead");
+    expect(await engine.adopt(spec, { signal: never })).toEqual({ state: "dead" });
   });
 });
 

@@ -12,12 +12,17 @@ export class AgentError extends Error {
   }
 }
 
-/** The connection ended before the answer was complete. The VM may live on, and what was asked may have been done. */
+/** The connection ended, or stayed silent for too long, before the answer was complete. The VM may live on, and what was asked may have been done. */
 export class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";
 }
 
-/** What an answer of the agent means to the engine's caller; codes that are not named become RUNTIME_ERROR. */
+/** Where a VM was, another one answers: the one that was asked for has ended. */
+export class AnotherVm extends Error {
+  override readonly name = "AnotherVm";
+}
+
+/** What an answer of the agent means to the engine's caller, or that there was none (BOX_UNREACHABLE); codes that are not named become RUNTIME_ERROR. */
 export function fromAgent(
   operation: string,
   error: unknown,
@@ -26,6 +31,9 @@ export function fromAgent(
   if (error instanceof BoxRunError) return error;
   if (error instanceof AgentError) {
     return new BoxRunError(codes[error.code] ?? "RUNTIME_ERROR", `${operation}: ${error.message}`, { cause: error });
+  }
+  if (error instanceof ConnectionLost) {
+    return new BoxRunError("BOX_UNREACHABLE", `${operation}: ${error.message}`, { cause: error });
   }
   const reason = error instanceof Error ? error.message : String(error);
   const given = error instanceof Error && (error.name === "AbortError" || error.name === "TimeoutError");

@@ -67,10 +67,15 @@ export async function resumeExec(host: ExecHost, id: string, from: OutputOffsets
 }
 
 /** Its output from the given offsets on; they acknowledge everything before. `undefined` if the connection dropped. */
-async function openOutput(host: ExecHost, id: string, from: OutputOffsets): Promise<ClientHttp2Stream | undefined> {
+async function openOutput(
+  host: ExecHost,
+  id: string,
+  from: OutputOffsets,
+  signal?: AbortSignal,
+): Promise<ClientHttp2Stream | undefined> {
   const path = execPath(id, `/output?stdout=${from.stdout}&stderr=${from.stderr}`);
   try {
-    return (await openAnswer(host.line, "POST", path, { endStream: false })).stream;
+    return (await openAnswer(host.line, "POST", path, { endStream: false, ...(signal && { signal }) })).stream;
   } catch (error) {
     if (error instanceof ConnectionLost) return undefined;
     throw error;
@@ -85,6 +90,8 @@ export class AgentExec implements EngineExec {
   readonly exit: Promise<ExecExit>;
   readonly #host: ExecHost;
   readonly #settle = Promise.withResolvers<ExecExit>();
+  /** Aborts, with the reason, when there is nothing more to read: the VM is gone, or the reader. */
+  readonly #over = new AbortController();
   /** The next byte of each stream that the reader gets. */
   readonly #received: Record<StreamName, number>;
   /** What the reader has stored; the agent may forget everything before. */
@@ -112,10 +119,7 @@ export class AgentExec implements EngineExec {
     this.exit = this.#settle.promise;
     // Whoever doesn't ask for the exit must not end the server by that.
     this.exit.catch(() => undefined);
-    const onGone = () => {
-      this.#settle.reject(host.gone.reason);
-      this.#stream?.destroy();
-    };
+    const onGone = () => this.#stop(host.gone.reason);
     if (host.gone.aborted) onGone();
     else host.gone.addEventListener("abort", onGone, { once: true });
     const forgetBox = () => host.gone.removeEventListener("abort", onGone);
@@ -150,8 +154,18 @@ export class AgentExec implements EngineExec {
     await this.#act("cancel", "/cancel", { grace_ms: cancelGraceMs });
   }
 
+  letGo(): void {
+    this.#stop(new BoxRunError("CANCELED", `exec ${this.id} was let go`));
+  }
+
   async forget(): Promise<void> {
     await this.#host.forgetting.forget(this.id);
+  }
+
+  #stop(reason: unknown): void {
+    this.#over.abort(reason);
+    this.#settle.reject(reason);
+    this.#stream?.destroy();
   }
 
   async #act(what: string, action: string, body: object): Promise<void> {
@@ -171,13 +185,16 @@ export class AgentExec implements EngineExec {
     try {
       let fruitless = 0;
       for (let before = -1; ; before = this.#receivedBytes) {
-        this.#host.gone.throwIfAborted();
+        this.#over.signal.throwIfAborted();
         fruitless = this.#receivedBytes > before ? 0 : fruitless + 1;
         // A guest that hangs up again and again must not keep the server busy.
         if (fruitless > maxFruitless)
           throw new WireViolation("the agent ends the output again and again, without an exit");
         const stream = this.#stream ?? (await this.#reopen());
-        if (stream === undefined) continue;
+        if (stream === undefined) {
+          if (fruitless < maxFruitless) continue;
+          throw new ConnectionLost("the connection to the agent ends again and again");
+        }
         const exit = yield* this.#readStream(stream);
         this.#stream = undefined;
         if (exit === undefined) continue;
@@ -185,8 +202,8 @@ export class AgentExec implements EngineExec {
         return;
       }
     } catch (error) {
-      const reason = this.#host.gone.aborted
-        ? this.#host.gone.reason
+      const reason = this.#over.signal.aborted
+        ? this.#over.signal.reason
         : fromAgent(`read the output of exec ${this.id}`, error);
       this.#settle.reject(reason);
       atEnd = true;
@@ -207,8 +224,8 @@ export class AgentExec implements EngineExec {
   async #reopen(): Promise<ClientHttp2Stream | undefined> {
     // Nothing may be acknowledged that isn't stored. What was received twice is skipped.
     this.#told = { ...this.#stored };
-    this.#stream = await openOutput(this.#host, this.id, this.#told);
-    if (this.#host.gone.aborted) this.#stream?.destroy();
+    this.#stream = await openOutput(this.#host, this.id, this.#told, this.#over.signal);
+    if (this.#over.signal.aborted) this.#stream?.destroy();
     return this.#stream;
   }
 

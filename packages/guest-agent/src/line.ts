@@ -2,7 +2,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, type Outgoing
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { AgentAddress } from "./address.ts";
-import { ConnectionLost } from "./errors.ts";
+import { AnotherVm, ConnectionLost } from "./errors.ts";
 import { connectGreeted } from "./greeting.ts";
 import { Pulse } from "./pulse.ts";
 
@@ -59,7 +59,7 @@ export class AgentLine {
 
   /**
    * Begins a request on a connection that is open now, mended if need be. Rejects with the reason of `end`, ConnectionLost if the connection
-   * ends at this very moment, or RUNTIME_ERROR if the agent stays silent.
+   * ends at this very moment, or BOX_UNREACHABLE if the agent stays silent.
    */
   async request(headers: OutgoingHttpHeaders, options: RequestOptions): Promise<ClientHttp2Stream> {
     const { session, pulse } = await this.#open();
@@ -112,7 +112,7 @@ export class AgentLine {
       await sleep(Math.min(20 * 2 ** attempt, 1000));
     }
     throw new BoxRunError(
-      "RUNTIME_ERROR",
+      "BOX_UNREACHABLE",
       `talk to the agent at ${this.#address.name}: it has not answered for ${reconnectLimitMs / 1000} s: ${String(cause)}`,
       { cause },
     );
@@ -122,7 +122,7 @@ export class AgentLine {
     const { stream, greeting } = await connectGreeted(this.#address, signal);
     if (this.#bootId !== undefined && this.#bootId !== greeting.bootId) {
       stream.destroy();
-      throw new Error(`another VM answers: boot id ${greeting.bootId} instead of ${this.#bootId}`);
+      throw new AnotherVm(`another VM answers: boot id ${greeting.bootId} instead of ${this.#bootId}`);
     }
     this.#bootId = greeting.bootId;
     const session = connect("http://agent", {

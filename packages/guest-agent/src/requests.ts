@@ -89,7 +89,8 @@ async function repeatedly<T>(
     try {
       return await attempt();
     } catch (error) {
-      if (signal.aborted) throw new Error(`the box's agent has not answered ${method} ${pathname(path)} in time`);
+      if (signal.aborted)
+        throw new ConnectionLost(`the box's agent has not answered ${method} ${pathname(path)} in time`);
       if (!(error instanceof ConnectionLost) || !repeatable) throw error;
     }
   }

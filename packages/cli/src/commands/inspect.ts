@@ -1,9 +1,9 @@
 import type { Box, Exec } from "@boxrun/contract";
-import { boxListing } from "../listings/boxes.ts";
+import { boxListing, statusCell } from "../listings/boxes.ts";
 import { execListing } from "../listings/execs.ts";
 import { fieldList, listTable, valuePrinter } from "../output/format.ts";
 import type { Cell } from "../output/table.ts";
-import { age, statusStyle } from "../output/text.ts";
+import { age } from "../output/text.ts";
 import { forEachNamed, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
@@ -54,6 +54,7 @@ function description({ box, execs }: Inspected): string {
 
 function boxFields(box: Box): [string, Cell][] {
   const optional: [string, string | null][] = [
+    ["unreachable", box.unreachable ?? null],
     ["error", box.error_message === null ? null : `${box.error_code}: ${box.error_message}`],
     ["started", box.started_at === null ? null : when(box.started_at)],
     ["stopped", box.stopped_at === null ? null : when(box.stopped_at)],
@@ -73,7 +74,7 @@ function boxFields(box: Box): [string, Cell][] {
   return [
     ["id", box.id],
     ["name", box.name ?? "-"],
-    ["status", { text: box.status, style: statusStyle(box.status) }],
+    ["status", statusCell(box)],
     ["image", box.image_digest === null ? box.image : `${box.image} (${box.image_digest})`],
     ["engine", box.engine],
     ["size", `${box.cpu} CPU, ${box.memory_mb} MB memory, ${box.disk_size_gb} GB disk`],

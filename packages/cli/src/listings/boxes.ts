@@ -1,5 +1,6 @@
 import type { Box } from "@boxrun/contract";
 import type { Listing } from "../output/format.ts";
+import type { Cell } from "../output/table.ts";
 import { age, statusStyle } from "../output/text.ts";
 
 const boxFields = {
@@ -22,7 +23,15 @@ const boxFields = {
   stopped_at: null,
   engine: null,
   image_digest: null,
+  unreachable: null,
 } as const satisfies Record<keyof Box, null>;
+
+/** A box that runs and does not answer is no box to work with, and is not stopped either. */
+export function statusCell({ status, unreachable }: Box): Exclude<Cell, string> {
+  return unreachable === undefined
+    ? { text: status, style: statusStyle(status) }
+    : { text: `${status} (unreachable)`, style: "red" };
+}
 
 export const boxListing: Listing<Box> = {
   fields: boxFields,
@@ -30,7 +39,7 @@ export const boxListing: Listing<Box> = {
   columns: [
     { head: "ID", cell: ({ id }) => id },
     { head: "NAME", cell: ({ name }) => name ?? "-", yields: 6, minWidth: 8 },
-    { head: "STATUS", cell: ({ status }) => ({ text: status, style: statusStyle(status) }), yields: 7 },
+    { head: "STATUS", cell: statusCell, yields: 7 },
     { head: "IMAGE", cell: ({ image }) => image, yields: 1, minWidth: 12 },
     { head: "CPU", cell: ({ cpu }) => String(cpu), yields: 3 },
     { head: "MEMORY", cell: ({ memory_mb }) => `${memory_mb} MB`, yields: 4 },

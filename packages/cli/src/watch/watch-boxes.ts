@@ -1,5 +1,5 @@
 import type { Box } from "@boxrun/contract";
-import { boxListing } from "../listings/boxes.ts";
+import { boxListing, statusCell } from "../listings/boxes.ts";
 import { hideLive } from "../output/live-area.ts";
 import { print } from "../output/streams.ts";
 import { table } from "../output/table.ts";
@@ -64,7 +64,7 @@ async function printChanges(session: Session, { list, matches }: Watch): Promise
 
 function changeLine(change: BoxChange, before: Box | undefined): string {
   const box = change.event === "box" ? change.data : before;
-  const status = change.event === "box" ? change.data.status : "removed";
+  const status = change.event === "box" ? statusCell(change.data).text : "removed";
   const words = [new Date().toISOString(), change.data.id, box?.name ?? "-", status, box?.image ?? "-"];
   return `${oneLine(words.join("  "))}\n`;
 }

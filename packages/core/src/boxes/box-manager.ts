@@ -13,13 +13,14 @@ import type { ImageManager } from "../images/image-manager.ts";
 import { KeyedLock } from "../keyed-lock.ts";
 import type { CoreMetrics } from "../metrics.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { BoxDeath, BoxSpec } from "../ports/engine.ts";
+import type { Adoption, BoxDeath, BoxSpec } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxPatch, BoxRecord, Store } from "../ports/store.ts";
 import type { ServerEvents } from "../server-events.ts";
 import type { SessionManager } from "../sessions/session-manager.ts";
 import { boxSpec, boxView, initialWorkdir } from "../views.ts";
 import { findBox, requireAllowed } from "./box-lookup.ts";
+import type { Reach } from "./reach.ts";
 import type { Resources } from "./resources.ts";
 import { checkVolumes } from "./volume-check.ts";
 
@@ -30,6 +31,7 @@ interface Parts {
   readonly execs: ExecManager;
   readonly sessions: SessionManager;
   readonly resources: Resources;
+  readonly reach: Reach;
   readonly events: ServerEvents;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -57,11 +59,11 @@ export class BoxManager {
   }
 
   get(idOrName: string): Box {
-    return boxView(findBox(this.#parts.store, idOrName));
+    return this.#view(findBox(this.#parts.store, idOrName));
   }
 
   list(status?: BoxStatus): Box[] {
-    return this.#parts.store.boxes.list(status).map(boxView);
+    return this.#parts.store.boxes.list(status).map((box) => this.#view(box));
   }
 
   /** Resolves with a running box. If it fails, the box stays as `error` until it is removed. */
@@ -91,6 +93,8 @@ export class BoxManager {
   async stop(idOrName: string): Promise<Box> {
     const found = findBox(this.#parts.store, idOrName);
     requireAllowed(found, "stop");
+    // What is in progress in a box that runs is only an attempt to reach it.
+    this.#inProgress.get(found.id)?.abort(new BoxRunError("CANCELED", `Box ${found.id} is being stopped`));
     return this.#lock.run(found.id, async () => {
       const box = findBox(this.#parts.store, found.id);
       requireAllowed(box, "stop");
@@ -151,6 +155,21 @@ export class BoxManager {
     this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", message));
   }
 
+  /** Once more, for a box that does not answer: one that has died by now, or was never there, is shown so. */
+  async tryToReach(boxId: string): Promise<void> {
+    await this.#interruptible(boxId, new AbortController().signal, async (signal) => {
+      const box = this.#parts.store.boxes.get(boxId);
+      if (box?.status === "running") await this.#takeOver(box, signal);
+      else this.#parts.reach.over(boxId, new BoxRunError("BOX_NOT_RUNNING", `Box ${boxId} is not running`));
+    });
+  }
+
+  /** Whether a running box answers has changed. */
+  tellReach(boxId: string): void {
+    const box = this.#parts.store.boxes.get(boxId);
+    if (box !== undefined) this.#parts.events.box(this.#view(box));
+  }
+
   /** Brings the records of the last server in line with what is really there. Called once, before anything else. */
   async recover(): Promise<void> {
     const boxes = this.#parts.store.boxes.list();
@@ -180,8 +199,12 @@ export class BoxManager {
 
   /** Ends what runs in a box by what `endBox` does to it. */
   #endAll(boxId: string, message: string, endBox: () => Promise<void>): Promise<void> {
-    const { execs, sessions } = this.#parts;
-    return execs.endAll(boxId, message, () => sessions.endAll(boxId, message, endBox));
+    const { execs, sessions, reach } = this.#parts;
+    const end = async () => {
+      await endBox();
+      reach.over(boxId, new BoxRunError("RUNTIME_ERROR", message));
+    };
+    return execs.endAll(boxId, message, () => sessions.endAll(boxId, message, end));
   }
 
   #insert(request: CreateBoxRequest): BoxRecord {
@@ -215,7 +238,7 @@ export class BoxManager {
       resources.release(box.id);
       throw error;
     }
-    events.box(boxView(box));
+    events.box(this.#view(box));
     return box;
   }
 
@@ -269,9 +292,9 @@ export class BoxManager {
     try {
       const { engine } = this.#parts;
       if (box.status === "creating" || box.status === "running") {
-        if (!engine.has(box)) this.#lose(box);
-        else if (box.status === "creating") await this.#abandonCreate(box);
-        else await this.#takeOver(box);
+        if (box.status === "running") await this.#takeOver(box, new AbortController().signal);
+        else if (engine.has(box)) await this.#abandonCreate(box);
+        else this.#lose(box);
       } else if (engine.trouble(box) === undefined) {
         // A start that the last server did not finish must not leave a VM that nobody counts.
         await engine.stop(box.id);
@@ -289,20 +312,36 @@ export class BoxManager {
 
   /** A server that has its engine again ends what is left of its VM. */
   #lose(box: BoxRecord): void {
-    const what = box.status === "running" ? "its VM may have run on" : "its creation was given up";
-    this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", `The server was started without the box's engine; ${what}`));
+    const message = "The server was started without the box's engine; its creation was given up";
+    this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", message));
   }
 
-  async #takeOver(box: BoxRecord): Promise<void> {
-    const found = await this.#parts.engine.adopt(this.#spec(box));
-    if (found === "running") {
-      this.#parts.resources.hold(box.id, box);
-      this.#parts.logger.info({ box_id: box.id }, "box taken over");
-      return;
+  /** Only the proof that its VM is gone ends a box; until then it runs, holds what it has, and is tried again. */
+  async #takeOver(box: BoxRecord, signal: AbortSignal): Promise<void> {
+    const { resources, reach, logger } = this.#parts;
+    const found = await this.#adopt(this.#spec(box), signal);
+    if (signal.aborted) return;
+    if (found.state === "running" || found.state === "unreachable") {
+      resources.hold(box.id, box);
+      if (found.state === "unreachable") return reach.lost(box.id, found.why);
+      logger.info({ box_id: box.id }, "box taken over");
+      return reach.found(box.id);
     }
-    const what = found === "dead" ? "its disk is there" : "nothing of it is left";
-    this.#parts.logger.warn({ box_id: box.id, found }, "box did not outlive the last server");
-    this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", `The box's VM ended while no server was running; ${what}`));
+    const what = found.state === "dead" ? "its disk is there" : "nothing of it is left";
+    const when = reach.why(box.id) === undefined ? "while no server was running" : "while it could not be reached";
+    logger.warn({ box_id: box.id, found: found.state }, `the box's VM ended ${when}`);
+    const message = `The box's VM ended ${when}; ${what}`;
+    void this.#endAll(box.id, message, () => Promise.resolve());
+    this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", message));
+  }
+
+  async #adopt(spec: BoxSpec, signal: AbortSignal): Promise<Adoption> {
+    try {
+      return await this.#parts.engine.adopt(spec, { signal });
+    } catch (error) {
+      if (!signal.aborted) this.#parts.logger.error({ box_id: spec.id, err: error }, "box could not be taken over");
+      return { state: "unreachable", why: toBoxRunError(error).message };
+    }
   }
 
   #spec(box: BoxRecord): BoxSpec {
@@ -316,7 +355,7 @@ export class BoxManager {
   }
 
   /** Holds the lock, and can be interrupted by `signal` and by a forced removal. */
-  #interruptible(boxId: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<Box>): Promise<Box> {
+  #interruptible<T>(boxId: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return this.#lock.run(boxId, async () => {
       const controller = new AbortController();
       this.#inProgress.set(boxId, controller);
@@ -350,9 +389,13 @@ export class BoxManager {
   #update(id: string, patch: BoxPatch): Box {
     const record = this.#parts.store.boxes.update(id, patch);
     if (record === undefined) throw new BoxRunError("BOX_NOT_FOUND", `Box ${id} was removed`);
-    const box = boxView(record);
+    const box = this.#view(record);
     this.#parts.events.box(box);
     return box;
+  }
+
+  #view(record: BoxRecord): Box {
+    return boxView(record, record.status === "running" ? this.#parts.reach.why(record.id) : undefined);
   }
 }
 

@@ -9,10 +9,11 @@ import {
   toBoxRunError,
 } from "@boxrun/contract";
 import { findBox, requireAllowed } from "../boxes/box-lookup.ts";
+import type { Reach } from "../boxes/reach.ts";
 import { newExecId } from "../ids.ts";
 import type { CoreMetrics } from "../metrics.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Engine, EngineExec, ExecSpec } from "../ports/engine.ts";
+import type { Engine, EngineExec, ExecSpec, OutputOffsets } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import {
   type BoxRecord,
@@ -26,7 +27,9 @@ import type { ServerEvents } from "../server-events.ts";
 import { execView } from "../views.ts";
 import { Wakeups } from "../wakeups.ts";
 import { within } from "../within.ts";
+import { ActiveExec, Overdue } from "./active-exec.ts";
 import { type ExecEnd, failedEnd, pumpOutput } from "./exec-pump.ts";
+import { isUnreachable, SteadyExec } from "./steady-exec.ts";
 import { terminalEnvironment } from "./terminal-environment.ts";
 import { type Patience, untilStored } from "./until-stored.ts";
 
@@ -34,6 +37,7 @@ interface Parts {
   readonly store: Store;
   readonly engine: Engine;
   readonly events: ServerEvents;
+  readonly reach: Reach;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: CoreMetrics;
@@ -41,9 +45,8 @@ interface Parts {
 }
 
 /** An exec that this server is busy with. */
-interface ActiveExec {
-  readonly boxId: string;
-  readonly handle: Promise<EngineExec>;
+interface Followed {
+  readonly active: ActiveExec;
   /** The exec as it has ended; as it was if its end could not be stored, or if it was released. Never rejects. */
   readonly done: Promise<ExecRecord>;
 }
@@ -57,7 +60,7 @@ const defaultTerminal: TerminalSize = { cols: 80, rows: 24 };
 /** Starts commands, moves their output into the store, and lets any number of readers follow it. */
 export class ExecManager {
   readonly #parts: Parts;
-  readonly #active = new Map<string, ActiveExec>();
+  readonly #active = new Map<string, Followed>();
   /** Why the execs of a box are about to end, where the server knows better than the engine. */
   readonly #expectedEnds = new Map<string, string>();
   readonly #wakeups = new Wakeups();
@@ -71,6 +74,7 @@ export class ExecManager {
     const box = findBox(this.#parts.store, idOrName);
     requireAllowed(box, "exec");
     this.#requireStaying(box);
+    await this.#parts.reach.answer(box);
     const tty = request.tty === true ? defaultTerminal : request.tty || null;
     const exec: ExecRecord = {
       id: newExecId(),
@@ -90,9 +94,9 @@ export class ExecManager {
     };
     this.#parts.store.execs.insert(exec);
     this.#parts.events.exec(execView(exec));
-    const handle = this.#parts.engine.exec(box.id, execSpec(exec, box, tty));
-    const done = this.#follow(exec, handle, noOutput);
-    const { isOver } = await handle.catch((error: unknown) => {
+    const spec = execSpec(exec, box, tty);
+    const { active, done } = this.#follow(exec, () => this.#parts.engine.exec(box.id, spec), noOutput);
+    const isOver = await active.exec.started.catch((error: unknown) => {
       throw toBoxRunError(error, "RUNTIME_ERROR");
     });
     return execView(isOver ? ((await within(endLimitMs, done)) ?? exec) : exec);
@@ -107,22 +111,26 @@ export class ExecManager {
     return execView(this.#find(idOrName, execId));
   }
 
-  /** Resolves with the finished exec once its process group is really gone. */
+  /** Resolves with the finished exec once its process group is really gone, or its box has not said so in time. */
   async cancel(idOrName: string, execId: string): Promise<Exec> {
-    const { active } = this.#running(idOrName, execId);
-    await (await active.handle).cancel();
-    return execView(await active.done);
+    const { active, done } = this.#running(idOrName, execId);
+    active.endsCanceled();
+    const told = active.exec.cancel().catch((error: unknown) => {
+      if (!isUnreachable(error) && !(error instanceof Overdue)) throw error;
+    });
+    await Promise.race([told, done]);
+    return execView(await done);
   }
 
   async signal(idOrName: string, execId: string, name: SignalName): Promise<void> {
     const { active } = this.#running(idOrName, execId);
-    await (await active.handle).signal(name);
+    await this.#asked(active, `send ${name} to exec ${execId}`, active.exec.signal(name));
   }
 
   async resize(idOrName: string, execId: string, size: TerminalSize): Promise<void> {
     const { exec, active } = this.#running(idOrName, execId);
     if (!exec.tty) throw new BoxRunError("VALIDATION_ERROR", `Exec ${exec.id} has no terminal (tty) to resize`);
-    await (await active.handle).resize(size);
+    await this.#asked(active, `resize the terminal of exec ${execId}`, active.exec.resize(size));
   }
 
   async writeStdin(
@@ -135,7 +143,7 @@ export class ExecManager {
     if (!exec.stdin) {
       throw new BoxRunError("VALIDATION_ERROR", `Exec ${exec.id} was started without stdin: true; its input is empty`);
     }
-    await (await active.handle).writeStdin(content, options);
+    await active.exec.writeStdin(content, options);
   }
 
   /**
@@ -186,8 +194,9 @@ export class ExecManager {
     this.#expectedEnds.set(boxId, message);
     try {
       await endBox();
-      const ours = [...this.#active.values()].filter((active) => active.boxId === boxId);
-      await Promise.all(ours.map((active) => active.done));
+      const ours = [...this.#active.values()].filter(({ active }) => active.boxId === boxId);
+      for (const { active } of ours) active.endsWithBox(message);
+      await Promise.all(ours.map(({ done }) => done));
     } finally {
       this.#expectedEnds.delete(boxId);
     }
@@ -207,7 +216,7 @@ export class ExecManager {
   async release(): Promise<void> {
     this.#released.abort();
     await this.#parts.engine.close();
-    await Promise.all([...this.#active.values()].map((active) => active.done));
+    await Promise.all([...this.#active.values()].map(({ done }) => done));
   }
 
   async #resume(exec: ExecRecord): Promise<void> {
@@ -218,38 +227,43 @@ export class ExecManager {
       return;
     }
     const progress = store.output.progress(exec.id);
-    const handle = await engine.resumeExec(exec.boxId, exec.id, progress.offsets).catch((error: unknown) => {
-      this.#parts.logger.error({ exec_id: exec.id, err: error }, "exec could not be picked up");
-      return undefined;
+    const begin = async () => {
+      const found = await engine.resumeExec(exec.boxId, exec.id, progress.offsets);
+      if (found !== undefined) return found;
+      const why = "The server was restarted, and the box no longer has this command: its end is not known";
+      throw new BoxRunError("RUNTIME_ERROR", why);
+    };
+    const { active, done } = this.#follow(exec, begin, progress);
+    await active.exec.started.catch(() => done);
+  }
+
+  #follow(exec: ExecRecord, begin: () => Promise<EngineExec>, progress: OutputProgress): Followed {
+    const { engine, reach, clock } = this.#parts;
+    const { id, boxId } = exec;
+    const resume = (from: OutputOffsets) => engine.resumeExec(boxId, id, from);
+    const steady = new SteadyExec({ id, boxId, from: progress.offsets, begin, resume, reach });
+    const active = new ActiveExec(exec, steady, clock);
+    const done = this.#run(exec, active, progress).finally(() => {
+      active[Symbol.dispose]();
+      this.#active.delete(id);
     });
-    if (handle === undefined) {
-      await this.#finish(
-        exec,
-        failedEnd("The server was restarted, and the box no longer has this command: its end is not known"),
-      );
-      return;
-    }
-    void this.#follow(exec, Promise.resolve(handle), progress);
+    const followed = { active, done };
+    this.#active.set(id, followed);
+    return followed;
   }
 
-  #follow(exec: ExecRecord, handle: Promise<EngineExec>, progress: OutputProgress): Promise<ExecRecord> {
-    const done = this.#run(exec, handle, progress).finally(() => this.#active.delete(exec.id));
-    this.#active.set(exec.id, { boxId: exec.boxId, handle, done });
-    return done;
-  }
-
-  async #run(exec: ExecRecord, handle: Promise<EngineExec>, progress: OutputProgress): Promise<ExecRecord> {
+  async #run(exec: ExecRecord, active: ActiveExec, progress: OutputProgress): Promise<ExecRecord> {
     const { store, logger, metrics, outputLimitBytes } = this.#parts;
     const patience = this.#patience(exec);
     try {
-      const engineExec = await handle;
       const end = await pumpOutput({
         ...patience,
-        exec: engineExec,
+        exec: active.exec,
         store,
         progress,
         clock: this.#parts.clock,
         outputLimitBytes,
+        onStoring: (isStoring) => active.waitsForStore(isStoring),
         onStored: (bytes) => {
           metrics.outputBytes(bytes);
           this.#wakeups.wake(exec.id);
@@ -258,14 +272,14 @@ export class ExecManager {
       if (end === undefined) return exec;
       const ended = await this.#finish(exec, end);
       // Nobody waits for this: the exec is over for its callers.
-      if (ended !== exec) void engineExec.forget();
+      if (ended !== exec) void active.exec.forget();
       return ended;
     } catch (error) {
       if (patience.released.aborted) return exec;
       metrics.engineError("exec");
       const reason = this.#expectedEnds.get(exec.boxId) ?? toBoxRunError(error).message;
       logger.warn({ exec_id: exec.id, box_id: exec.boxId, err: error }, "exec failed");
-      return this.#finish(exec, failedEnd(reason));
+      return this.#finish(exec, error instanceof Overdue ? error.end : failedEnd(reason));
     }
   }
 
@@ -314,15 +328,20 @@ export class ExecManager {
     return exec;
   }
 
-  #running(idOrName: string, execId: string): { readonly exec: ExecRecord; readonly active: ActiveExec } {
+  #running(idOrName: string, execId: string): Followed & { readonly exec: ExecRecord } {
     const exec = this.#find(idOrName, execId);
-    const active = this.#active.get(exec.id);
+    const followed = this.#active.get(exec.id);
     const verdict = execAllows(exec.status);
-    if (verdict !== true || active === undefined) {
+    if (verdict !== true || followed === undefined) {
       const code = verdict === true ? "EXEC_ALREADY_FINISHED" : verdict;
       throw new BoxRunError(code, `Exec ${exec.id} has ended already: ${exec.status}`);
     }
-    return { exec, active };
+    return { exec, ...followed };
+  }
+
+  /** BOX_UNREACHABLE if the box has not answered in time. */
+  async #asked(active: ActiveExec, operation: string, answer: Promise<void>): Promise<void> {
+    await this.#parts.reach.inTime(active.boxId, operation, answer);
   }
 }
 

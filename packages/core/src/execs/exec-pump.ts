@@ -14,6 +14,8 @@ export interface PumpOptions extends Patience {
   readonly clock: Clock;
   /** Bytes of output to keep; what comes after is read and dropped, behind an event that says so. */
   readonly outputLimitBytes: number;
+  /** The store is being written to, and the program waits for that. */
+  readonly onStoring: (isStoring: boolean) => void;
   /** Something new can be read. */
   readonly onStored: (bytes: number) => void;
 }
@@ -97,8 +99,10 @@ class OutputPump {
   }
 
   async store({ events, progress, bytes }: TakenOutput): Promise<void> {
-    const { execId, store, exec, onStored } = this.#options;
+    const { execId, store, exec, onStoring, onStored } = this.#options;
+    onStoring(true);
     await untilStored(() => store.output.append(execId, events, progress), this.#options);
+    onStoring(false);
     onStored(bytes);
     exec.acknowledge(progress.offsets);
   }
@@ -161,6 +165,16 @@ const endMessages: Record<ExecExit["reason"], string | null> = {
   canceled: "The command was canceled",
   not_started: "The command could not be started",
 };
+
+/** For an exec whose end its box has not told in time. Whether the program is gone nobody knows, and the message says so. */
+export function hostEnd(status: "timeout" | "canceled" | "failed", errorMessage = unconfirmed(status)): ExecEnd {
+  return { ...failedEnd(errorMessage), status };
+}
+
+function unconfirmed(status: "timeout" | "canceled" | "failed"): string {
+  const told = { timeout: "ran longer than its timeout", canceled: "was canceled", failed: "was to end" }[status];
+  return `The command ${told}, and its box has not confirmed that it ended: it may still run. Stopping the box ends it for sure`;
+}
 
 /** For an exec whose end the engine can't tell. */
 export function failedEnd(errorMessage: string): ExecEnd {

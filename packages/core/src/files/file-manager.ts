@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { boxUser, type FileEntry } from "@boxrun/contract";
 import { findBox, requireAllowed } from "../boxes/box-lookup.ts";
+import type { Reach } from "../boxes/reach.ts";
 import type { Engine, FileContent, FileOwner, TransferOptions } from "../ports/engine.ts";
 import type { BoxRecord, Store } from "../ports/store.ts";
 
@@ -13,25 +14,27 @@ interface UploadOptions extends TransferOptions {
 export class FileManager {
   readonly #store: Store;
   readonly #engine: Engine;
+  readonly #reach: Reach;
 
-  constructor(parts: { readonly store: Store; readonly engine: Engine }) {
+  constructor(parts: { readonly store: Store; readonly engine: Engine; readonly reach: Reach }) {
     this.#store = parts.store;
     this.#engine = parts.engine;
+    this.#reach = parts.reach;
   }
 
   async write(idOrName: string, path: string, content: Readable, options: UploadOptions): Promise<void> {
     const { signal, owner = boxUser } = options;
-    const box = this.#running(idOrName);
+    const box = await this.#sending(idOrName, content);
     await this.#engine.writeFile(box.id, path, content, { signal, owner: fileOwner(box, owner) });
   }
 
   async read(idOrName: string, path: string, options: TransferOptions): Promise<FileContent> {
-    return await this.#engine.readFile(this.#running(idOrName).id, path, options);
+    return await this.#engine.readFile((await this.#running(idOrName)).id, path, options);
   }
 
   async writeArchive(idOrName: string, directory: string, tar: Readable, options: UploadOptions): Promise<void> {
     const { signal, owner } = options;
-    const box = this.#running(idOrName);
+    const box = await this.#sending(idOrName, tar);
     const whose = owner === undefined ? {} : { owner: fileOwner(box, owner) };
     await this.#engine.writeArchive(box.id, directory, tar, { signal, ...whose });
   }
@@ -41,21 +44,32 @@ export class FileManager {
     path: string,
     options: TransferOptions & { readonly full?: boolean },
   ): Promise<Readable> {
-    return await this.#engine.readArchive(this.#running(idOrName).id, path, options);
+    return await this.#engine.readArchive((await this.#running(idOrName)).id, path, options);
   }
 
   async list(idOrName: string, path: string): Promise<readonly FileEntry[]> {
-    return await this.#engine.listFiles(this.#running(idOrName).id, path);
+    return await this.#engine.listFiles((await this.#running(idOrName)).id, path);
   }
 
   async remove(idOrName: string, path: string): Promise<void> {
-    await this.#engine.removeFile(this.#running(idOrName).id, path);
+    await this.#engine.removeFile((await this.#running(idOrName)).id, path);
   }
 
-  #running(idOrName: string): BoxRecord {
+  async #running(idOrName: string): Promise<BoxRecord> {
     const box = findBox(this.#store, idOrName);
     requireAllowed(box, "exec");
+    await this.#reach.answer(box);
     return box;
+  }
+
+  /** Where nothing can be sent, nobody will read the content. */
+  async #sending(idOrName: string, content: Readable): Promise<BoxRecord> {
+    try {
+      return await this.#running(idOrName);
+    } catch (error) {
+      content.destroy();
+      throw error;
+    }
   }
 }
 

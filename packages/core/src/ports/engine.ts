@@ -5,8 +5,8 @@ import type { Environment, FileEntry, SignalName, TerminalSize } from "@boxrun/c
  * The engine port: what the core asks of whatever runs boxes. Every promise below is a test of the conformance suite
  * (packages/engine-testkit); an adapter that can't keep one says so in `capabilities`, and the suite prints it.
  *
- * Errors: every method rejects with a BoxRunError. RUNTIME_ERROR carries the engine's own reason; other codes are
- * named at the method. Methods may be called concurrently, for the same box too, unless said otherwise.
+ * Errors: every method rejects with a BoxRunError. RUNTIME_ERROR carries the engine's own reason; BOX_UNREACHABLE says that a running box
+ * has not answered, so that nobody knows whether it has done what it was asked; other codes are named at the method. Methods may be called concurrently, for the same box too, unless said otherwise.
  */
 export interface Engine {
   readonly name: string;
@@ -30,10 +30,10 @@ export interface Engine {
   remove(boxId: string): Promise<void>;
 
   /**
-   * Called for every box that should be running when the server starts: finds the VM that outlived the last server and takes it over.
-   * `dead`: its disk is there, its VM is not. `missing`: nothing is.
+   * Finds the VM of a box that should be running and takes it over, from an earlier server or after a silence; asks it also if it was taken
+   * over before. Within 15 s, and earlier if `signal` aborts. Ends nothing, and may be asked again.
    */
-  adopt(spec: BoxSpec): Promise<"running" | "dead" | "missing">;
+  adopt(spec: BoxSpec, options: { readonly signal: AbortSignal }): Promise<Adoption>;
 
   /** Ids of every box that the engine holds anything of, known to the server or not: what recovery cleans up. */
   listBoxes(): Promise<readonly string[]>;
@@ -46,13 +46,13 @@ export interface Engine {
 
   /**
    * Starts a command. Resolves once the engine has taken it, with the command started or ended as `not_started`; rejects only if the
-   * box could not be asked (BOX_NOT_RUNNING, RUNTIME_ERROR). The same `spec.id` again starts nothing and returns the exec.
+   * box could not be asked (BOX_NOT_RUNNING, BOX_UNREACHABLE, RUNTIME_ERROR). The same `spec.id` again starts nothing and returns the exec.
    */
   exec(boxId: string, spec: ExecSpec): Promise<EngineExec>;
 
   /**
-   * The exec of an earlier server, its output from the given offsets on; `undefined` if the engine doesn't have it (any more), or
-   * can't keep execs apart from the server (capability `exec-resume` missing).
+   * The exec of an earlier server, or of a box that had fallen silent, its output from the given offsets on; `undefined` if the box itself says
+   * that it doesn't have it (any more), or the engine can't keep execs apart from the server (capability `exec-resume` missing).
    */
   resumeExec(boxId: string, execId: string, from: OutputOffsets): Promise<EngineExec | undefined>;
 
@@ -138,6 +138,14 @@ export interface CreateOptions {
   readonly onEngineId: (engineId: string) => void;
 }
 
+/**
+ * What has become of a VM. `dead`: its disk is there, and its VM is proven to be gone. `missing`: nothing of it is there. `unreachable`: neither is
+ * known, or the VM is there and can't be spoken to: `why`, for a person. It may answer later.
+ */
+export type Adoption =
+  | { readonly state: "running" | "dead" | "missing" }
+  | { readonly state: "unreachable"; readonly why: string };
+
 export interface BoxDeath {
   readonly boxId: string;
   /** What is known of the cause, for a person: an exit code, a signal, the last line of the console. */
@@ -182,10 +190,11 @@ export interface EngineExec {
   readonly id: string;
   /**
    * Every byte once, in the order in which it was read, and then the end; only one reader. Reading is what makes room: a reader that
-   * pauses slows the program down, and nothing is dropped. Rejects (RUNTIME_ERROR) if the box dies.
+   * pauses slows the program down, and nothing is dropped. Rejects (RUNTIME_ERROR) if the box dies, and with BOX_UNREACHABLE if it falls
+   * silent: the program may go on, and `resumeExec` takes it up again.
    */
   readonly output: AsyncIterable<OutputChunk>;
-  /** Settles after the last byte of output was handed out. Rejects (RUNTIME_ERROR) if the box dies first. */
+  /** Settles after the last byte of output was handed out. Rejects as `output` does if that ends before. */
   readonly exit: Promise<ExecExit>;
   /** Its end came along with its start: all of `output`, and `exit`, are as good as here. */
   readonly isOver: boolean;
@@ -197,6 +206,8 @@ export interface EngineExec {
   signal(name: SignalName): Promise<void>;
   /** SIGTERM to the process group, SIGKILL after 5 s to all that is left; `exit` then has reason `canceled`. Returns at once; twice is as once. */
   cancel(): Promise<void>;
+  /** Nobody waits for it any more: `output` and `exit` reject at once, and the box is told nothing. No-op behind its end. */
+  letGo(): void;
   /** The exit is stored: the engine may forget the exec, and has when this resolves. It may take its time. Best effort, never rejects. */
   forget(): Promise<void>;
 }

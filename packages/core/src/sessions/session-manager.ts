@@ -1,9 +1,11 @@
 import { type AttachRequest, BoxRunError, type Session as SessionView, toBoxRunError } from "@boxrun/contract";
 import { findBox, requireAllowed } from "../boxes/box-lookup.ts";
+import type { Reach } from "../boxes/reach.ts";
+import { SteadyExec } from "../execs/steady-exec.ts";
 import { newSessionId } from "../ids.ts";
 import { KeyedLock } from "../keyed-lock.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Engine, EngineExec } from "../ports/engine.ts";
+import type { Engine, EngineExec, OutputOffsets } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, SessionRecord, Store } from "../ports/store.ts";
 import { within } from "../within.ts";
@@ -14,6 +16,7 @@ import { shellSpec } from "./shell.ts";
 interface Parts {
   readonly store: Store;
   readonly engine: Engine;
+  readonly reach: Reach;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -59,6 +62,7 @@ export class SessionManager {
   async attach(idOrName: string, request: AttachRequest): Promise<AttachedTerminal> {
     await this.check(idOrName);
     const box = this.#usable(idOrName);
+    await this.#parts.reach.answer(box);
     const size = { cols: request.cols, rows: request.rows };
     const { session: name, share } = request;
     if (name === undefined) return (await this.#start(box, request)).attach({ size, share: false, isNew: true });
@@ -81,7 +85,7 @@ export class SessionManager {
       .map((session) => view(session, survives));
   }
 
-  /** Resolves when the shell and everything that was started in it are gone. SESSION_NOT_FOUND. */
+  /** Resolves when the shell and everything that was started in it are gone. SESSION_NOT_FOUND; BOX_UNREACHABLE if the box has not said so in time. */
   async remove(idOrName: string, name: string): Promise<void> {
     const box = findBox(this.#parts.store, idOrName);
     const session = this.#named(box.id, name);
@@ -90,6 +94,12 @@ export class SessionManager {
     }
     await session.hangUp(new BoxRunError("CANCELED", `Session ${name} was removed`));
     await session.done;
+    if (session.isUnconfirmed) {
+      throw new BoxRunError(
+        "BOX_UNREACHABLE",
+        `Session ${name} was told to end, and box ${box.name ?? box.id} has not confirmed it: its programs may still run. Stopping the box ends them for sure`,
+      );
+    }
   }
 
   /** Ends a box's sessions by what `endBox` does to the box, and resolves once they are gone. Meanwhile new ones are refused. */
@@ -97,7 +107,9 @@ export class SessionManager {
     this.#expectedEnds.set(boxId, message);
     try {
       await endBox();
-      await Promise.all(this.#of(boxId).map((session) => session.done));
+      const ours = this.#of(boxId);
+      for (const session of ours) session.endsWithBox(new BoxRunError("BOX_NOT_RUNNING", message));
+      await Promise.all(ours.map((session) => session.done));
     } finally {
       this.#expectedEnds.delete(boxId);
     }
@@ -150,42 +162,46 @@ export class SessionManager {
       modes: [],
     };
     store.sessions.insert(record);
+    const { session, exec } = this.#follow(record, () => engine.exec(box.id, shellSpec(record.id, box, request)));
     try {
-      return this.#follow(record, await engine.exec(box.id, shellSpec(record.id, box, request)));
+      await exec.started;
+      return session;
     } catch (error) {
-      store.sessions.delete(record.id);
+      // It ends by that, and its row with it.
+      await session.done;
       throw toBoxRunError(error, "RUNTIME_ERROR");
     }
   }
 
   async #resume(record: SessionRecord): Promise<void> {
-    const { store, engine, logger } = this.#parts;
-    const from = { stdout: record.outputOffset, stderr: 0 };
-    const isRunning = store.boxes.get(record.boxId)?.status === "running";
-    const exec = await (isRunning ? engine.resumeExec(record.boxId, record.id, from) : undefined)?.catch(
-      (error: unknown) => {
-        logger.error({ session_id: record.id, err: error }, "session could not be picked up");
-        return undefined;
-      },
-    );
-    if (exec === undefined) {
+    const { store, engine } = this.#parts;
+    if (store.boxes.get(record.boxId)?.status !== "running") {
       store.sessions.delete(record.id);
       return;
     }
-    const session = this.#follow(record, exec);
+    const begin = async () => {
+      const found = await engine.resumeExec(record.boxId, record.id, { stdout: record.outputOffset, stderr: 0 });
+      if (found === undefined) throw new BoxRunError("RUNTIME_ERROR", "The box no longer has this session's shell");
+      return found;
+    };
+    const { session, exec } = this.#follow(record, begin);
     if (record.name === null) void session.hangUp(new BoxRunError("CANCELED", "The client of this shell is gone"));
+    await exec.started.catch(() => session.done);
   }
 
-  #follow(record: SessionRecord, exec: EngineExec): Session {
-    const { store, logger } = this.#parts;
+  #follow(record: SessionRecord, begin: () => Promise<EngineExec>): { session: Session; exec: SteadyExec } {
+    const { store, engine, reach, clock, logger } = this.#parts;
     const boxEnd = () => {
       const message = this.#expectedEnds.get(record.boxId);
       return message === undefined ? undefined : new BoxRunError("BOX_NOT_RUNNING", message);
     };
-    const session = new Session(record, { exec, store: store.sessions, logger, boxEnd });
-    this.#sessions.set(record.id, session);
-    void session.done.then(() => this.#sessions.delete(record.id));
-    return session;
+    const { id, boxId, outputOffset } = record;
+    const resume = (from: OutputOffsets) => engine.resumeExec(boxId, id, from);
+    const exec = new SteadyExec({ id, boxId, from: { stdout: outputOffset, stderr: 0 }, begin, resume, reach });
+    const session = new Session(record, { exec, store: store.sessions, clock, logger, boxEnd });
+    this.#sessions.set(id, session);
+    void session.done.then(() => this.#sessions.delete(id));
+    return { session, exec };
   }
 
   #usable(idOrName: string): BoxRecord {

@@ -1,5 +1,8 @@
 import { BoxRunError, type TerminalSize, toBoxRunError } from "@boxrun/contract";
-import type { EngineExec, ExecExit } from "../ports/engine.ts";
+import { confirmGraceMs, endLimitMs } from "../execs/active-exec.ts";
+import type { SteadyExec } from "../execs/steady-exec.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ExecExit } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { SessionRecord, SessionStore } from "../ports/store.ts";
 import { SessionClient, type TerminalEnd } from "./client.ts";
@@ -13,8 +16,9 @@ const maxLagBytes = 128 * 1024;
 const acknowledgeBytes = 128 * 1024;
 
 export interface SessionParts {
-  readonly exec: EngineExec;
+  readonly exec: SteadyExec;
   readonly store: SessionStore;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** What the end of the box means for the session, where the server knows better than the engine. */
   readonly boxEnd: () => BoxRunError | undefined;
@@ -37,6 +41,9 @@ export class Session {
   /** Why the shell was told to end. */
   #hangUp: { readonly reason: BoxRunError; readonly told: Promise<void> } | undefined;
   #released = false;
+  /** Its box was told to end it, and has not said in time that it has. */
+  #unconfirmed = false;
+  #deadline: Disposable | undefined;
   /** The box is gone. */
   #lost = false;
   #resizing: Promise<void> | undefined;
@@ -95,11 +102,22 @@ export class Session {
     return client;
   }
 
-  /** Ends the shell and everything that was started in it. Resolves once it was told; `done` follows. */
+  /** It has ended without its box's word, and may run on there. */
+  get isUnconfirmed(): boolean {
+    return this.#unconfirmed;
+  }
+
+  /** Ends the shell and everything that was started in it. Resolves once it was told; `done` follows, also if the box never answers. */
   hangUp(reason: BoxRunError): Promise<void> {
+    if (this.#hangUp === undefined && !this.hasEnded) this.#endAfter(endLimitMs, reason);
     this.#hangUp ??= { reason, told: this.#tellEnd() };
     this.#wakePump?.();
     return this.#hangUp.told;
+  }
+
+  /** Its box is gone: `done` follows. */
+  endsWithBox(reason: BoxRunError): void {
+    this.#endAfter(confirmGraceMs, reason);
   }
 
   /** The server lets go of it: the shell goes on, its clients are told `reason`. */
@@ -126,6 +144,7 @@ export class Session {
       end = { kind: "error", error: known ?? toBoxRunError(error, "RUNTIME_ERROR") };
     }
     this.#end = end;
+    this.#deadline?.[Symbol.dispose]();
     this.#ended.abort();
     for (const client of this.#clients) client.finish(end, "drain");
     this.#clients.clear();
@@ -138,6 +157,14 @@ export class Session {
     }
     // Nobody waits for this: the session is over for its clients.
     void exec.forget();
+  }
+
+  #endAfter(ms: number, reason: BoxRunError): void {
+    this.#deadline?.[Symbol.dispose]();
+    this.#deadline = this.#parts.clock.after(ms, () => {
+      this.#unconfirmed = true;
+      this.#parts.exec.giveUp(reason);
+    });
   }
 
   #endOf(exit: ExecExit): TerminalEnd {

@@ -6,6 +6,7 @@ import { createMemoryEngine, type MemoryEngine, type MemoryEngineOptions, Memory
 import { openStore } from "@boxrun/store";
 import {
   BoxRunCore,
+  type Clock,
   noMetrics,
   type OtherEngines,
   type OutputEvent,
@@ -16,6 +17,7 @@ import {
 import { MemoryImages } from "./images.ts";
 
 interface HarnessOptions {
+  readonly clock?: Clock;
   readonly engine?: Omit<MemoryEngineOptions, "host">;
   readonly outputLimitBytes?: number;
   readonly maxMemoryMb?: number;
@@ -67,7 +69,7 @@ export class CoreHarness implements AsyncDisposable {
       engine,
       ...(engines.others && { otherEngines: engines.others }),
       images: this.images,
-      clock: systemClock,
+      clock: this.#options.clock ?? systemClock,
       logger: silentLogger,
       metrics: noMetrics,
       limits: { maxCpu: 16, maxMemoryMb: this.#options.maxMemoryMb ?? 16_384 },

@@ -2,15 +2,15 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
-import { type BoxDeath, type BoxSpec, type CreateOptions, KeyedLock, type Logger } from "@boxrun/core";
-import { isErrno } from "@boxrun/host";
+import { type Adoption, type BoxDeath, type BoxSpec, type CreateOptions, KeyedLock, type Logger } from "@boxrun/core";
+import { isAlive, isErrno, signalProcess, waitUntilGone } from "@boxrun/host";
 import { makeBoxDisk } from "../disks/box-disk.ts";
 import type { ImageDisks } from "../disks/image-disks.ts";
 import { adoptMachine } from "../vm/adopt.ts";
 import { boxFiles } from "../vm/command-line.ts";
 import { endProcesses } from "../vm/machine.ts";
 import { processesOf, readVmRecord } from "../vm/record.ts";
-import { Vm } from "../vm/vm.ts";
+import { quitLimitMs, Vm } from "../vm/vm.ts";
 import type { BoxBooter } from "./booter.ts";
 import type { BoxLayout } from "./layout.ts";
 
@@ -78,7 +78,7 @@ export class Boxes {
     await this.#lock.run(boxId, async () => {
       const vm = this.#vms.get(boxId);
       if (vm !== undefined) await vm.powerOff();
-      else if (existsSync(boxDir)) await endLeftovers(boxDir);
+      else if (existsSync(boxDir)) await this.#stopStranger(boxId, boxDir);
     });
   }
 
@@ -95,21 +95,20 @@ export class Boxes {
     });
   }
 
-  async adopt(spec: BoxSpec): Promise<"running" | "dead" | "missing"> {
+  async adopt(spec: BoxSpec, signal: AbortSignal): Promise<Adoption> {
     const boxDir = this.#layout.dir(spec.id);
     return await this.#lock.run(spec.id, async () => {
       const vm = this.#vms.get(spec.id);
-      if (vm !== undefined && !vm.gone.aborted) return "running";
+      if (vm !== undefined && !vm.gone.aborted) return await vm.answers(signal);
       await vm?.ended;
-      if (!existsSync(join(boxDir, boxFiles.disk))) return "missing";
-      const adoption = await adoptMachine(boxDir);
-      if ("machine" in adoption) {
-        this.#keep(new Vm(adoption.machine, this.#context(spec.id, boxDir)));
-        return "running";
+      if (!existsSync(join(boxDir, boxFiles.disk))) return { state: "missing" };
+      const found = await adoptMachine(boxDir, signal);
+      if ("line" in found) {
+        this.#keep(new Vm(found, this.#context(spec.id, boxDir)));
+        return { state: "running" };
       }
-      this.#logger.warn({ boxId: spec.id, reason: adoption.why }, "a box's VM could not be taken over");
-      await endLeftovers(boxDir);
-      return "dead";
+      if (found.state === "dead") await endLeftovers(boxDir);
+      return found;
     });
   }
 
@@ -149,6 +148,26 @@ export class Boxes {
   async #boot(spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<void> {
     const machine = await this.#booter.boot(spec, boxDir, signal);
     this.#keep(new Vm(machine, this.#context(spec.id, boxDir)));
+  }
+
+  /** Ends a VM that was not taken over: by its agent if that can be reached after all, and else as far as QEMU can. */
+  async #stopStranger(boxId: string, boxDir: string): Promise<void> {
+    const record = await readVmRecord(boxDir);
+    if (record !== undefined && isAlive(record.qemu)) {
+      // A frozen one hears nothing.
+      signalProcess(record.qemu, "SIGCONT");
+      const found = await adoptMachine(boxDir, new AbortController().signal);
+      if ("line" in found) {
+        const vm = new Vm(found, this.#context(boxId, boxDir));
+        this.#keep(vm);
+        return await vm.powerOff();
+      }
+      this.#logger.warn({ boxId, found }, "a box is stopped whose agent can't be asked to");
+      // QEMU writes out what the guest has written to its disk; what the guest holds in memory is lost.
+      signalProcess(record.qemu, "SIGTERM");
+      await waitUntilGone(record.qemu, quitLimitMs);
+    }
+    await endLeftovers(boxDir);
   }
 
   #keep(vm: Vm): void {

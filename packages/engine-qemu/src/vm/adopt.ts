@@ -1,37 +1,44 @@
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
-import { AgentLine, helloLimitBytes, helloSchema, requestJson, socketAddress } from "@boxrun/guest-agent";
-import { isAlive } from "@boxrun/host";
+import type { Adoption } from "@boxrun/core";
+import { AgentLine, afterFailure, meetAgain, socketAddress } from "@boxrun/guest-agent";
+import { findBoxProcesses, isAlive } from "@boxrun/host";
 import { boxFiles } from "./command-line.ts";
-import { guestStatus, isLiving, type Machine, watchGuest } from "./machine.ts";
+import { guestStatus, hasEnded, isLiving, type Machine, watchGuest } from "./machine.ts";
 import { Qmp } from "./qmp.ts";
 import { readVmRecord } from "./record.ts";
 
-export type Adoption = { readonly machine: Machine } | { readonly why: string };
-
-/** Takes over the VM that an earlier server left running; or says why there is none that could be. It ends nothing. */
-export async function adoptMachine(boxDir: string): Promise<Adoption> {
+/** Takes over the VM that an earlier server left running, or says what has become of it. It ends nothing. */
+export async function adoptMachine(boxDir: string, signal: AbortSignal): Promise<Machine | Adoption> {
   const record = await readVmRecord(boxDir);
-  if (record === undefined) return { why: "no VM of it was running since the host's last boot" };
-  if (record.guestBootId === null) return { why: "its VM was not set up when the last server ended" };
-  if (!isAlive(record.qemu)) return { why: "its VM ended while no server was there" };
-  const line = new AgentLine(socketAddress(join(boxDir, boxFiles.agentSocket)), record.guestBootId);
+  if (record === undefined) {
+    // What is written down may be lost while the VM runs.
+    if (findBoxProcesses(boxDir).length === 0) return { state: "dead" };
+    return {
+      state: "unreachable",
+      why: `its processes run, and ${boxFiles.record} does not say which of them is its VM`,
+    };
+  }
+  const { qemu, helpers, guestBootId } = record;
+  // One that was not set up yet when the last server ended is not this box: nothing ran in it.
+  if (!isAlive(qemu) || guestBootId === null) return { state: "dead" };
+  const line = new AgentLine(socketAddress(join(boxDir, boxFiles.agentSocket)), guestBootId);
   let qmp: Qmp | undefined;
   try {
-    qmp = await Qmp.connect(join(boxDir, boxFiles.qmpSocket));
+    qmp = await Qmp.connect(join(boxDir, boxFiles.qmpSocket), signal);
     const guestEnd = watchGuest(qmp);
     const status = await guestStatus(qmp);
+    if (hasEnded(status)) {
+      qmp.close();
+      return { state: "dead" };
+    }
     if (!isLiving(status)) throw new Error(`QEMU holds it stopped (${status})`);
-    const hello = await requestJson(line, "GET", "/hello", helloSchema, {
-      repeatable: true,
-      limitBytes: helloLimitBytes,
-    });
-    if (!hello.setup) throw new Error("its agent has not set it up");
-    return { machine: { qemu: record.qemu, helpers: record.helpers, qmp, line, guestEnd, qemuEnd: undefined } };
+    await meetAgain(line, signal);
+    return { qemu, helpers, qmp, line, guestEnd, qemuEnd: undefined };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    line.end(new BoxRunError("RUNTIME_ERROR", `take over the VM in ${boxDir}: ${why}`));
+    const failure = isAlive(qemu) ? afterFailure(error) : { state: "dead" as const };
+    line.end(new BoxRunError("RUNTIME_ERROR", `the VM in ${boxDir} was not taken over`, { cause: error }));
     qmp?.close();
-    return { why };
+    return failure;
   }
 }

@@ -29,6 +29,9 @@ const statusSchema = z.object({ status: z.string() });
 /** States of a VM that goes on or will: everything else is an end, since nobody pauses a box. */
 const livingStates = new Set(["running", "prelaunch", "inmigrate", "restore-vm"]);
 
+/** States of a VM whose guest is over: nothing brings it back. What is neither, somebody has stopped, and may let go on. */
+const endedStates = new Set(["shutdown", "guest-panicked", "internal-error"]);
+
 /** Resolves when the guest has ended, or QEMU has. */
 export function watchGuest(qmp: Qmp): Promise<GuestEnd> {
   const { promise, resolve } = Promise.withResolvers<GuestEnd>();
@@ -53,6 +56,10 @@ function describeShutdown(reason: unknown): string {
 
 export async function guestStatus(qmp: Qmp): Promise<string> {
   return statusSchema.parse(await qmp.execute("query-status")).status;
+}
+
+export function hasEnded(status: string): boolean {
+  return endedStates.has(status);
 }
 
 export function isLiving(status: string): boolean {

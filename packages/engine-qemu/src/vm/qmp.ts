@@ -19,6 +19,8 @@ export interface QmpEvent {
 
 /** A command that QEMU has not answered by then never will be. */
 const answerLimitMs = 10_000;
+/** A QEMU that is awake greets at once. */
+const greetLimitMs = 5_000;
 
 interface Waiting {
   readonly command: string;
@@ -50,12 +52,29 @@ export class Qmp {
     });
   }
 
-  /** Connects and negotiates. RUNTIME_ERROR if nobody answers. */
-  static async connect(path: string): Promise<Qmp> {
+  /** Connects and negotiates. RUNTIME_ERROR if nobody answers, or `signal` aborts. */
+  static async connect(path: string, signal?: AbortSignal): Promise<Qmp> {
+    const late = AbortSignal.timeout(greetLimitMs);
+    const stop = signal === undefined ? late : AbortSignal.any([late, signal]);
     const socket = connect({ path });
+    // An end by us closes it, and that ends what waits for it.
+    const giveUp = () => socket.destroy();
+    stop.addEventListener("abort", giveUp, { once: true });
+    try {
+      return await Qmp.#negotiate(socket);
+    } catch (error) {
+      if (late.aborted) throw qmpError("connect", `QEMU has not answered for ${greetLimitMs / 1000} s`);
+      throw error;
+    } finally {
+      stop.removeEventListener("abort", giveUp);
+    }
+  }
+
+  static async #negotiate(socket: Socket): Promise<Qmp> {
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", () => resolve());
       socket.once("error", (error) => reject(qmpError("connect", error.message)));
+      socket.once("close", () => reject(qmpError("connect", "given up")));
     });
     const qmp = new Qmp(socket);
     try {

@@ -1,12 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { BoxSpec } from "@boxrun/core";
-import { type AgentLine, fromAgent, okSchema, requestJson, type SetupMessage } from "@boxrun/guest-agent";
+import { type AgentLine, type SetupMessage, setUpVm } from "@boxrun/guest-agent";
 import type { GuestManifest } from "../guest-build/manifest.ts";
 import { guestNetwork } from "../network/passt.ts";
 import { volumeTag } from "./command-line.ts";
-
-/** Loading modules and mounting, with an emulated CPU on a busy host. */
-const setUpLimitMs = 60_000;
 
 /**
  * Makes a VM whose agent has greeted into this box: sets its clock, seeds its random generator, loads the drivers, mounts image, disk
@@ -29,9 +26,5 @@ export async function setUpBox(line: AgentLine, spec: BoxSpec, manifest: GuestMa
     })),
     network: spec.network ? { ...guestNetwork, dns: [...guestNetwork.dns] } : null,
   };
-  try {
-    await requestJson(line, "POST", "/setup", okSchema, { body, limitMs: setUpLimitMs, repeatable: true });
-  } catch (error) {
-    throw fromAgent(`set up box ${spec.id}`, error);
-  }
+  await setUpVm(line, spec.id, body);
 }

@@ -1,6 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
-import { AgentFiles, type AgentLine, Forgetting, okSchema, requestJson } from "@boxrun/guest-agent";
+import type { Adoption } from "@boxrun/core";
+import {
+  AgentFiles,
+  type AgentLine,
+  afterFailure,
+  Forgetting,
+  hearAgain,
+  okSchema,
+  requestJson,
+} from "@boxrun/guest-agent";
 import { isAlive, signalProcess, waitUntilGone } from "@boxrun/host";
 import { lastWords } from "./console.ts";
 import { endProcesses, type Machine } from "./machine.ts";
@@ -8,7 +17,7 @@ import { endProcesses, type Machine } from "./machine.ts";
 /** Of the 15 s that a stop may take: to hear the request, to end everything in the guest, and for QEMU to write out and quit. */
 const hearLimitMs = 3000;
 const powerOffLimitMs = 8000;
-const quitLimitMs = 3000;
+export const quitLimitMs = 3000;
 
 export interface VmContext {
   readonly boxId: string;
@@ -46,10 +55,22 @@ export class Vm {
     return this.#gone.signal;
   }
 
+  /** Whether its agent answers now. */
+  async answers(signal: AbortSignal): Promise<Adoption> {
+    try {
+      await hearAgain(this.line, signal);
+      return { state: "running" };
+    } catch (error) {
+      return this.#gone.signal.aborted ? { state: "dead" } : afterFailure(error);
+    }
+  }
+
   /** Ends the VM politely, its disk flushed, and by force if it takes too long. */
   async powerOff(): Promise<void> {
     if (this.#gone.signal.aborted) return this.ended;
     this.#ending = true;
+    // One that somebody has frozen hears nothing.
+    signalProcess(this.#machine.qemu, "SIGCONT");
     try {
       await requestJson(this.line, "POST", "/poweroff", okSchema, { limitMs: hearLimitMs });
       await Promise.race([this.#machine.guestEnd, sleep(powerOffLimitMs, undefined, { ref: false })]);

@@ -110,7 +110,7 @@ export class Harness {
     } finally {
       this.#engine = await this.options.makeEngine();
     }
-    for (const spec of this.#specs.values()) await this.#engine.adopt(spec);
+    for (const spec of this.#specs.values()) await this.#engine.adopt(spec, { signal: never() });
   }
 
   /** As the engine's own, and the harness knows the box. */

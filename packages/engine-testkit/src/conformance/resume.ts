@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
 import type { Suite } from "./behaviour.ts";
-import { collect, execSpec, newId, OutputReader, type } from "./harness.ts";
+import { collect, execSpec, never, newId, OutputReader, type } from "./harness.ts";
 
 const start = { stdout: 0, stderr: 0 };
 
@@ -18,7 +18,7 @@ export function resumeBehaviours({ behaviour, harness, options }: Suite): void {
     await harness.engine.close();
     await harness.restart();
     expect(await harness.engine.listBoxes()).toContain(harness.box);
-    expect(await harness.engine.adopt(harness.specOf(harness.box))).toBe("running");
+    expect(await harness.engine.adopt(harness.specOf(harness.box), { signal: never() })).toEqual({ state: "running" });
     expect((await harness.read("/root/before-restart")).toString()).toBe("still here");
   });
 
@@ -32,7 +32,7 @@ export function resumeBehaviours({ behaviour, harness, options }: Suite): void {
   });
 
   behaviour("a box that is nowhere is missing", [], async () => {
-    expect(await harness.engine.adopt(harness.spec())).toBe("missing");
+    expect(await harness.engine.adopt(harness.spec(), { signal: never() })).toEqual({ state: "missing" });
   });
 
   behaviour("an exec that nobody knows is undefined", ["exec-resume"], async () => {
@@ -150,7 +150,7 @@ export function resumeBehaviours({ behaviour, harness, options }: Suite): void {
     await harness.write(path, "on the disk", box);
     await harness.sh("sync; true", box).catch(() => "");
     await harness.restart(() => options.killVm(box));
-    expect(await harness.engine.adopt(harness.specOf(box))).toBe("dead");
+    expect(await harness.engine.adopt(harness.specOf(box), { signal: never() })).toEqual({ state: "dead" });
     await harness.engine.start(harness.specOf(box), { signal: new AbortController().signal });
     expect((await harness.read(path, box)).toString()).toBe("on the disk");
     harness.handOn(box);

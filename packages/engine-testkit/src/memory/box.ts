@@ -20,6 +20,8 @@ export class MemoryBox {
   readonly execs = new Map<string, MemoryProcess>();
   /** Ends a create that is still at it. */
   readonly removed = new AbortController();
+  #silence = new AbortController();
+  #ignoresEnds = false;
   readonly #programs: ReadonlyMap<string, Program>;
   readonly #limits: ProcessLimits;
 
@@ -35,6 +37,25 @@ export class MemoryBox {
     this.files.put("/etc/hostname", newFile(Buffer.from(`${spec.hostname}\n`)));
   }
 
+  /** Aborts, with BOX_UNREACHABLE, when the box falls silent. */
+  get silence(): AbortSignal {
+    return this.#silence.signal;
+  }
+
+  fallSilent(why: string): void {
+    this.#silence.abort(new BoxRunError("BOX_UNREACHABLE", why));
+  }
+
+  answerAgain(): void {
+    this.#silence = new AbortController();
+  }
+
+  /** From here on nothing that runs in it, or will, ends because it is told to. */
+  ignoreEnds(): void {
+    this.#ignoresEnds = true;
+    for (const process of this.execs.values()) process.ignoresEnds = true;
+  }
+
   /** Ends every exec: their output breaks off where it is. */
   loseExecs(reason: string): void {
     for (const process of this.execs.values()) process.lose(reason);
@@ -45,6 +66,7 @@ export class MemoryBox {
     const known = this.execs.get(spec.id);
     if (known !== undefined) return known;
     const process = new MemoryProcess(spec, this.#limits);
+    process.ignoresEnds = this.#ignoresEnds;
     this.execs.set(spec.id, process);
     void this.#run(process, spec);
     return process;

@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { BoxRunError, type FileEntry } from "@boxrun/contract";
 import type {
+  Adoption,
   BoxDeath,
   BoxSpec,
   CreateOptions,
@@ -138,12 +139,14 @@ export class MemoryEngine implements Engine {
     box.loseExecs("the box was removed");
   }
 
-  async adopt(spec: BoxSpec): Promise<"running" | "dead" | "missing"> {
-    await this.controls.enter("adopt");
+  async adopt(spec: BoxSpec, { signal }: { readonly signal: AbortSignal }): Promise<Adoption> {
+    await this.controls.enter("adopt", signal);
     const box = this.host.boxes.get(spec.id);
-    if (box === undefined) return "missing";
+    if (box === undefined) return { state: "missing" };
+    if (box.state !== "running") return { state: "dead" };
+    if (box.silence.aborted) return { state: "unreachable", why: box.silence.reason.message };
     this.#ours.add(spec.id);
-    return box.state === "running" ? "running" : "dead";
+    return { state: "running" };
   }
 
   async listBoxes(): Promise<readonly string[]> {
@@ -159,7 +162,7 @@ export class MemoryEngine implements Engine {
     await this.controls.enter("exec");
     const box = this.#running(boxId);
     const process = box.exec(spec);
-    return process.open({ stdout: 0, stderr: 0 }, this.#closed.signal, () => box.execs.delete(spec.id));
+    return process.open({ stdout: 0, stderr: 0 }, this.#broken(box), () => box.execs.delete(spec.id));
   }
 
   async resumeExec(boxId: string, execId: string, from: OutputOffsets): Promise<EngineExec | undefined> {
@@ -167,7 +170,7 @@ export class MemoryEngine implements Engine {
     const offered = this.#options.capabilities ?? capabilities;
     if (!offered.includes("exec-resume")) return undefined;
     const box = this.#running(boxId);
-    return box.execs.get(execId)?.open(from, this.#closed.signal, () => box.execs.delete(execId));
+    return box.execs.get(execId)?.open(from, this.#broken(box), () => box.execs.delete(execId));
   }
 
   async writeFile(boxId: string, path: string, content: Readable, options: WriteOptions): Promise<void> {
@@ -230,7 +233,13 @@ export class MemoryEngine implements Engine {
     if (box?.state !== "running" || !this.#ours.has(boxId)) {
       throw new BoxRunError("BOX_NOT_RUNNING", `Box ${boxId} is not running`);
     }
+    box.silence.throwIfAborted();
     return box;
+  }
+
+  /** Aborts when this engine can't have more of the box. */
+  #broken(box: MemoryBox): AbortSignal {
+    return AbortSignal.any([this.#closed.signal, box.silence]);
   }
 }
 

@@ -16,6 +16,21 @@ export class MemoryHost {
     for (const listener of this.#deathListeners) listener({ boxId, reason });
   }
 
+  /** The VM is there and answers nothing, as one whose process is frozen; what runs in it goes on. */
+  silence(boxId: string, why = "its agent does not answer"): void {
+    this.boxes.get(boxId)?.fallSilent(why);
+  }
+
+  /** It answers again, those who connect to it anew. */
+  answer(boxId: string): void {
+    this.boxes.get(boxId)?.answerAgain();
+  }
+
+  /** Its agent takes every timeout, cancel and signal, and ends nothing. */
+  ignoreEnds(boxId: string): void {
+    this.boxes.get(boxId)?.ignoreEnds();
+  }
+
   onDeath(listener: (death: BoxDeath) => void): () => void {
     this.#deathListeners.add(listener);
     return () => this.#deathListeners.delete(listener);

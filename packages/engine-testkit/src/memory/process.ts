@@ -35,6 +35,8 @@ export class MemoryProcess {
   #exit: ExecExit | undefined;
   #lost: BoxRunError | undefined;
   #ending: "timeout" | "canceled" | undefined;
+  /** Takes every request to end the program, and does nothing. */
+  ignoresEnds = false;
   #timers: NodeJS.Timeout[] = [];
   #reader = 0;
 
@@ -90,8 +92,11 @@ export class MemoryProcess {
   }
 
   /** A view of this process for one engine; it fails with what `closed` is aborted with. */
-  open(from: OutputOffsets, closed: AbortSignal, forget: () => void): EngineExec {
+  open(from: OutputOffsets, broken: AbortSignal, forget: () => void): EngineExec {
     this.spool.acknowledge(from);
+    const left = new AbortController();
+    const closed = AbortSignal.any([broken, left.signal]);
+    const reached = () => closed.throwIfAborted();
     const position = { ...from };
     const state = async (): Promise<ExecExit> => {
       for (;;) {
@@ -129,10 +134,23 @@ export class MemoryProcess {
       output: read.call(this),
       exit,
       acknowledge: (offsets) => this.spool.acknowledge(offsets),
-      writeStdin: (content, options) => this.stdin.write(content, options),
-      resize: async (size) => this.resize(size),
-      signal: async (name) => this.signal(name),
-      cancel: async () => this.cancel(),
+      writeStdin: async (content, options) => {
+        reached();
+        await this.stdin.write(content, options);
+      },
+      resize: async (size) => {
+        reached();
+        this.resize(size);
+      },
+      signal: async (name) => {
+        reached();
+        if (!this.ignoresEnds) this.signal(name);
+      },
+      cancel: async () => {
+        reached();
+        this.cancel();
+      },
+      letGo: () => left.abort(new BoxRunError("CANCELED", `Exec ${this.spec.id} was let go`)),
       forget: async () => {
         if (this.hasEnded) forget();
       },
@@ -140,6 +158,7 @@ export class MemoryProcess {
   }
 
   #end(reason: "timeout" | "canceled"): void {
+    if (this.ignoresEnds) return;
     this.#ending ??= reason;
     this.#timers.push(
       setTimeout(() => {
