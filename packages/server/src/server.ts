@@ -13,7 +13,7 @@ import { routeUpgrade } from "./upgrade.ts";
 
 export interface HttpServerOptions {
   readonly core: BoxRunCore;
-  readonly settings: Pick<Settings, "socketPath" | "tcp" | "token">;
+  readonly settings: Pick<Settings, "socketPath" | "tcp" | "token" | "allowedHosts">;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly version: string;
@@ -40,7 +40,7 @@ const flushMs = 500;
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { core, settings, metrics } = options;
   const lifetime = new Lifetime();
-  const guard = new Guard(settings.token);
+  const guard = new Guard(settings);
   metrics.countBoxes(() => core.boxes.list());
   metrics.countSessions(() => core.sessions.count);
   const app = await buildApp({ heartbeatMs: 15_000, ...options, lifetime, guard });

@@ -16,6 +16,8 @@ export interface Settings {
   readonly maxMemoryMb: number;
   readonly engine: RequestedEngine;
   readonly token: string | null;
+  /** What the server is called elsewhere, behind a proxy: `boxes.example.org`, with the port if there is one. Lower case. */
+  readonly allowedHosts: readonly string[];
   readonly outputLimitBytes: number;
   readonly logLevel: LogLevel;
   /** `null`: standard error. */
@@ -72,6 +74,17 @@ const rules = {
   maxMemoryMb: rule("BOXRUN_MAX_MEMORY_MB", undefined, positive),
   engine: rule("BOXRUN_ENGINE", "--engine", z.enum(engineNames, `must be one of ${engineNames.join(", ")}`)),
   token: rule("BOXRUN_TOKEN", undefined, z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")),
+  allowedHosts: rule(
+    "BOXRUN_ALLOWED_HOSTS",
+    undefined,
+    z
+      .string()
+      .regex(
+        /^\s*[A-Za-z0-9._-]+(:\d{1,5})?(\s*,\s*[A-Za-z0-9._-]+(:\d{1,5})?)*\s*$/,
+        "must be host names, with :PORT where there is one, and commas between them",
+      )
+      .transform((text) => text.split(",").map((host) => host.trim().toLowerCase())),
+  ),
   outputLimitMb: rule("BOXRUN_OUTPUT_LIMIT_MB", undefined, wholeNumber(1, 1_048_576, "must be 1 to 1048576 (MiB)")),
   logLevel: rule("BOXRUN_LOG_LEVEL", "--log-level", z.enum(logLevels, `must be one of ${logLevels.join(", ")}`)),
   logFile: rule(undefined, "--log-file", path),
@@ -82,6 +95,15 @@ export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Setting
   const stateDir = read(rules.stateDir, flags.stateDir, env) ?? inHome(rules.stateDir, ".boxrun");
   const maxOutputMb = read(rules.outputLimitMb, undefined, env) ?? 64;
   const engine = read(rules.engine, flags.engine, env) ?? "auto";
+  const token = read(rules.token, undefined, env) ?? null;
+  const allowedHosts = read(rules.allowedHosts, undefined, env) ?? [];
+  if (allowedHosts.length > 0 && token === null) {
+    throw new BoxRunError(
+      "VALIDATION_ERROR",
+      "Cannot start the server: BOXRUN_ALLOWED_HOSTS needs BOXRUN_TOKEN: who calls under those names must send it",
+      { details: { setting: "BOXRUN_ALLOWED_HOSTS" } },
+    );
+  }
   return {
     stateDir,
     socketPath: read(rules.socket, flags.socket, env) ?? defaultSocket(stateDir),
@@ -97,7 +119,8 @@ export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Setting
     maxCpu: read(rules.maxCpu, undefined, env) ?? 8 * availableParallelism(),
     maxMemoryMb: read(rules.maxMemoryMb, undefined, env) ?? Math.floor((hostMemoryBytes() * 0.8) / 1024 / 1024),
     engine,
-    token: read(rules.token, undefined, env) ?? null,
+    token,
+    allowedHosts,
     outputLimitBytes: maxOutputMb * 1024 * 1024,
     logLevel: read(rules.logLevel, flags.logLevel, env) ?? "info",
     logFile: read(rules.logFile, flags.logFile, env) ?? null,

@@ -21,7 +21,7 @@ describe("the routes of the server", () => {
     const app = await buildApp({
       core: server.core,
       lifetime: new Lifetime(),
-      guard: new Guard(null),
+      guard: new Guard({ token: null, allowedHosts: [] }),
       logger: server.logger,
       metrics: createMetrics(),
       version: "0",

@@ -25,6 +25,16 @@ describe("settings", () => {
     expect(settings.maxMemoryMb).toBeLessThanOrEqual(Math.floor((totalmem() * 0.8) / 1024 / 1024));
   });
 
+  it.each(["a b", "https://boxes", "a,,b", ",", "boxes:port", "*"])("allow no host %j", (text) => {
+    expect(() => readSettings({}, { BOXRUN_TOKEN: "t", BOXRUN_ALLOWED_HOSTS: text })).toThrow(
+      "BOXRUN_ALLOWED_HOSTS must be host names",
+    );
+  });
+
+  it("allow other hosts' names with a token alone", () => {
+    expect(() => readSettings({}, { BOXRUN_ALLOWED_HOSTS: "boxes" })).toThrow("needs BOXRUN_TOKEN");
+  });
+
   it("come from the environment, and rather from flags", () => {
     const env = {
       BOXRUN_STATE_DIR: "/s",
@@ -37,6 +47,7 @@ describe("settings", () => {
       BOXRUN_MAX_MEMORY_MB: "2048",
       BOXRUN_ENGINE: "qemu",
       BOXRUN_TOKEN: "secret",
+      BOXRUN_ALLOWED_HOSTS: "Boxes.example.org, boxes:8443",
       BOXRUN_OUTPUT_LIMIT_MB: "1",
       BOXRUN_LOG_LEVEL: "debug",
     };
@@ -50,6 +61,7 @@ describe("settings", () => {
       maxMemoryMb: 2048,
       engine: "qemu",
       token: "secret",
+      allowedHosts: ["boxes.example.org", "boxes:8443"],
       outputLimitBytes: 1024 * 1024,
       logLevel: "debug",
       logFile: null,

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { BoxRunError } from "@boxrun/contract";
-import { requireOwnOrigin } from "./origin.ts";
+import { hostName, requireOwnOrigin } from "./origin.ts";
 import { peerUid } from "./peer.ts";
 import { bearerMatches } from "./token.ts";
 
@@ -15,12 +15,15 @@ export type Door =
 /** Who may call, by the door that they came in. */
 export class Guard {
   readonly #token: string | null;
+  /** As in `Host` and, behind the scheme, in `Origin`. */
+  readonly #allowedHosts: readonly string[];
   readonly #doors = new WeakMap<Socket, Door>();
   /** One process is at the other end of a connection for as long as it lasts. */
   readonly #peers = new WeakMap<Socket, Promise<number | undefined>>();
 
-  constructor(token: string | null) {
+  constructor({ token, allowedHosts }: { readonly token: string | null; readonly allowedHosts: readonly string[] }) {
     this.#token = token;
+    this.#allowedHosts = allowedHosts;
   }
 
   /** Says which door a new connection came in by. */
@@ -28,24 +31,36 @@ export class Guard {
     this.#doors.set(socket, door);
   }
 
-  /** FORBIDDEN for a web page that has no business here. */
+  /** FORBIDDEN for a web page that has no business here. Who has the token is no page that was sent here under a false name. */
   checkOrigin(request: IncomingMessage): void {
     const door = this.#door(request.socket);
-    const names = door.kind === "unix" ? null : door.names;
-    requireOwnOrigin({ host: request.headers.host, origin: request.headers.origin, names });
+    const { host, origin } = request.headers;
+    const isAnyName = door.kind === "unix" || this.#hasToken(request) || this.#isAllowed(host);
+    requireOwnOrigin({ host, origin, names: isAnyName ? null : door.names, pages: this.#allowedHosts });
   }
 
   /** UNAUTHORIZED for whoever is neither this server's user nor has its token. */
   async checkCaller(request: IncomingMessage): Promise<void> {
     const door = this.#door(request.socket);
     if (door.kind === "unix") return;
-    const { authorization } = request.headers;
-    if (this.#token !== null && bearerMatches(authorization, this.#token)) return;
+    if (this.#hasToken(request)) return;
+    const { authorization, host } = request.headers;
     const token = authorization === undefined ? "" : "the token is not this server's, and ";
+    // A proxy on this host may well be this user's: who is behind it need not be.
+    if (this.#isAllowed(host)) throw unauthorized(`${token}calls under this name need the server's token`);
     if (!door.loopback) throw unauthorized(`${token}calls to this address need the server's token`);
     const uid = await this.#peer(request.socket);
     if (uid === undefined) throw unauthorized(`${token}the system does not tell which user is calling`);
     if (uid !== process.getuid?.()) throw unauthorized(`${token}user ${uid} is not the user that runs the server`);
+  }
+
+  #hasToken({ headers }: IncomingMessage): boolean {
+    return this.#token !== null && bearerMatches(headers.authorization, this.#token);
+  }
+
+  #isAllowed(host: string | undefined): boolean {
+    const called = hostName(host ?? "");
+    return this.#allowedHosts.some((allowed) => hostName(allowed) === called);
   }
 
   #door(socket: Socket): Door {

@@ -19,6 +19,7 @@ export interface TestServerOptions {
   readonly pull?: Pull;
   readonly tcp?: Settings["tcp"];
   readonly token?: string;
+  readonly allowedHosts?: readonly string[];
   readonly heartbeatMs?: number;
   readonly graceMs?: number;
 }
@@ -72,6 +73,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       socketPath: join(stateDir, "boxrun.sock"),
       tcp: options.tcp === undefined ? { host: "127.0.0.1", port: 0 } : options.tcp,
       token: options.token ?? null,
+      allowedHosts: options.allowedHosts ?? [],
     },
     logger,
     metrics,
