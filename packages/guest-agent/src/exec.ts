@@ -4,10 +4,11 @@ import { BoxRunError, type SignalName, type TerminalSize } from "@boxrun/contrac
 import type { EngineExec, ExecExit, ExecSpec, OutputChunk, OutputOffsets } from "@boxrun/core";
 import { AgentError, ConnectionLost, fromAgent } from "./errors.ts";
 import type { Forgetting } from "./forgetting.ts";
-import { decodeFrames, encodeAck, encodeStart, type StreamName, WireViolation } from "./frames.ts";
+import { decodeFrames, encodeAck, encodeStart, type StreamName } from "./frames.ts";
 import type { AgentLine } from "./line.ts";
 import { type AgentExit, type ExecStartMessage, execStateSchema, okSchema } from "./messages.ts";
 import { bodyOf, lost, openAnswer, openAnswerInTime, requestJson, upload } from "./requests.ts";
+import { WireViolation } from "./violation.ts";
 
 /** Between SIGTERM and SIGKILL when an exec is cancelled. */
 const cancelGraceMs = 5000;
@@ -47,7 +48,10 @@ export async function startExec(host: ExecHost, spec: ExecSpec): Promise<AgentEx
     timeout_ms: spec.timeoutMs,
   };
   try {
-    const { stream, length } = await openAnswerInTime(host.line, "PUT", execPath(spec.id), encodeStart(body));
+    const { stream, length } = await openAnswerInTime(host.line, "PUT", execPath(spec.id), {
+      kind: "exec",
+      head: encodeStart(body),
+    });
     // The agent knows how long its answer is if it has it whole when it begins to send.
     return new AgentExec(host, spec.id, { stdout: 0, stderr: 0 }, { stream, isOver: length !== undefined });
   } catch (error) {
@@ -75,7 +79,8 @@ async function openOutput(
 ): Promise<ClientHttp2Stream | undefined> {
   const path = execPath(id, `/output?stdout=${from.stdout}&stderr=${from.stderr}`);
   try {
-    return (await openAnswer(host.line, "POST", path, { endStream: false, ...(signal && { signal }) })).stream;
+    const options = { kind: "resumed", endStream: false, ...(signal && { signal }) } as const;
+    return (await openAnswer(host.line, "POST", path, options)).stream;
   } catch (error) {
     if (error instanceof ConnectionLost) return undefined;
     throw error;
@@ -136,7 +141,7 @@ export class AgentExec implements EngineExec {
   async writeStdin(content: Readable, options: { readonly eof: boolean; readonly signal: AbortSignal }): Promise<void> {
     try {
       const path = execPath(this.id, `/stdin${options.eof ? "?eof=true" : ""}`);
-      await upload(this.#host.line, "POST", path, okSchema, content, options.signal);
+      await upload(this.#host.line, "POST", path, okSchema, content, { kind: "stdin", ...options });
     } catch (error) {
       throw this.#refusal("write to the standard input", error);
     }
@@ -190,6 +195,7 @@ export class AgentExec implements EngineExec {
         // A guest that hangs up again and again must not keep the server busy.
         if (fruitless > maxFruitless)
           throw new WireViolation("the agent ends the output again and again, without an exit");
+        if (fruitless > 0) await this.#host.line.pauseBeforeRetry(fruitless);
         const stream = this.#stream ?? (await this.#reopen());
         if (stream === undefined) {
           if (fruitless < maxFruitless) continue;

@@ -4,15 +4,17 @@ import { BoxRunError, type ErrorCode, type FileEntry } from "@boxrun/contract";
 import type { FileContent, FileOwner, TransferOptions, WriteOptions } from "@boxrun/core";
 import { Body } from "./body.ts";
 import { fromAgent } from "./errors.ts";
-import { WireViolation } from "./frames.ts";
 import type { AgentLine } from "./line.ts";
 import { type AgentErrorCode, listSchema, okSchema } from "./messages.ts";
 import { lost, openAnswer, requestJson, upload } from "./requests.ts";
+import { WireViolation } from "./violation.ts";
 
 /** Longest listing of a directory, in bytes of JSON: some 300,000 names. */
 const listLimitBytes = 64 * 1024 * 1024;
 /** Listing or removing a large tree on a slow disk. */
 const treeLimitMs = 600_000;
+
+const kind = "transfer";
 
 const codes: Partial<Record<AgentErrorCode, ErrorCode>> = {
   NOT_FOUND: "FILE_NOT_FOUND",
@@ -31,13 +33,20 @@ export class AgentFiles {
 
   async write(path: string, content: Readable, options: WriteOptions): Promise<void> {
     await this.#do(`write ${path}`, () =>
-      upload(this.#line, "PUT", `/files?${query(path)}${ownerQuery(options.owner)}`, okSchema, content, options.signal),
+      upload(this.#line, "PUT", `/files?${query(path)}${ownerQuery(options.owner)}`, okSchema, content, {
+        kind,
+        signal: options.signal,
+      }),
     );
   }
 
   async read(path: string, options: TransferOptions): Promise<FileContent> {
     return await this.#do(`read ${path}`, async () => {
-      const answer = await openAnswer(this.#line, "GET", `/files?${query(path)}`, { ...options, endStream: true });
+      const answer = await openAnswer(this.#line, "GET", `/files?${query(path)}`, {
+        kind,
+        ...options,
+        endStream: true,
+      });
       if (answer.length === undefined) {
         answer.stream.destroy();
         throw new WireViolation("a file without its length");
@@ -48,7 +57,10 @@ export class AgentFiles {
 
   async writeArchive(directory: string, tar: Readable, options: WriteOptions): Promise<void> {
     await this.#do(`unpack an archive in ${directory}`, () =>
-      upload(this.#line, "PUT", `/tar?${query(directory)}${ownerQuery(options.owner)}`, okSchema, tar, options.signal),
+      upload(this.#line, "PUT", `/tar?${query(directory)}${ownerQuery(options.owner)}`, okSchema, tar, {
+        kind,
+        signal: options.signal,
+      }),
     );
   }
 
@@ -56,7 +68,7 @@ export class AgentFiles {
     const { signal, full = false } = options;
     return await this.#do(`archive ${path}`, async () => {
       const request = `/tar?${query(path)}${full ? "&full=1" : ""}`;
-      const { stream } = await openAnswer(this.#line, "GET", request, { signal, endStream: true });
+      const { stream } = await openAnswer(this.#line, "GET", request, { kind, signal, endStream: true });
       return this.#body(`archive ${path}`, stream, undefined, signal);
     });
   }

@@ -1,4 +1,6 @@
 import { type AgentExit, agentExitSchema, type ExecStartMessage } from "./messages.ts";
+import { turns } from "./turns.ts";
+import { WireViolation } from "./violation.ts";
 
 /**
  * Frames of an exec's output, as they come from the guest, and what goes to it: the start of an exec, and acknowledgements. Integers
@@ -28,11 +30,6 @@ export type Frame =
   | { readonly type: StreamName; readonly offset: number; readonly data: Uint8Array }
   | { readonly type: "exit"; readonly exit: AgentExit };
 
-/** The guest broke the protocol: whatever it sends after that means nothing. */
-export class WireViolation extends Error {
-  override readonly name = "WireViolation";
-}
-
 /** Splits the answer's body into frames. Rejects with a WireViolation at the first byte that isn't the protocol's. */
 export async function* decodeFrames(body: AsyncIterable<Uint8Array>): AsyncGenerator<Frame, void, void> {
   let rest: Buffer = Buffer.alloc(0);
@@ -49,6 +46,8 @@ export async function* decodeFrames(body: AsyncIterable<Uint8Array>): AsyncGener
       at = end;
       ended = frame.type === "exit";
       if (ended && at < rest.length) throw new WireViolation("bytes came after the exit frame");
+      // A chunk has room for thousands of frames, and its reader would not leave the event loop before the last one.
+      if (!turns.take(1)) await turns.taken(1);
       yield frame;
     }
     rest = rest.subarray(at);

@@ -3,8 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { AgentAddress } from "./address.ts";
 import { AnotherVm, ConnectionLost } from "./errors.ts";
+import { Gate } from "./gate/gate.ts";
 import { connectGreeted } from "./greeting.ts";
 import { Pulse } from "./pulse.ts";
+import { Setbacks } from "./setbacks.ts";
+import { type RequestKind, Shares } from "./shares.ts";
+import { WireViolation } from "./violation.ts";
 
 /** The HTTP/2 windows: how much of each answer, and of all together, the agent may send before we have read it, in bytes. */
 const streamWindow = 512 * 1024;
@@ -15,6 +19,7 @@ const maxFrameSize = 256 * 1024;
 const reconnectLimitMs = 30_000;
 
 interface RequestOptions {
+  readonly kind: RequestKind;
   /** No body follows. */
   readonly endStream: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -24,7 +29,9 @@ interface RequestOptions {
 interface Connection {
   readonly session: ClientHttp2Session;
   readonly pulse: Pulse;
-  close(): void;
+  readonly shares: Shares;
+  /** Ends it, and with `reason` all that is under way on it. */
+  close(reason?: Error): void;
 }
 
 /**
@@ -34,6 +41,7 @@ interface Connection {
 export class AgentLine {
   readonly #address: AgentAddress;
   readonly #ended = new AbortController();
+  readonly #setbacks = new Setbacks();
   #connection: Connection | undefined;
   #connecting: Promise<Connection> | undefined;
   #bootId: string | undefined;
@@ -59,20 +67,39 @@ export class AgentLine {
 
   /**
    * Begins a request on a connection that is open now, mended if need be. Rejects with the reason of `end`, ConnectionLost if the connection
-   * ends at this very moment, or BOX_UNREACHABLE if the agent stays silent.
+   * ends at this very moment, RESOURCE_EXCEEDED if too many of its kind are under way, or BOX_UNREACHABLE if the agent stays silent or is barred.
    */
   async request(headers: OutgoingHttpHeaders, options: RequestOptions): Promise<ClientHttp2Stream> {
-    const { session, pulse } = await this.#open();
+    const { session, pulse, shares, close } = await this.#open();
     options.signal?.throwIfAborted();
+    const giveBack = shares.take(options.kind, session.remoteSettings.maxConcurrentStreams);
     let stream: ClientHttp2Stream;
     try {
       stream = session.request(headers, { endStream: options.endStream });
     } catch (error) {
+      giveBack();
+      // Whatever its reason, a session that has refused once may do so for ever.
+      close();
       throw new ConnectionLost("the connection to the agent was lost", { cause: error });
     }
     pulse.begin();
-    stream.once("close", () => pulse.end());
+    stream.once("response", () => this.#setbacks.answered());
+    stream.once("close", () => {
+      pulse.end();
+      giveBack();
+      // It was never sent: the session takes no more, though it may not say so.
+      if (stream.pending) close();
+    });
     return stream;
+  }
+
+  /** Waits before something is asked again, for the nth time from 1, and until the agent may be asked at all. */
+  async pauseBeforeRetry(attempt: number, signal?: AbortSignal): Promise<void> {
+    const pauseMs = Math.max(this.#setbacks.nextRetry(attempt), this.#setbacks.bar?.leftMs ?? 0);
+    const signals = signal === undefined ? [this.#ended.signal] : [this.#ended.signal, signal];
+    const stop = AbortSignal.any(signals);
+    await sleep(pauseMs, undefined, { signal: stop }).catch(() => undefined);
+    stop.throwIfAborted();
   }
 
   /** Ends it for good: every request under way and every later one rejects with `reason`. */
@@ -91,6 +118,13 @@ export class AgentLine {
     this.#ended.signal.throwIfAborted();
     const now = this.#connection;
     if (now !== undefined && !now.session.closed && !now.session.destroyed) return now;
+    const { bar } = this.#setbacks;
+    if (bar !== undefined) {
+      throw new BoxRunError(
+        "BOX_UNREACHABLE",
+        `talk to the agent at ${this.#address.name}: it breaks the protocol again and again, and is not asked for the next ${Math.ceil(bar.leftMs / 1000)} s: ${bar.why}`,
+      );
+    }
     this.#connecting ??= this.#mend().finally(() => {
       this.#connecting = undefined;
     });
@@ -98,10 +132,12 @@ export class AgentLine {
   }
 
   async #mend(): Promise<Connection> {
-    const deadline = Date.now() + reconnectLimitMs;
+    const deadline = performance.now() + reconnectLimitMs;
     let cause: unknown;
     // The agent may not have noticed yet that the last connection ended: each attempt waits longer, then hangs up longer.
-    for (let attempt = 0; Date.now() < deadline; attempt++) {
+    for (let attempt = 0; performance.now() < deadline; attempt++) {
+      await sleep(this.#setbacks.nextConnection(), undefined, { signal: this.#ended.signal }).catch(() => undefined);
+      this.#ended.signal.throwIfAborted();
       const waitMs = Math.min(1000 * 2 ** attempt, 8000);
       try {
         return await this.#connect(AbortSignal.any([AbortSignal.timeout(waitMs), this.#ended.signal]));
@@ -109,7 +145,6 @@ export class AgentLine {
         this.#ended.signal.throwIfAborted();
         cause = error;
       }
-      await sleep(Math.min(20 * 2 ** attempt, 1000));
     }
     throw new BoxRunError(
       "BOX_UNREACHABLE",
@@ -119,24 +154,34 @@ export class AgentLine {
   }
 
   async #connect(signal: AbortSignal): Promise<Connection> {
+    // Until something is answered.
+    this.#setbacks.fruitless();
     const { stream, greeting } = await connectGreeted(this.#address, signal);
     if (this.#bootId !== undefined && this.#bootId !== greeting.bootId) {
       stream.destroy();
       throw new AnotherVm(`another VM answers: boot id ${greeting.bootId} instead of ${this.#bootId}`);
     }
     this.#bootId = greeting.bootId;
+    const gate = new Gate(stream, {
+      maxFrameSize,
+      onCut: (reason) => {
+        if (reason instanceof WireViolation) this.#setbacks.violated(reason.message);
+        close(reason);
+      },
+    });
     const session = connect("http://agent", {
-      createConnection: () => stream,
+      createConnection: () => gate,
       settings: { enablePush: false, initialWindowSize: streamWindow, maxFrameSize, maxHeaderListSize: 16_384 },
       maxSessionMemory: 64,
     });
     // A session waits for what it has written, which a guest that has stopped never reads.
     const close = (reason?: Error) => {
       session.destroy(reason);
-      stream.destroy();
+      gate.destroy();
     };
-    // Its end shows in its streams; without a listener the error would end the server.
-    session.on("error", () => undefined);
+    // Its end shows in its streams; without a listener the error would end the server. It may go on as if nothing were: so it ends here.
+    session.on("error", (error) => close(error));
+    session.once("goaway", () => close());
     await new Promise<void>((resolve, reject) => {
       const fail = () => {
         close();
@@ -155,7 +200,7 @@ export class AgentLine {
       });
     });
     session.setLocalWindowSize(connectionWindow);
-    this.#connection = { session, pulse: new Pulse(session, close), close };
+    this.#connection = { session, pulse: new Pulse(session, close), shares: new Shares(), close };
     return this.#connection;
   }
 }

@@ -14,7 +14,7 @@ export type AgentExit = z.infer<typeof agentExitSchema>;
 export const okSchema = z.object({ ok: z.literal(true) });
 
 /** GET /hello lists every exec that the agent remembers. */
-export const helloLimitBytes = 8 * 1024 * 1024;
+export const helloLimitBytes = 1024 * 1024;
 
 export const helloSchema = z.object({
   agent: text,

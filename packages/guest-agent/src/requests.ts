@@ -5,12 +5,15 @@ import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
 import { Body } from "./body.ts";
 import { AgentError, ConnectionLost } from "./errors.ts";
-import { WireViolation } from "./frames.ts";
 import type { AgentLine } from "./line.ts";
 import { agentErrorSchema, helloLimitBytes, helloSchema } from "./messages.ts";
+import type { RequestKind } from "./shares.ts";
+import { WireViolation } from "./violation.ts";
 
 export type Method = "GET" | "PUT" | "POST" | "DELETE";
 
+/** How often a request is asked that is asked again when the connection drops, over some 6 s. */
+const maxAttempts = 8;
 /** How long a request that has no reason to take time may take: a guest on a busy host is slow, a hostile one is silent. */
 const answerLimitMs = 30_000;
 /** Longest JSON answer in bytes, unless said otherwise. */
@@ -37,8 +40,8 @@ export async function requestJson<T>(
 ): Promise<T> {
   const signal = AbortSignal.timeout(options.limitMs ?? answerLimitMs);
   const content = options.body === undefined ? undefined : JSON.stringify(options.body);
-  return repeatedly({ method, path, signal, repeatable: options.repeatable ?? false }, async () => {
-    const stream = await openRequest(line, method, path, signal, content === undefined);
+  return repeatedly({ line, method, path, signal, repeatable: options.repeatable ?? false }, async () => {
+    const stream = await openRequest(line, method, path, { kind: "control", signal, endStream: content === undefined });
     if (content !== undefined) stream.end(content);
     const answer = await readAnswer(line, stream, options.limitBytes ?? answerLimitBytes);
     return parse(schema, answer);
@@ -60,23 +63,27 @@ export async function openAnswerInTime(
   line: AgentLine,
   method: Method,
   path: string,
-  head: Uint8Array,
+  options: { readonly kind: RequestKind; readonly head: Uint8Array },
 ): Promise<Answer> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), answerLimitMs);
   const { signal } = late;
   try {
-    return await repeatedly({ method, path, signal, repeatable: true }, () =>
-      openAnswer(line, method, path, { endStream: false, head, signal }),
+    return await repeatedly({ line, method, path, signal, repeatable: true }, () =>
+      openAnswer(line, method, path, { ...options, endStream: false, signal }),
     );
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Attempts until `signal` aborts: a request that may be repeated is asked again when the connection drops before the answer. */
+/**
+ * Attempts until `signal` aborts: a request that may be repeated is asked again when the connection drops before the answer, so often and no
+ * more, and with a growing pause. A guest can make any attempt fail, and at once.
+ */
 async function repeatedly<T>(
   request: {
+    readonly line: AgentLine;
     readonly method: Method;
     readonly path: string;
     readonly signal: AbortSignal;
@@ -84,14 +91,16 @@ async function repeatedly<T>(
   },
   attempt: () => Promise<T>,
 ): Promise<T> {
-  const { method, path, signal, repeatable } = request;
-  for (;;) {
+  const { line, method, path, signal, repeatable } = request;
+  for (let n = 1; ; n++) {
     try {
+      if (n > 1) await line.pauseBeforeRetry(n - 1, signal);
       return await attempt();
     } catch (error) {
+      if (line.endReason !== undefined) throw line.endReason;
       if (signal.aborted)
         throw new ConnectionLost(`the box's agent has not answered ${method} ${pathname(path)} in time`);
-      if (!(error instanceof ConnectionLost) || !repeatable) throw error;
+      if (!(error instanceof ConnectionLost) || !repeatable || n >= maxAttempts) throw error;
     }
   }
 }
@@ -103,13 +112,13 @@ export async function upload<T>(
   path: string,
   schema: z.ZodType<T>,
   content: Readable,
-  signal: AbortSignal,
+  { kind, signal }: { readonly kind: RequestKind; readonly signal: AbortSignal },
 ): Promise<T> {
   // It may fail before the pipeline below listens, and must not end the server by that.
   content.on("error", () => undefined);
   let stream: ClientHttp2Stream;
   try {
-    stream = await openRequest(line, method, path, signal, false);
+    stream = await openRequest(line, method, path, { kind, signal, endStream: false });
   } catch (error) {
     content.destroy();
     throw error;
@@ -167,9 +176,14 @@ export async function openAnswer(
   line: AgentLine,
   method: Method,
   path: string,
-  options: { readonly signal?: AbortSignal; readonly endStream: boolean; readonly head?: Uint8Array },
+  options: {
+    readonly kind: RequestKind;
+    readonly signal?: AbortSignal;
+    readonly endStream: boolean;
+    readonly head?: Uint8Array;
+  },
 ): Promise<Answer> {
-  const stream = await openRequest(line, method, path, options.signal, options.endStream);
+  const stream = await openRequest(line, method, path, options);
   if (options.head !== undefined) stream.write(options.head);
   const { status, length } = await responseOf(line, stream);
   if (status === 200) return { stream, length };
@@ -181,12 +195,12 @@ async function openRequest(
   line: AgentLine,
   method: Method,
   path: string,
-  signal: AbortSignal | undefined,
-  endStream: boolean,
+  options: { readonly kind: RequestKind; readonly signal?: AbortSignal; readonly endStream: boolean },
 ): Promise<ClientHttp2Stream> {
+  const { signal } = options;
   signal?.throwIfAborted();
   const headers: OutgoingHttpHeaders = { ":method": method, ":path": path };
-  const stream = await line.request(headers, { endStream, signal });
+  const stream = await line.request(headers, options);
   // Errors show where the stream is read or written; one that comes between must not end the server.
   stream.on("error", () => undefined);
   if (signal !== undefined) {
@@ -253,7 +267,7 @@ export function bodyOf(line: AgentLine, stream: ClientHttp2Stream): Body {
 }
 
 /** Why a stream ended early: the line's own end if that was it. */
-export function lost(line: AgentLine, stream: ClientHttp2Stream, cause?: unknown): unknown {
+export function lost(line: AgentLine, stream: ClientHttp2Stream, cause: unknown = stream.errored): unknown {
   return (
     line.endReason ??
     new ConnectionLost(

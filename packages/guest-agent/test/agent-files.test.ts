@@ -137,15 +137,17 @@ test("a reader that leaves ends the transfer at the agent, even while nothing co
 
 test("an upload whose source fails is seen by the agent as broken off, never as complete", async () => {
   const seen = Promise.withResolvers<string>();
+  const began = Promise.withResolvers<void>();
   const files = await filesOf((stream) => {
-    stream.resume();
+    stream.on("data", () => began.resolve());
     stream.once("end", () => seen.resolve("complete"));
     stream.once("aborted", () => seen.resolve("broken off"));
   });
   const source = new Readable({ read: () => undefined });
   source.push(Buffer.alloc(100_000));
   const writing = files.write("/f", source, never());
-  setImmediate(() => source.destroy(new Error("the client hung up")));
+  // Before that the request may never have gone out.
+  void began.promise.then(() => source.destroy(new Error("the client hung up")));
   await expect(writing).rejects.toMatchObject({ message: expect.stringContaining("the client hung up") });
   expect(await seen.promise).toBe("broken off");
 });

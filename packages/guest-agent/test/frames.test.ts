@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { decodeFrames, encodeAck, encodeStart, type Frame, WireViolation } from "../src/frames.ts";
+import { decodeFrames, encodeAck, encodeStart, type Frame } from "../src/frames.ts";
 import { decodeGreeting } from "../src/greeting.ts";
 import type { ExecStartMessage } from "../src/messages.ts";
+import { WireViolation } from "../src/violation.ts";
 
 const fixtures = join(import.meta.dirname, "../../../fixtures/guest-wire");
 const load = <T>(name: string, schema: z.ZodType<T>): T =>

@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BoxRunError } from "@boxrun/contract";
+import { afterAll, expect, test } from "vitest";
+import { socketAddress } from "../../src/address.ts";
+import { startExec } from "../../src/exec.ts";
+import { AgentFiles } from "../../src/files.ts";
+import { Forgetting } from "../../src/forgetting.ts";
+import { AgentLine } from "../../src/line.ts";
+import { helloSchema } from "../../src/messages.ts";
+import { requestJson } from "../../src/requests.ts";
+import { fakeBootId, json, startFakeAgent } from "../support/fake-agent.ts";
+import { startHostileAgent } from "./hostile-agent.ts";
+import { Random, runSeed } from "./random.ts";
+import { watchEventLoop } from "./watch.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "bh-"));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const seed = runSeed();
+/** Each is a guest of its own, with a dozen requests and connections as it likes. */
+const cases = Number(process.env.BOXRUN_FUZZ_CASES ?? 2000);
+const atOnce = 32;
+/** How long the host deals with one guest, in milliseconds. */
+const caseMs = 150;
+/** Far more than any machine needs; what is never settled takes for ever. */
+const settleMs = 30_000;
+
+const over = new BoxRunError("RUNTIME_ERROR", "the case is over");
+
+async function drain(content: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of content);
+}
+
+/** Everything that a server does with a box, a few at a time. */
+function ask(line: AgentLine, random: Random, gone: AbortSignal): Promise<unknown> {
+  const files = new AgentFiles(line, "box_1");
+  const host = { boxId: "box_1", line, forgetting: new Forgetting(line), gone };
+  const spec = { id: "e1", cmd: ["x"], env: {}, workdir: "/", user: null, stdin: true, tty: null, timeoutMs: null };
+  const content = () => Readable.from([Buffer.alloc(random.below(100_000))]);
+  const options = { signal: gone };
+  return random.pick([
+    () => requestJson(line, "GET", "/hello", helloSchema, { repeatable: true, limitMs: caseMs }),
+    () => requestJson(line, "GET", "/hello", helloSchema, { limitMs: caseMs }),
+    () => files.list("/"),
+    async () => drain((await files.read("/f", options)).content),
+    async () => drain(await files.readArchive("/d", options)),
+    () => files.write("/f", content(), options),
+    async () => {
+      const exec = await startExec(host, spec);
+      exec.exit.catch(() => undefined);
+      await Promise.allSettled([
+        drain(exec.output),
+        exec.writeStdin(content(), { eof: true, signal: gone }),
+        exec.cancel(),
+      ]);
+    },
+  ])();
+}
+
+async function runCase(number: number): Promise<void> {
+  const random = new Random(seed + number);
+  const path = join(dir, `${number}.sock`);
+  await using _ = await startHostileAgent(path, random);
+  const sockets: Socket[] = [];
+  const address = {
+    name: path,
+    connect: () => {
+      const socket = connect({ path });
+      sockets.push(socket);
+      return socket;
+    },
+  };
+  const line = new AgentLine(address, fakeBootId);
+  const gone = new AbortController();
+  const requests = Array.from({ length: 1 + random.below(12) }, async () => {
+    await sleep(random.below(caseMs));
+    await ask(line, random, gone.signal);
+  });
+  const asked = Promise.allSettled(requests);
+  await Promise.race([asked, sleep(caseMs)]);
+  gone.abort(over);
+  line.end(over);
+  const timer = new AbortController();
+  const settled = await Promise.race([asked.then(() => true), sleep(settleMs, false, { signal: timer.signal })]);
+  timer.abort();
+  const open = sockets.filter((socket) => !socket.destroyed).length;
+  expect({ seed, number, settled, open }).toEqual({ seed, number, settled: true, open: 0 });
+}
+
+test(`whatever ${cases} hostile guests say, every request ends, the event loop goes on, and an honest guest is heard (seed ${seed})`, async () => {
+  await using honest = await startFakeAgent(join(dir, "honest.sock"), (stream) =>
+    json(stream, { agent: "0.4.0", protocol: 2, boot_id: fakeBootId, setup: true }),
+  );
+  const beside = new AgentLine(socketAddress(honest.path));
+  await using loop = watchEventLoop(`BOXRUN_FUZZ_SEED=${seed}`, 20_000);
+  const before = process.memoryUsage();
+  const handlesBefore = process.getActiveResourcesInfo().length;
+  let next = 0;
+  let answers = 0;
+  const hostile = Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      while (next < cases) await runCase(next++);
+    }),
+  );
+  let isOver = false;
+  const listening = (async () => {
+    while (!isOver) {
+      await requestJson(beside, "GET", "/hello", helloSchema, { limitMs: settleMs });
+      answers += 1;
+      await sleep(20);
+    }
+  })();
+  await hostile;
+  isOver = true;
+  await listening;
+  beside.end(over);
+  expect(answers).toBeGreaterThan(10);
+  expect(loop.worstMs()).toBeLessThan(5000);
+  for (let n = 0; process.getActiveResourcesInfo().length > handlesBefore + 10 && n < 500; n++) await sleep(10);
+  expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(handlesBefore + 10);
+  expect(process.memoryUsage().rss - before.rss).toBeLessThan(600 * 1024 * 1024);
+});
