@@ -7,22 +7,25 @@ import (
 	"boxrun.dev/guest/internal/wire"
 )
 
-// SpoolLimit is how many bytes of output of one exec are kept until they are acknowledged.
+// SpoolLimit is how much memory the output of one exec takes until it is acknowledged, in bytes.
 const SpoolLimit = 1 << 20
 
 // Spool keeps the output that was read and not acknowledged yet, in the order in which it was read. Writers reserve room
 // before they read from the program, so that a full spool stops the program and loses nothing.
 //
-//	first                                     end
-//	+-----------+--------+-----------+--------+
-//	| stdout    | stderr | stdout    | stdout |   chunks; per stream the offsets are without gaps
-//	+-----------+--------+-----------+--------+
-//	   ^acked                ^reader's position
+//	first                              end
+//	+----------+----------+----------+
+//	| oooeeooo | eoeoeoeo | oo       |   blocks; within one, runs of bytes of one stream
+//	+----------+----------+----------+
+//	   ^acked      ^reader's position
+//
+// What counts is what is held: a block with all its room, and its runs. In the worst case, streams that alternate byte by byte, that
+// is some 4 bytes for each. The host acknowledges every 128 KiB at the latest, so the spool must never be full with less.
 type Spool struct {
 	mu      sync.Mutex
-	chunks  []chunk
-	first   uint64    // index of chunks[0] since the start; a reader's position stays valid when chunks go
-	used    int       // bytes in chunks that are not acknowledged, and bytes reserved
+	blocks  []block
+	first   uint64    // index of blocks[0] since the start; a reader's position stays valid when blocks go
+	used    int       // bytes of memory held, and bytes reserved
 	streams [3]stream // by wire.FrameType; 0 is unused
 	closed  bool
 	changed chan struct{} // closed and replaced when there is more to read
@@ -31,17 +34,58 @@ type Spool struct {
 
 type stream struct {
 	end   uint64 // offset after the last byte read
-	acked uint64 // everything before was freed
+	acked uint64 // everything before was freed, but for what shares a block with bytes that were not
 }
 
-type chunk struct {
-	stream wire.FrameType
-	offset uint64 // of data[0] in its stream
-	data   []byte
+// block holds bytes of both streams in the order in which they came.
+type block struct {
+	data []byte
+	runs []run
+	room int       // bytes of memory behind data
+	from [3]uint64 // per stream: the offset of its first byte in here
+	end  [3]uint64 // per stream: the offset after its last one
 }
 
-// smallChunk is the capacity of a chunk made for few bytes: later ones are appended to it.
-const smallChunk = 4096
+// run says how many of the next bytes belong to which stream: their number, and in the highest bit whether it is standard error.
+type run uint16
+
+const (
+	maxRun    = 1<<15 - 1
+	stderrRun = run(1 << 15)
+	runSize   = 2
+)
+
+func (r run) stream() wire.FrameType {
+	if r&stderrRun != 0 {
+		return wire.Stderr
+	}
+	return wire.Stdout
+}
+
+func (r run) length() int { return int(r &^ stderrRun) }
+
+func (b *block) size() int { return b.room + runSize*cap(b.runs) }
+
+// add says that the next n bytes are t's.
+func (b *block) add(t wire.FrameType, n int) {
+	b.end[t] += uint64(n)
+	if last := len(b.runs) - 1; last >= 0 && b.runs[last].stream() == t {
+		more := min(n, maxRun-b.runs[last].length())
+		b.runs[last] += run(more)
+		n -= more
+	}
+	for n > 0 {
+		r := run(min(n, maxRun))
+		n -= int(r)
+		if t == wire.Stderr {
+			r |= stderrRun
+		}
+		b.runs = append(b.runs, r)
+	}
+}
+
+// smallBlock is the room of a block made for few bytes: later ones are appended to it.
+const smallBlock = 4096
 
 // NewSpool makes an empty one.
 func NewSpool() *Spool {
@@ -62,37 +106,47 @@ func (s *Spool) Reserve(n int) (got int, wait <-chan struct{}) {
 }
 
 // Commit appends data, which came into room reserved before, and gives back what was not needed. If adopt is true the
-// spool keeps the slice itself.
+// spool keeps the slice itself, a part of a buffer of readSize bytes.
 func (s *Spool) Commit(t wire.FrameType, data []byte, reserved int, adopt bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.used -= reserved - len(data)
-	if reserved > len(data) {
+	s.used -= reserved
+	if len(data) > 0 {
+		b := s.place(len(data), adopt)
+		if adopt {
+			b.data, b.room = data, max(readSize, cap(data))
+		} else {
+			b.data = append(b.data, data...)
+		}
+		before := b.size()
+		if len(b.runs) == 0 {
+			before = 0
+		}
+		b.add(t, len(data))
+		s.used += b.size() - before
+		s.streams[t].end += uint64(len(data))
+		wake(&s.changed)
+	}
+	if s.used < SpoolLimit {
 		wake(&s.freed)
 	}
-	if len(data) == 0 {
-		return
-	}
-	st := &s.streams[t]
-	if adopt {
-		s.chunks = append(s.chunks, chunk{t, st.end, data})
-	} else {
-		s.copyIn(t, st.end, data)
-	}
-	st.end += uint64(len(data))
-	wake(&s.changed)
 }
 
-func (s *Spool) copyIn(t wire.FrameType, offset uint64, data []byte) {
-	if n := len(s.chunks); n > 0 {
-		last := &s.chunks[n-1]
-		if last.stream == t && cap(last.data)-len(last.data) >= len(data) {
-			last.data = append(last.data, data...)
-			return
+// place gives the block for the next n bytes: the last one if they fit and are to be copied, else a new one.
+func (s *Spool) place(n int, adopt bool) *block {
+	if last := len(s.blocks) - 1; last >= 0 && !adopt {
+		if b := &s.blocks[last]; cap(b.data)-len(b.data) >= n {
+			return b
 		}
 	}
-	fresh := append(make([]byte, 0, max(smallChunk, len(data))), data...)
-	s.chunks = append(s.chunks, chunk{t, offset, fresh})
+	ends := [3]uint64{0, s.streams[wire.Stdout].end, s.streams[wire.Stderr].end}
+	b := block{from: ends, end: ends}
+	if !adopt {
+		b.room = max(smallBlock, n)
+		b.data = make([]byte, 0, b.room)
+	}
+	s.blocks = append(s.blocks, b)
+	return &s.blocks[len(s.blocks)-1]
 }
 
 // Close says that no more output comes.
@@ -103,8 +157,8 @@ func (s *Spool) Close() {
 	wake(&s.changed)
 }
 
-// Ack frees everything of a stream before offset. An offset before an earlier one changes nothing; one after what was
-// read is an error.
+// Ack says that everything of a stream before offset is not wanted any more; a block of which that is true is freed. An offset before
+// an earlier one changes nothing; one after what was read is an error.
 func (s *Spool) Ack(t wire.FrameType, offset uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,18 +169,16 @@ func (s *Spool) Ack(t wire.FrameType, offset uint64) error {
 	if offset <= st.acked {
 		return nil
 	}
-	s.used -= int(offset - st.acked)
 	st.acked = offset
-	for len(s.chunks) > 0 && s.chunks[0].end() <= s.streams[s.chunks[0].stream].acked {
-		s.chunks[0] = chunk{}
-		s.chunks = s.chunks[1:]
-		s.first++
-	}
-	// A chunk behind one of the other stream that is still wanted keeps its place but not its bytes.
-	for i := range s.chunks {
-		if c := &s.chunks[i]; c.stream == t && c.data != nil && c.end() <= offset {
-			*c = chunk{stream: t, offset: c.end()}
+	for len(s.blocks) > 0 {
+		b := &s.blocks[0]
+		if b.end[wire.Stdout] > s.streams[wire.Stdout].acked || b.end[wire.Stderr] > s.streams[wire.Stderr].acked {
+			break
 		}
+		s.used -= b.size()
+		*b = block{}
+		s.blocks = s.blocks[1:]
+		s.first++
 	}
 	wake(&s.freed)
 	return nil
@@ -136,16 +188,18 @@ func (s *Spool) Ack(t wire.FrameType, offset uint64) error {
 func (s *Spool) Drained() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.closed && len(s.chunks) == 0
+	return s.closed && len(s.blocks) == 0
 }
-
-func (c chunk) end() uint64 { return c.offset + uint64(len(c.data)) }
 
 // Cursor is one reader's place in a spool.
 type Cursor struct {
 	spool *Spool
-	next  uint64    // index of the chunk to look at, counted as Spool.first
 	from  [3]uint64 // per stream: the next byte to give
+
+	next    uint64 // index of the block to look at, counted as Spool.first
+	entered bool   // whether what follows is of that block
+	run, at int    // the run to look at, and where its bytes begin
+	offsets [3]uint64
 }
 
 // Cursor begins to read at the given offsets, and acknowledges everything before them. It fails if these bytes were
@@ -177,27 +231,34 @@ func (c *Cursor) Next(dst []byte) (t wire.FrameType, offset uint64, n int, more 
 	s := c.spool
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.next = max(c.next, s.first)
-	for i := int(c.next - s.first); i < len(s.chunks); i++ {
-		k := &s.chunks[i]
-		from := c.from[k.stream]
-		if from >= k.end() {
-			c.advance(i)
-			continue
-		}
-		if n > 0 && k.stream != t {
+	for n < len(dst) {
+		b, isLast := c.enter()
+		if b == nil {
 			break
 		}
-		if n == 0 {
-			t, offset = k.stream, from
+		r := b.runs[c.run]
+		of := r.stream()
+		begin := c.offsets[of]
+		end := begin + uint64(r.length())
+		if from := c.from[of]; from < end {
+			if n > 0 && of != t {
+				break
+			}
+			if n == 0 {
+				t, offset = of, from
+			}
+			skip := int(from - begin)
+			m := copy(dst[n:], b.data[c.at+skip:c.at+r.length()])
+			n += m
+			c.from[of] += uint64(m)
 		}
-		m := copy(dst[n:], k.data[from-k.offset:])
-		c.from[t] += uint64(m)
-		n += m
-		if n == len(dst) {
+		// The last run of all may still grow.
+		if c.from[of] < end || isLast {
 			break
 		}
-		c.advance(i)
+		c.offsets[of] = end
+		c.at += r.length()
+		c.run++
 	}
 	if n == 0 && !s.closed {
 		wait = s.changed
@@ -205,11 +266,23 @@ func (c *Cursor) Next(dst []byte) (t wire.FrameType, offset uint64, n int, more 
 	return t, offset, n, n > 0 || !s.closed, wait
 }
 
-// advance steps over chunk i, except if it is the last one: that may still grow.
-func (c *Cursor) advance(i int) {
-	if i < len(c.spool.chunks)-1 {
-		c.next = c.spool.first + uint64(i) + 1
+// enter gives the block to look at, and whether the run to look at is the last of all; nil if there is none.
+func (c *Cursor) enter() (b *block, isLast bool) {
+	s := c.spool
+	if c.next < s.first {
+		c.next, c.entered = s.first, false
 	}
+	for i := int(c.next - s.first); i < len(s.blocks); i++ {
+		b = &s.blocks[i]
+		if !c.entered {
+			c.entered, c.run, c.at, c.offsets = true, 0, 0, b.from
+		}
+		if c.run < len(b.runs) {
+			return b, i == len(s.blocks)-1 && c.run == len(b.runs)-1
+		}
+		c.next, c.entered = c.next+1, false
+	}
+	return nil, false
 }
 
 func wake(c *chan struct{}) {
