@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,6 +63,33 @@ func TestStdinOfAnEndedProgramIsFinished(t *testing.T) {
 	if r := a.finish(t, id); string(r.Stdout) != "last" {
 		t.Errorf("got %q", r.Stdout)
 	}
+}
+
+func TestAbandonedInputHoldsUpNothing(t *testing.T) {
+	a := startAgent(t, "/")
+	start := sh("sleep 1000")
+	start.Stdin = true
+	id := a.begin(t, start)
+	// More than the agent takes requests at once, in lots that are given up: the program reads nothing.
+	for range 6 {
+		ctx, giveUp := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		var lot sync.WaitGroup
+		for range 200 {
+			lot.Add(1)
+			go func() {
+				defer lot.Done()
+				if _, err := a.Do(ctx, "POST", "/execs/"+id+"/stdin", bytes.NewReader(make([]byte, 128<<10))); err == nil {
+					t.Error("more was taken than a pipe does")
+				}
+			}()
+		}
+		lot.Wait()
+		giveUp()
+	}
+	if err := a.JSON("POST", "/execs/"+id+"/cancel", wire.Cancel{}, nil); err != nil {
+		t.Error(err)
+	}
+	a.finish(t, id)
 }
 
 func TestProgramWaitsUntilOutputIsAcknowledged(t *testing.T) {

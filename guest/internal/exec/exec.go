@@ -3,7 +3,7 @@
 package exec
 
 import (
-	"io"
+	"context"
 	"os"
 	"sync"
 	"syscall"
@@ -60,6 +60,9 @@ func (e *Exec) State() wire.ExecState {
 	if e.proc != nil {
 		s.PID = e.proc.PID
 	}
+	if taken, ok := e.stdin.count(); ok {
+		s.Stdin = &taken
+	}
 	return s
 }
 
@@ -97,13 +100,13 @@ func (e *Exec) Resize(cols, rows uint16) error {
 	return nil
 }
 
-// WriteStdin appends body to standard input, then ends it if eof is true.
-func (e *Exec) WriteStdin(body io.Reader, eof bool) error {
+// WriteStdin gives the program what it has not taken of input, and ends standard input if that is its end. It leaves when ctx is done.
+func (e *Exec) WriteStdin(ctx context.Context, input Input) error {
 	<-e.ready
 	if e.finished() != nil || e.proc == nil {
 		return e.errFinished("write standard input")
 	}
-	return e.stdin.write(body, eof)
+	return e.stdin.write(ctx, input)
 }
 
 // Cancel sends SIGTERM to the process group, and SIGKILL to everything that the exec started after the grace. It does not

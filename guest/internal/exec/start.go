@@ -142,14 +142,16 @@ func (m *Manager) attributes(files *stdio, who account.Account, tty bool) *sysca
 
 // attach connects the agent's ends of the files with the spool and the standard input.
 func (e *Exec) attach(files *stdio) ([]*pump, error) {
-	e.stdin.file = files.stdin
+	if files.stdin != nil {
+		e.stdin.open(files.stdin, false)
+	}
 	out, err := newPump(files.stdout, wire.Stdout, e.spool, e.proc.Done())
 	if err != nil {
 		return nil, err
 	}
 	if files.stderr == nil {
 		e.master = files.stdout
-		e.stdin.file, e.stdin.tty = files.stdout, true
+		e.stdin.open(files.stdout, true)
 		return []*pump{out}, nil
 	}
 	errs, err := newPump(files.stderr, wire.Stderr, e.spool, e.proc.Done())

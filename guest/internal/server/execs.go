@@ -113,7 +113,15 @@ func stdin(box *Box, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := e.WriteStdin(r.Body, r.URL.Query().Get("eof") == "true"); err != nil {
+	input := exec.Input{Body: r.Body, EOF: r.URL.Query().Get("eof") == "true"}
+	if r.URL.Query().Has("offset") {
+		offset, err := queryNumber(r, "offset")
+		if err != nil {
+			return err
+		}
+		input.Offset = &offset
+	}
+	if err := e.WriteStdin(r.Context(), input); err != nil {
 		return err
 	}
 	return writeOK(w)

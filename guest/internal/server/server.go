@@ -54,11 +54,13 @@ func New(machine Machine, id wire.BootID, box *Box, logger *log.Logger) *Server 
 }
 
 const (
-	// maxStreams is how many requests may be under way on a connection.
-	maxStreams = 512
-	// streamWindow is what the host may send of a request's body before it is read, in bytes. The connection has room for that of
-	// every request: bodies that nobody reads, such as the input of programs that don't, hold up no others.
+	// maxStreams is how many requests may be under way on a connection. Each program that runs has one.
+	maxStreams = 1024
+	// streamWindow is what the host may send of a request's body before it is read, in bytes.
 	streamWindow = 512 << 10
+	// connectionWindow is that of all together. It has room for as many bodies that nobody reads, such as the input of programs that
+	// don't, as the host lets there be at once, with room to spare: they hold up no others.
+	connectionWindow = 512 * streamWindow
 )
 
 // Serve answers on the listener's connections until it fails.
@@ -72,7 +74,7 @@ func (s *Server) Serve(l net.Listener) error {
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          maxStreams,
 			MaxReadFrameSize:              1 << 20,
-			MaxReceiveBufferPerConnection: maxStreams * streamWindow,
+			MaxReceiveBufferPerConnection: connectionWindow,
 			MaxReceiveBufferPerStream:     streamWindow,
 		},
 	}

@@ -101,6 +101,8 @@ type ExecState struct {
 	State string `json:"state"` // running or exited
 	PID   int    `json:"pid,omitempty"`
 	Exit  *Exit  `json:"exit,omitempty"`
+	// Stdin is how many bytes of its standard input were taken; missing if it has none.
+	Stdin *uint64 `json:"stdin,omitempty"`
 }
 
 // Reason says how an exec came to its end.
