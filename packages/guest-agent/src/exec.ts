@@ -195,7 +195,7 @@ export class AgentExec implements EngineExec {
         // A guest that hangs up again and again must not keep the server busy.
         if (fruitless > maxFruitless)
           throw new WireViolation("the agent ends the output again and again, without an exit");
-        if (fruitless > 0) await this.#host.line.pauseBeforeRetry(fruitless);
+        if (fruitless > 0) await this.#host.line.pauseBeforeRetry(fruitless, this.#over.signal);
         const stream = this.#stream ?? (await this.#reopen());
         if (stream === undefined) {
           if (fruitless < maxFruitless) continue;
