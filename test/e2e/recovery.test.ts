@@ -49,7 +49,7 @@ describe("a server killed in the middle of its work", () => {
     await server.restart();
     await server.kill();
     await server.restart();
-    const answer = await server.http.raw("POST", urls.stdin("survivor", exec.id, true), {
+    const answer = await server.http.raw("POST", urls.stdin("survivor", exec.id, { eof: true }), {
       body: "from standard input\n",
     });
     expect(await answer.body.json()).toEqual({ ok: true });

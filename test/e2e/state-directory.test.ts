@@ -101,7 +101,7 @@ describe.skipIf(!isRoot)("a server whose disk is full", () => {
     const script = "read go; dd if=/dev/urandom of=/root/big bs=1M count=8 conv=fsync; seq 100000; echo ended";
     const writer = await server.http.startExec(box.id, ["sh", "-c", script], { stdin: true });
     await fillUp(directory);
-    await server.http.raw("POST", urls.stdin(box.id, writer.id, true), { body: "go\n" });
+    await server.http.raw("POST", urls.stdin(box.id, writer.id, { eof: true }), { body: "go\n" });
     const output = collect(server.http.events(box.id, writer.id));
 
     expect((await server.http.json("GET", urls.health())).status).toBe(200);

@@ -54,7 +54,15 @@ export const execSchema = z.object({
 });
 export type Exec = z.infer<typeof execSchema>;
 
-export const stdinQuerySchema = z.strictObject({ eof: z.stringbool().default(false) });
+export const stdinQuerySchema = z.strictObject({
+  /** Ends standard input behind the body. */
+  eof: z.stringbool().default(false),
+  /**
+   * Where the body begins in all of the exec's input, in bytes: what was taken before is skipped, so that the same request can be sent again
+   * after a failure. Default: behind what there is.
+   */
+  offset: z.coerce.number().int().nonnegative().optional(),
+});
 
 export const signalRequestSchema = z.strictObject({ signal: z.enum(signalNames) });
 

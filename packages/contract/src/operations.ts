@@ -190,7 +190,7 @@ const execOperations = {
     method: "POST",
     path: "/v1/boxes/{id}/exec/{exec_id}/stdin",
     tag: "execs",
-    summary: "Append the body to an exec's standard input",
+    summary: "Append the body to an exec's standard input; with `offset`, what was taken before is skipped",
     query: stdinQuerySchema,
     body: { kind: "bytes", description: "Bytes for standard input." },
     response: json(okSchema),

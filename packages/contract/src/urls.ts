@@ -25,8 +25,8 @@ export const urls = {
     `${exec(boxId, execId)}/events${query({ ...options })}`,
   execAction: (boxId: string, execId: string, action: "cancel" | "resize" | "signal") =>
     `${exec(boxId, execId)}:${action}`,
-  stdin: (boxId: string, execId: string, eof: boolean) =>
-    `${exec(boxId, execId)}/stdin${query({ eof: eof || undefined })}`,
+  stdin: (boxId: string, execId: string, options: { readonly eof?: boolean; readonly offset?: number } = {}) =>
+    `${exec(boxId, execId)}/stdin${query({ ...options, eof: options.eof || undefined })}`,
   attach: (id: string, input: AttachInput = {}) =>
     `${box(id)}/attach${query({ ...input, share: input.share || undefined })}`,
   sessions: (id: string) => `${box(id)}/sessions`,

@@ -1,7 +1,7 @@
 import type { ClientHttp2Stream } from "node:http2";
 import type { Readable } from "node:stream";
 import { BoxRunError, type SignalName, type TerminalSize } from "@boxrun/contract";
-import type { EngineExec, ExecExit, ExecSpec, OutputChunk, OutputOffsets } from "@boxrun/core";
+import type { EngineExec, ExecExit, ExecSpec, OutputChunk, OutputOffsets, StdinOptions } from "@boxrun/core";
 import { AgentError, ConnectionLost, fromAgent } from "./errors.ts";
 import type { Forgetting } from "./forgetting.ts";
 import { decodeFrames, encodeAck, encodeStart, type StreamName } from "./frames.ts";
@@ -138,11 +138,18 @@ export class AgentExec implements EngineExec {
     this.#tell();
   }
 
-  async writeStdin(content: Readable, options: { readonly eof: boolean; readonly signal: AbortSignal }): Promise<void> {
+  async writeStdin(content: Readable, { eof, offset, signal }: StdinOptions): Promise<void> {
     try {
-      const path = execPath(this.id, `/stdin${options.eof ? "?eof=true" : ""}`);
-      await upload(this.#host.line, "POST", path, okSchema, content, { kind: "stdin", ...options });
+      const query = new URLSearchParams();
+      if (eof) query.set("eof", "true");
+      if (offset !== undefined) {
+        await this.#requireOffsets();
+        query.set("offset", String(offset));
+      }
+      const path = execPath(this.id, `/stdin${query.size > 0 ? `?${query}` : ""}`);
+      await upload(this.#host.line, "POST", path, okSchema, content, { kind: "stdin", signal });
     } catch (error) {
+      content.destroy();
       throw this.#refusal("write to the standard input", error);
     }
   }
@@ -171,6 +178,17 @@ export class AgentExec implements EngineExec {
     this.#over.abort(reason);
     this.#settle.reject(reason);
     this.#stream?.destroy();
+  }
+
+  /** An older agent would append what it has already. */
+  async #requireOffsets(): Promise<void> {
+    const path = execPath(this.id);
+    const { state, stdin } = await requestJson(this.#host.line, "GET", path, execStateSchema, { repeatable: true });
+    if (stdin !== undefined || state === "exited") return;
+    throw new BoxRunError(
+      "NOT_SUPPORTED",
+      `the agent of box ${this.#host.boxId} is older and takes no offset: stop and start the box`,
+    );
   }
 
   async #act(what: string, action: string, body: object): Promise<void> {

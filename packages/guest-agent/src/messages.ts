@@ -23,7 +23,12 @@ export const helloSchema = z.object({
   setup: z.boolean(),
 });
 
-export const execStateSchema = z.object({ id: text, state: z.enum(["running", "exited"]) });
+export const execStateSchema = z.object({
+  id: text,
+  state: z.enum(["running", "exited"]),
+  /** Bytes of standard input that were taken; an older agent doesn't say. */
+  stdin: z.int().nonnegative().optional(),
+});
 
 export const agentErrorSchema = z.object({
   code: z.enum(["BAD_REQUEST", "NOT_FOUND", "EXISTS", "NOT_SETUP", "FINISHED", "IO"]),

@@ -29,6 +29,7 @@ async function stage(
   output: (stream: ServerHttp2Stream, time: number, query: string) => void,
   others: (stream: ServerHttp2Stream, path: string) => void = (stream) => json(stream, { ok: true }),
   headers: OutgoingHttpHeaders = {},
+  state: object = {},
 ): Promise<Stage> {
   let time = 0;
   const agent = await startFakeAgent(join(dir, `${sockets++}.sock`), (stream, { method, path }) => {
@@ -36,7 +37,7 @@ async function stage(
       stream.respond({ ":status": 200, ...headers });
       time++;
       output(stream, time, path.split("?")[1] ?? "start");
-    } else if (path === "/execs/e1") json(stream, { id: "e1", state: "running" });
+    } else if (path === "/execs/e1") json(stream, { id: "e1", state: "running", ...state });
     else others(stream, path);
   });
   const line = new AgentLine(socketAddress(agent.path));
@@ -227,6 +228,28 @@ test("input for a program that has ended is EXEC_ALREADY_FINISHED, even if the a
   const writing = exec.writeStdin(endless, { eof: true, signal: new AbortController().signal });
   await expect(writing).rejects.toMatchObject({ code: "EXEC_ALREADY_FINISHED" });
   expect(endless.destroyed).toBe(true);
+});
+
+test("input with an offset goes to an agent that knows of offsets, and to an older one it does not go", async () => {
+  const asked: string[] = [];
+  const write = async (state: object) => {
+    const { start } = await stage(
+      (stream) => stream.write(frame(1, 0, "x")),
+      (stream, path) => {
+        asked.push(path);
+        stream.resume().once("end", () => json(stream, { ok: true }));
+      },
+      {},
+      state,
+    );
+    const exec = await start();
+    const options = { eof: true, offset: 7, signal: new AbortController().signal };
+    await exec.writeStdin(Readable.from([Buffer.from("more")]), options);
+  };
+  await write({ stdin: 9 });
+  expect(asked).toEqual(["/execs/e1/stdin?eof=true&offset=7"]);
+  await expect(write({})).rejects.toMatchObject({ code: "NOT_SUPPORTED" });
+  expect(asked).toHaveLength(1);
 });
 
 test("an agent that ends the output again and again fails the exec instead of keeping the server busy", async () => {

@@ -50,15 +50,20 @@ export class Execs {
     await this.#http.do("POST", urls.execAction(box, exec, "resize"), { ...options, json: size });
   }
 
-  /** Appends to the standard input of an exec started with `stdin`; resolves when the box has it all. `eof` closes it behind. */
+  /**
+   * Appends to the standard input of an exec started with `stdin`; resolves when the box has it all. `eof` closes it behind. With `offset`, where
+   * `content` begins in all of the input, the same call can be made again after a failure: what was taken is skipped.
+   */
   async stdin(
     box: string,
     exec: string,
     content: BodySource,
-    options: CallOptions & { readonly eof?: boolean | undefined } = {},
+    options: CallOptions & { readonly eof?: boolean | undefined; readonly offset?: number | undefined } = {},
   ): Promise<void> {
-    await this.#http.do("POST", urls.stdin(box, exec, options.eof ?? false), {
-      ...options,
+    const { eof, offset, ...call } = options;
+    const query = { ...(eof !== undefined && { eof }), ...(offset !== undefined && { offset }) };
+    await this.#http.do("POST", urls.stdin(box, exec, query), {
+      ...call,
       body: encodeBody(content, "application/octet-stream"),
     });
   }

@@ -13,7 +13,7 @@ import type { Reach } from "../boxes/reach.ts";
 import { newExecId } from "../ids.ts";
 import type { CoreMetrics } from "../metrics.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Engine, EngineExec, ExecSpec, OutputOffsets } from "../ports/engine.ts";
+import type { Engine, EngineExec, ExecSpec, OutputOffsets, StdinOptions } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import {
   type BoxRecord,
@@ -133,12 +133,7 @@ export class ExecManager {
     await this.#asked(active, `resize the terminal of exec ${execId}`, active.exec.resize(size));
   }
 
-  async writeStdin(
-    idOrName: string,
-    execId: string,
-    content: Readable,
-    options: { readonly eof: boolean; readonly signal: AbortSignal },
-  ): Promise<void> {
+  async writeStdin(idOrName: string, execId: string, content: Readable, options: StdinOptions): Promise<void> {
     const { exec, active } = this.#running(idOrName, execId);
     if (!exec.stdin) {
       throw new BoxRunError("VALIDATION_ERROR", `Exec ${exec.id} was started without stdin: true; its input is empty`);

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { BoxRunError, type SignalName, type TerminalSize } from "@boxrun/contract";
 import type { Reach } from "../boxes/reach.ts";
-import type { EngineExec, ExecExit, OutputChunk, OutputOffsets } from "../ports/engine.ts";
+import type { EngineExec, ExecExit, OutputChunk, OutputOffsets, StdinOptions } from "../ports/engine.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 
 interface SteadyOptions {
@@ -65,7 +65,7 @@ export class SteadyExec implements EngineExec {
     this.#known?.acknowledge(offsets);
   }
 
-  async writeStdin(content: Readable, options: { readonly eof: boolean; readonly signal: AbortSignal }): Promise<void> {
+  async writeStdin(content: Readable, options: StdinOptions): Promise<void> {
     try {
       await (await this.#current(options.signal)).writeStdin(content, options);
     } catch (error) {

@@ -200,8 +200,11 @@ export interface EngineExec {
   readonly isOver: boolean;
   /** Everything before these offsets is stored; the engine may forget it. */
   acknowledge(offsets: OutputOffsets): void;
-  /** Appends to standard input; resolves when the box has taken it all. EXEC_ALREADY_FINISHED. */
-  writeStdin(content: Readable, options: { readonly eof: boolean; readonly signal: AbortSignal }): Promise<void>;
+  /**
+   * Appends to standard input; resolves when the box has taken it all. EXEC_ALREADY_FINISHED. With an offset the same content may come again, with
+   * its end: what was taken is skipped. VALIDATION_ERROR if bytes before it are missing; NOT_SUPPORTED by a box that an older BoxRun has started.
+   */
+  writeStdin(content: Readable, options: StdinOptions): Promise<void>;
   resize(size: TerminalSize): Promise<void>;
   signal(name: SignalName): Promise<void>;
   /** SIGTERM to the process group, SIGKILL after 5 s to all that is left; `exit` then has reason `canceled`. Returns at once; twice is as once. */
@@ -210,6 +213,13 @@ export interface EngineExec {
   letGo(): void;
   /** The exit is stored: the engine may forget the exec, and has when this resolves. It may take its time. Best effort, never rejects. */
   forget(): Promise<void>;
+}
+
+export interface StdinOptions extends TransferOptions {
+  /** Standard input ends behind it. */
+  readonly eof: boolean;
+  /** Where the content begins in all of the input, in bytes; behind what there is if missing. */
+  readonly offset?: number | undefined;
 }
 
 export interface TransferOptions {

@@ -245,7 +245,7 @@ export class OutputReader {
 export async function type(
   exec: EngineExec,
   content: string | Buffer,
-  options: { readonly eof: boolean },
+  options: { readonly eof: boolean; readonly offset?: number },
 ): Promise<void> {
   const stream = Readable.from(Buffer.from(content), { objectMode: false });
   await exec.writeStdin(stream, { ...options, signal: never() });

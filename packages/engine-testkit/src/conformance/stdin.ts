@@ -92,6 +92,20 @@ export function stdinBehaviours({ behaviour, harness }: Suite): void {
     expect((await exec.exit).code).toBe(0);
   });
 
+  behaviour("input with an offset is taken once, however often it is sent, and so is its end", [], async () => {
+    const exec = await harness.start(harness.box, ["cat"], { stdin: true });
+    const reader = new OutputReader(exec);
+    await type(exec, "abc", { eof: false, offset: 0 });
+    await type(exec, "abc", { eof: false, offset: 0 });
+    await type(exec, "bcdef", { eof: false, offset: 1 });
+    const gap = type(exec, "h", { eof: false, offset: 7 });
+    await expect(gap).rejects.toMatchObject({ code: "VALIDATION_ERROR", message: expect.stringContaining("byte 6") });
+    await expect(type(exec, "ab", { eof: true, offset: 0 })).rejects.toMatchObject({ code: "VALIDATION_ERROR" });
+    await type(exec, "g", { eof: true, offset: 6 });
+    while (await reader.next());
+    expect(reader.bytes("stdout").toString()).toBe("abcdefg");
+  });
+
   behaviour("a source that breaks off rejects, and does not end the program's input", [], async () => {
     const exec = await harness.start(harness.box, ["cat"], { stdin: true });
     const reader = new OutputReader(exec);

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
+import type { StdinOptions } from "@boxrun/core";
 import { Signal } from "./signal.ts";
 
 /** As much as a Linux pipe holds. */
@@ -11,6 +12,8 @@ export class Stdin implements AsyncIterable<Uint8Array> {
   readonly #onData: (data: Uint8Array) => Uint8Array;
   #queue: Uint8Array[] = [];
   #bytes = 0;
+  /** Of all that was ever written. */
+  #taken = 0;
   #ended: boolean;
   #closed = false;
   readonly #writers = new Set<() => void>();
@@ -23,7 +26,7 @@ export class Stdin implements AsyncIterable<Uint8Array> {
     this.#onData = onData;
   }
 
-  async write(content: Readable, options: { readonly eof: boolean; readonly signal: AbortSignal }): Promise<void> {
+  async write(content: Readable, options: StdinOptions): Promise<void> {
     // A source that has nothing to say must not keep the writer when it is given up, or the program ends.
     const end = () => {
       content.destroy(new Error("given up"));
@@ -32,18 +35,32 @@ export class Stdin implements AsyncIterable<Uint8Array> {
     options.signal.addEventListener("abort", end);
     this.#writers.add(end);
     try {
-      this.#requireOpen(options.signal);
+      const { offset = this.#taken } = options;
+      if (options.offset === undefined) this.#requireOpen(options.signal);
+      if (offset > this.#taken) {
+        throw new BoxRunError("VALIDATION_ERROR", `The input goes on at byte ${this.#taken}, not at ${offset}`);
+      }
+      let skip = this.#taken - offset;
       for await (const piece of content) {
-        const data = this.#onData(typeof piece === "string" ? Buffer.from(piece) : piece);
+        const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
+        const fresh = bytes.subarray(Math.min(skip, bytes.length));
+        skip -= bytes.length - fresh.length;
+        if (fresh.length === 0) continue;
+        const data = this.#onData(fresh);
+        this.#taken += fresh.length - data.length;
         for (let at = 0; at < data.length; at += pipeBytes) {
           await this.#push(data.subarray(at, at + pipeBytes), options.signal);
         }
+      }
+      if (options.eof && skip > 0) {
+        throw new BoxRunError("VALIDATION_ERROR", `The input can't end at byte ${this.#taken - skip}`);
       }
       if (options.eof) {
         this.#ended = true;
         this.#changed.raise();
       }
     } catch (error) {
+      if (error instanceof BoxRunError && error.code === "VALIDATION_ERROR") throw error;
       this.#requireOpen(options.signal);
       throw new BoxRunError("RUNTIME_ERROR", `What is written to ${this.#execId} broke off`, { cause: error });
     } finally {
@@ -79,6 +96,7 @@ export class Stdin implements AsyncIterable<Uint8Array> {
     }
     this.#queue.push(data);
     this.#bytes += data.length;
+    this.#taken += data.length;
     this.#changed.raise();
   }
 
