@@ -15,8 +15,8 @@ type extent struct{ offset, length int64 }
 const (
 	// smallestHole is what is worth an entry of the map, in bytes; smaller ones are sent as zeros.
 	smallestHole = 64 << 10
-	// mostExtents bounds the map of a file that is full of holes.
-	mostExtents = 100_000
+	// mostExtents bounds the map of a file that is full of holes: readers take 1 MiB of it.
+	mostExtents = 30_000
 )
 
 // extents says where a file has data, in order; nil if it has no holes to speak of, or its file system can't tell.

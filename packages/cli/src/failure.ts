@@ -19,6 +19,7 @@ type CliErrorCode =
   | "SERVER_STOP_FAILED"
   | "NOT_THIS_HOST"
   | "HOST_FILE"
+  | "INCOMPLETE"
   | "CONFIG_FILE"
   | "INSTALL_FAILED";
 

@@ -248,14 +248,6 @@ describe("names", () => {
     await cpOk(target, "back");
     expect([await here("one"), await here(`back/${name}`)]).toEqual([name, name]);
   });
-
-  it("that are not UTF-8 are refused with what to do", async () => {
-    await mkdir(join(dir, "tree"));
-    await writeFile(Buffer.concat([Buffer.from(join(dir, "tree/")), Buffer.from([0xff, 0x41])]), "");
-    const result = await cp("tree", "dev:/not-utf8");
-    expect(result).toMatchObject({ code: 125, stderr: expect.stringContaining("not UTF-8") });
-    expect(result.stderr).toContain("tar c -C");
-  });
 });
 
 describe("files that are not just content", () => {

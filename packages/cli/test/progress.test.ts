@@ -4,10 +4,12 @@ import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { createImageContent } from "@boxrun/images";
 import { startBrake, startRegistry } from "@boxrun/images/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { packTar } from "../src/copy/tar.ts";
+import { packFile } from "../src/copy/pack.ts";
 import { cliPath } from "./support/cli.ts";
 import { CliWithServer } from "./support/server.ts";
 import { Tmux } from "./support/tmux.ts";
@@ -37,13 +39,10 @@ describe("a copy in a terminal", () => {
     const command = `exec ${boxrun} cp - dev:/${name} < ${pipe}`;
     const terminal = await Tmux.start(["sh", "-c", command], { env: { ...cli.env, ...env } });
     const content = randomBytes(4_000_000);
-    const chunks: Uint8Array[] = [];
-    const file = (async function* () {
-      yield content;
-    })();
-    const tar = packTar((add) => add({ name: "file", type: "file", size: content.length }, file));
-    for await (const chunk of tar) chunks.push(chunk);
-    const bytes = Buffer.concat(chunks);
+    const file = Readable.from([content]);
+    const bytes = await buffer(
+      packFile({ name: "file", sizeBytes: content.length, mode: 0o644, mtimeNs: 0n, content: file }),
+    );
     const source = createWriteStream(pipe);
     return { terminal, source, bytes };
   }

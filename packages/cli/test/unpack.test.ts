@@ -9,6 +9,7 @@ import {
   rm,
   stat,
   symlink,
+  utimes,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,7 +17,11 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type HeaderFields, packTar } from "../src/copy/tar.ts";
+import { bytesOfText } from "../src/copy/bytes.ts";
+import { HostDirectory } from "../src/copy/host-directory.ts";
+import type { EntryType } from "../src/copy/tar/header.ts";
+import { tarEntries } from "../src/copy/tar/read.ts";
+import { tarEnd, tarEntry } from "../src/copy/tar/write.ts";
 import { unpackDirectory } from "../src/copy/unpack.ts";
 
 let dir: string;
@@ -29,16 +34,26 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-type Fields = HeaderFields & { readonly content?: string };
+interface Fields {
+  readonly name: string;
+  readonly type: EntryType;
+  readonly mode?: number;
+  readonly mtime?: Date;
+  readonly linkname?: string;
+  readonly content?: string;
+}
 
 async function* archive(entries: readonly Fields[]): AsyncGenerator<Uint8Array> {
-  yield* packTar(async (add) => {
-    for (const { content = "", ...fields } of entries) {
-      const bytes = Buffer.from(content);
-      const header = { mode: 0o644, mtime: new Date(1000), size: bytes.length, ...fields };
-      await add(header, bytes.length > 0 ? Readable.from([bytes]) : undefined);
-    }
-  });
+  for (const { name, type, mode = 0o644, mtime = new Date(1000), linkname = "", content = "" } of entries) {
+    const bytes = Buffer.from(content);
+    const header = { type, mode, mtimeNs: BigInt(mtime.getTime()) * 1_000_000n, sizeBytes: bytes.length };
+    yield* tarEntry({ ...header, name: bytesOfText(name), linkName: bytesOfText(linkname) }, Readable.from([bytes]));
+  }
+  yield tarEnd;
+}
+
+async function unpack(chunks: AsyncIterable<Uint8Array>): Promise<string[]> {
+  return await unpackDirectory(tarEntries(chunks), await HostDirectory.open(target));
 }
 
 /** Everything below `dir` but the target itself. */
@@ -77,22 +92,22 @@ describe("an archive from a hostile box", () => {
     ["an absolute hard link", [{ name: "x", type: "link", linkname: "/etc/passwd" }]],
     ["a file in the place of the directory itself", [{ name: ".", type: "file", content: "evil" }]],
     ["a hard link out of it", [{ name: "x", type: "link", linkname: "../outside/secret" }]],
-    ["a device", [{ name: "null", type: "character-device", devmajor: 1, devminor: 3 }]],
+    ["a device", [{ name: "null", type: "character-device" }]],
   ])("can't use %s, and that is told", async (_, entries) => {
     await symlink("../outside", join(target, "climbs"));
-    const leftOut = await unpackDirectory(archive(entries), target);
+    const leftOut = await unpack(archive(entries));
     expect(leftOut.length).toBeGreaterThan(0);
     expect(await outside()).toEqual(["outside"]);
   });
 
   it("stays below the target with absolute paths", async () => {
-    await unpackDirectory(archive([{ name: join(dir, "outside/x"), type: "file", content: "evil" }]), target);
+    await unpack(archive([{ name: join(dir, "outside/x"), type: "file", content: "evil" }]));
     expect(await outside()).toEqual(["outside"]);
   });
 
   it("does not write through a symlink that lies in the target already", async () => {
     await symlink("../outside", join(target, "a"));
-    await unpackDirectory(archive([{ name: "a/x", type: "file", content: "evil" }]), target);
+    await unpack(archive([{ name: "a/x", type: "file", content: "evil" }]));
     expect(await outside()).toEqual(["outside"]);
   });
 });
@@ -101,14 +116,13 @@ describe("an archive", () => {
   it("is unpacked with modes and symlinks; what is there is replaced", async () => {
     await writeFile(join(target, "old"), "something longer");
     await symlink("elsewhere", join(target, "link"));
-    const leftOut = await unpackDirectory(
+    const leftOut = await unpack(
       archive([
         { name: "sub/", type: "directory", mode: 0o750 },
         { name: "sub/x", type: "file", mode: 0o4777, content: "x" },
         { name: "old", type: "file", content: "new" },
         { name: "link", type: "symlink", linkname: "/etc/passwd" },
       ]),
-      target,
     );
     expect(leftOut).toEqual([]);
     expect(await readFile(join(target, "old"), "utf8")).toBe("new");
@@ -121,48 +135,60 @@ describe("an archive", () => {
 
   it("sets times last, of directories too, and of symlinks; read-only directories get their files", async () => {
     const [early, late] = [new Date("1960-02-03T04:05:06Z"), new Date("2150-02-03T04:05:06Z")];
-    await unpackDirectory(
+    await unpack(
       archive([
-        { name: "./", type: "directory", mode: 0o555, mtime: early },
         { name: "ro/", type: "directory", mode: 0o555, mtime: early },
         { name: "ro/file", type: "file", content: "x", mtime: late },
         { name: "ro/deep/", type: "directory", mode: 0o700, mtime: late },
         { name: "ro/deep/link", type: "symlink", linkname: "../file", mtime: early },
       ]),
-      target,
     );
     const times = await Promise.all(
-      ["", "ro", "ro/file", "ro/deep", "ro/deep/link"].map(async (path) => (await lstat(join(target, path))).mtime),
+      ["ro", "ro/file", "ro/deep", "ro/deep/link"].map(async (path) => (await lstat(join(target, path))).mtime),
     );
-    expect(times).toEqual([early, early, late, late, early]);
+    expect(times).toEqual([early, late, late, early]);
     expect((await stat(join(target, "ro"))).mode & 0o777).toBe(0o555);
-    await chmod(target, 0o755);
     await chmod(join(target, "ro"), 0o755);
   });
 
   it("keeps files with several names one file, and replaces what had the name", async () => {
     await writeFile(join(target, "b"), "old");
-    await unpackDirectory(
+    await unpack(
       archive([
         { name: "a", type: "file", content: "one" },
         { name: "b", type: "link", linkname: "a" },
         { name: "sub/c", type: "link", linkname: "./a" },
       ]),
-      target,
     );
     const inodes = await Promise.all(["a", "b", "sub/c"].map(async (path) => (await stat(join(target, path))).ino));
     expect(new Set(inodes).size).toBe(1);
     expect((await readdir(target)).sort()).toEqual(["a", "b", "sub"]);
   });
 
-  it("may have any name that is UTF-8, and leaves out others", async () => {
-    const names = ["with space", "new\nline", "ünï ✓", "n".repeat(250), "-rf", "back\\slash"];
-    const leftOut = await unpackDirectory(
-      archive([...names, "odd\ufffd"].map((name) => ({ name, type: "file", content: name }))),
-      target,
+  it("changes neither mode nor time of a directory that was there, itself least of all", async () => {
+    await mkdir(join(target, "there"), { mode: 0o750 });
+    const then = new Date("2001-02-03T04:05:06Z");
+    for (const path of [join(target, "there"), target]) await utimes(path, then, then);
+    await chmod(target, 0o700);
+    const described = async (path: string) => {
+      const { mode, mtimeMs } = await stat(join(target, path));
+      return [mode & 0o7777, mtimeMs];
+    };
+    const before = [await described(""), await described("there")];
+    await unpack(
+      archive([
+        { name: "./", type: "directory", mode: 0o777 },
+        { name: "there/", type: "directory", mode: 0o777 },
+        { name: ".//./", type: "directory", mode: 0o777 },
+      ]),
     );
+    expect([await described(""), await described("there")]).toEqual(before);
+  });
+
+  it("may have any name", async () => {
+    const names = ["with space", "new\nline", "ünï ✓", "n".repeat(250), "-rf", "back\\slash", "it's"];
+    expect(await unpack(archive(names.map((name) => ({ name, type: "file", content: name }))))).toEqual([]);
     expect((await readdir(target)).sort()).toEqual(names.toSorted());
-    expect(leftOut).toEqual([expect.stringContaining("not UTF-8")]);
   });
 
   it.each([
@@ -170,7 +196,7 @@ describe("an archive", () => {
     ["in a file", 2000],
   ])("that is cut off %s fails, and leaves no half file", async (_, at) => {
     const whole = await buffer(archive([{ name: "x", type: "file", content: "y".repeat(5000) }]));
-    await expect(unpackDirectory(Readable.from([whole.subarray(0, at)]), target)).rejects.toThrow(/end of data/);
+    await expect(unpack(Readable.from([whole.subarray(0, at)]))).rejects.toThrow(/end of data/);
     expect(await readdir(target)).toEqual([]);
   });
 
@@ -180,7 +206,7 @@ describe("an archive", () => {
       yield whole.subarray(0, 2000);
       throw new Error("the box is gone");
     })();
-    await expect(unpackDirectory(broken, target)).rejects.toThrow("the box is gone");
+    await expect(unpack(broken)).rejects.toThrow("the box is gone");
     expect(await readdir(target)).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
 import { type Copy, copyBetweenBoxes, copyFromBox, copyToBox } from "../copy/copy.ts";
+import { Incomplete } from "../copy/incomplete.ts";
 import { type Location, parseLocation, resolveInBox } from "../copy/location.ts";
 import { CopyMeter } from "../copy/meter.ts";
 import { copyInput, copyOutput } from "../copy/stdio.ts";
@@ -6,20 +7,28 @@ import { CliError } from "../failure.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
+interface Options {
+  readonly owner?: string;
+  readonly followLink?: boolean;
+}
+
 export function define(command: Verb): void {
   command
     .argument("<source>", "PATH of this host, BOX:PATH, or - for a tar on standard input")
     .argument("<destination>", "PATH of this host, BOX:PATH, or - for a tar on standard output")
+    .option("--owner <user[:group]>", "whose it becomes in the box: names or numbers, as the box knows them")
+    .option("-L, --follow-link", "follow a symlink that is named as the source, also out of its directory")
     .addHelpText(
       "after",
       `
 Copies a file, or a directory with all in it, and keeps modes, times and symlinks. If the destination is a directory, the source
 goes into it; DIR/ says that it is one, and as a source DIR/. stands for what is in DIR. A relative path in a box is one below
-its working directory. A file of this host whose name has a colon is written ./NAME. What comes from this host belongs to root in
-the box; what comes to it, to you.
+its working directory. A file of this host whose name has a colon is written ./NAME. What comes from this host belongs to the
+user that the box's commands run as, or to --owner; what replaces a file is whose that was; what comes to it is yours.
 
 Examples:
   $ boxrun cp ./src dev:/root/
+  $ boxrun cp --owner app:staff ./config dev:/srv/app/
   $ boxrun cp dev:/etc/hostname .
   $ boxrun cp dev:/var/log/. ./logs
   $ boxrun cp dev:model.bin test:/tmp/model.bin
@@ -27,11 +36,16 @@ Examples:
   $ boxrun cp dev:/root/src - | tar t
 `,
     )
-    .action((source: string, destination: string) =>
+    .action((source: string, destination: string, { owner, followLink = false }: Options) =>
       withServer(command, `cp ${source} ${destination}`, async (session) => {
         const [from, to] = [parseLocation(source), parseLocation(destination)];
+        if (owner !== undefined && to.kind !== "box") {
+          throw new CliError("USAGE", "--owner says whose files become in a box, and the destination is none");
+        }
         using meter = new CopyMeter("Copying", session.reporter);
-        await run({ ...session, meter }, from, to);
+        const incomplete = new Incomplete(session.reporter);
+        await run({ ...session, meter, incomplete, owner, followLinks: followLink }, from, to);
+        incomplete.throwIfAny();
         meter.finish("copied");
         if (to.kind !== "stdio") await session.reporter.result({ source, destination }, () => "");
       }),

@@ -1,124 +1,216 @@
-import { link, lstat, lutimes, mkdir, realpath, rename, rm, symlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { printable } from "../output/text.ts";
-import { hostFailure, setHostAttributes, temporaryBeside, writeHostFile } from "./host-file.ts";
+import { chmod, link, lutimes, rename, rm, symlink, utimes } from "node:fs/promises";
+import { type ByteString, shown, toBuffer } from "./bytes.ts";
+import type { HostDirectory } from "./host-directory.ts";
+import { hasCode, hostFailure } from "./host-failure.ts";
+import { type Attributes, type FileFields, placeFile, temporaryFor } from "./host-file.ts";
+import { type FileTime, nodeTime, setExactTimes } from "./host-times.ts";
 
-interface Attributes {
-  /** Permission bits; those for setuid and its like are not set. */
-  readonly mode: number;
-  readonly mtime: Date;
+/** A directory on the way to where something is written, and the times that wait to be set in it. */
+interface Step {
+  readonly name: ByteString;
+  readonly directory: HostDirectory;
+  times: FileTime[];
 }
 
-/** A directory of this host into which something is written that we don't trust: paths that lead out of it, symlinks over which others climb. */
-export class HostPlace {
-  /** Without symlinks. */
-  readonly #root: string;
-  /** Directories that were looked at, and are none of symlinks. */
-  readonly #sound = new Set<string>();
-  readonly #directories = new Map<string, Attributes>();
-  readonly #symlinks: { readonly path: string; readonly target: string; readonly mtime: Date }[] = [];
+const mostWaitingTimes = 1000;
 
-  private constructor(root: string) {
-    this.#root = root;
-    this.#sound.add(root);
+/**
+ * A directory of this host into which something is written that we don't trust: names that lead out of it, symlinks over which others
+ * climb, and others who change the tree meanwhile. Every name is looked up in its open directory, and no symlink is followed.
+ * Directories that were there before keep their modes and times.
+ */
+export class HostPlace implements AsyncDisposable {
+  readonly #root: Step;
+  /** The directory in which the last entry was, from the root down. */
+  #steps: Step[] = [];
+  /** Paths of directories that were made here. */
+  readonly #made = new Set<ByteString>();
+  /** What those are to have once nothing is written into them any more: by the path above, by name. */
+  readonly #attributes = new Map<ByteString, Map<ByteString, Attributes>>();
+
+  /** `directory` becomes the place's own, which closes it. */
+  constructor(directory: HostDirectory) {
+    this.#root = { name: "", directory, times: [] };
   }
 
-  static async open(directory: string): Promise<HostPlace> {
-    return new HostPlace(await realpath(directory));
-  }
-
-  /** Where a name of the archive lies; `undefined` if it climbs. A leading slash means nothing. */
-  locate(name: string): string | undefined {
+  /** The parts of an archive's name; `undefined` if it climbs. A leading slash means nothing. */
+  static parts(name: ByteString): readonly ByteString[] | undefined {
     const parts = name.split("/").filter((part) => part !== "" && part !== ".");
-    return parts.includes("..") || name.includes("\0") ? undefined : join(this.#root, ...parts);
+    return parts.includes("..") || name.includes("\0") ? undefined : parts;
   }
 
-  /** Makes the directories above a path, unless one of them is a symlink. */
-  async holds(path: string): Promise<boolean> {
-    if (path === this.#root) return true;
-    const folder = dirname(path);
-    if (this.#sound.has(folder)) return true;
-    if (!(await this.holds(folder))) return false;
-    await mkdir(folder).catch(ignore("EEXIST"));
-    if (!(await lstat(folder)).isDirectory()) return false;
-    this.#sound.add(folder);
-    return true;
-  }
-
-  async makeDirectory(path: string, attributes: Attributes): Promise<string | undefined> {
+  async makeDirectory(parts: readonly ByteString[], attributes: Attributes): Promise<string | undefined> {
+    const [above, name] = split(parts);
+    const parent = await this.#enter(above);
+    if (parent === undefined) return isUnderSymlink;
     // Ours alone, and writable, until it is complete.
-    await mkdir(path, 0o700).catch(ignore("EEXIST"));
-    if (!(await lstat(path)).isDirectory()) return "something that is no directory has its name";
-    this.#sound.add(path);
-    this.#directories.set(path, attributes);
+    const { directory, isNew } = await parent.directory.enterOrMake(name, 0o700);
+    await directory?.[Symbol.asyncDispose]();
+    if (directory === undefined) return "something that is no directory has its name";
+    if (isNew) this.#made.add(parts.join("/"));
+    if (!this.#made.has(parts.join("/"))) return undefined;
+    const path = above.join("/");
+    const siblings = this.#attributes.get(path) ?? new Map<ByteString, Attributes>();
+    this.#attributes.set(path, siblings.set(name, attributes));
     return undefined;
   }
 
   async writeFile(
-    path: string,
+    parts: readonly ByteString[],
     content: AsyncIterable<Uint8Array>,
-    attributes: Attributes,
+    fields: FileFields,
   ): Promise<string | undefined> {
-    if (await isDirectory(path)) return "a directory has its name";
-    await writeHostFile(path, content, attributes);
+    return await this.#put(parts, fields.mtimeNs, (directory, name) => placeFile(directory, name, content, fields));
+  }
+
+  async makeSymlink(parts: readonly ByteString[], target: ByteString, mtimeNs: bigint): Promise<string | undefined> {
+    return await this.#put(parts, mtimeNs, (directory, name) =>
+      replace(directory, name, async (path) => {
+        await symlink(toBuffer(target), path);
+        await lutimes(path, nodeTime(mtimeNs), nodeTime(mtimeNs)).catch(() => undefined);
+      }),
+    );
+  }
+
+  async makeHardLink(parts: readonly ByteString[], targetName: ByteString): Promise<string | undefined> {
+    const target = HostPlace.parts(targetName);
+    const outside = "it is a link to what lies outside of the directory";
+    if (target === undefined) return outside;
+    const [above, targetLast] = split(target);
+    const from = await this.#lookUp(above);
+    if (from === "symlink") return outside;
+    const none = `there is no file ${shown(targetName)} to link it to`;
+    if (from === undefined) return none;
+    try {
+      if (!(await from.lstat(targetLast))?.isFile()) return none;
+      return await this.#put(parts, undefined, (directory, name) =>
+        replace(directory, name, (path) => link(from.at(targetLast), path)),
+      );
+    } finally {
+      await from[Symbol.asyncDispose]();
+    }
+  }
+
+  /** Sets what directories have, the deepest first. */
+  async finish(): Promise<void> {
+    await this.#leave(0);
+    await setExactTimes(this.#root.directory, this.#root.times);
+    this.#root.times = [];
+    const depth = (path: ByteString) => (path === "" ? 0 : path.split("/").length);
+    for (const [path, children] of [...this.#attributes].sort(([a], [b]) => depth(b) - depth(a))) {
+      // Somebody may have put a symlink into the way.
+      const parent = await this.#lookUp(path === "" ? [] : path.split("/"));
+      if (parent === undefined || parent === "symlink") continue;
+      await using directory = parent;
+      for (const [name, attributes] of children) await setDirectoryAttributes(directory, name, attributes);
+      const times = Array.from(children, ([name, { mtimeNs }]) => ({ name, mtimeNs }));
+      await setExactTimes(directory, times);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { directory } of [...this.#steps, this.#root]) await directory[Symbol.asyncDispose]();
+    this.#steps = [];
+  }
+
+  /** Makes something that takes the place of whatever has the name, but for a directory. */
+  async #put(
+    parts: readonly ByteString[],
+    mtimeNs: bigint | undefined,
+    make: (directory: HostDirectory, name: ByteString) => Promise<void>,
+  ): Promise<string | undefined> {
+    const [above, name] = split(parts);
+    if (name === "") return "it would take the place of the directory itself";
+    const step = await this.#enter(above);
+    if (step === undefined) return isUnderSymlink;
+    if ((await step.directory.lstat(name))?.isDirectory()) return "a directory has its name";
+    await make(step.directory, name);
+    if (mtimeNs !== undefined) step.times.push({ name, mtimeNs });
+    if (step.times.length > mostWaitingTimes) await flush(step);
     return undefined;
   }
 
-  async makeHardLink(path: string, targetName: string): Promise<string | undefined> {
-    const target = this.locate(targetName);
-    if (target === undefined || !(await this.holds(target)))
-      return "it is a link to what lies outside of the directory";
-    if (!(await lstat(target).catch(() => undefined))?.isFile())
-      return `there is no file ${printable(targetName)} to link it to`;
-    if (await isDirectory(path)) return "a directory has its name";
-    const temporary = temporaryBeside(path);
-    await link(target, temporary).catch(rethrow);
-    await rename(temporary, path).catch(rethrow);
-    // Renaming over another name of the same file does nothing.
-    await rm(temporary, { force: true });
-    return undefined;
+  /** The directory of that path, made where missing; `undefined` where something on the way is none. */
+  async #enter(parts: readonly ByteString[]): Promise<Step | undefined> {
+    let shared = 0;
+    while (shared < this.#steps.length && this.#steps[shared]?.name === parts[shared]) shared += 1;
+    await this.#leave(shared);
+    for (const [index, name] of parts.slice(shared).entries()) {
+      const above = this.#steps.at(-1) ?? this.#root;
+      const { directory, isNew } = await above.directory.enterOrMake(name, 0o755);
+      if (isNew) this.#made.add(parts.slice(0, shared + index + 1).join("/"));
+      if (directory === undefined) return undefined;
+      this.#steps.push({ name, directory, times: [] });
+    }
+    return this.#steps.at(-1) ?? this.#root;
   }
 
-  /** Last, when nothing else is written any more: so they may point anywhere, as they do in the box, and lead nothing astray. */
-  makeSymlinkLater(path: string, target: string, mtime: Date): void {
-    this.#symlinks.push({ path, target, mtime });
+  async #leave(depth: number): Promise<void> {
+    for (let step = this.#steps[depth]; step !== undefined; step = this.#steps[depth]) {
+      const last = this.#steps.pop() ?? step;
+      await flush(last);
+      await last.directory[Symbol.asyncDispose]();
+    }
   }
 
-  /** Makes the symlinks, then sets what directories have, the deepest first. Resolves with what was left out. */
-  async finish(): Promise<string[]> {
-    const leftOut: string[] = [];
-    for (const { path, target, mtime } of this.#symlinks) {
-      if (!(await this.#isStillSound(dirname(path))) || (await isDirectory(path)) || path === this.#root) {
-        leftOut.push(`${printable(path)}: it can't become a symlink`);
-        continue;
+  /** The directory of that path as one of its own, if it is there; nothing is made. */
+  async #lookUp(parts: readonly ByteString[]): Promise<HostDirectory | "symlink" | undefined> {
+    let directory = await this.#root.directory.enter(".");
+    for (const name of parts) {
+      await using above = directory;
+      try {
+        directory = await above?.enter(name);
+      } catch {
+        return undefined;
       }
-      const temporary = temporaryBeside(path);
-      await symlink(target, temporary).catch(rethrow);
-      await lutimes(temporary, mtime, mtime).catch(() => undefined);
-      await rename(temporary, path).catch(rethrow);
+      if (directory === undefined) return "symlink";
     }
-    for (const [path, attributes] of [...this.#directories].toReversed()) {
-      if (await this.#isStillSound(path)) await setHostAttributes(path, attributes);
-    }
-    return leftOut;
-  }
-
-  /** Symlinks may have come since. */
-  async #isStillSound(folder: string): Promise<boolean> {
-    return this.#sound.has(folder) && (await realpath(folder).catch(() => "")) === folder;
+    return directory;
   }
 }
 
-async function isDirectory(path: string): Promise<boolean> {
-  return (await lstat(path).catch(() => undefined))?.isDirectory() ?? false;
+const isUnderSymlink = "something above it is no directory, and nothing is written through a symlink";
+
+function split(parts: readonly ByteString[]): readonly [above: readonly ByteString[], name: ByteString] {
+  return [parts.slice(0, -1), parts.at(-1) ?? ""];
 }
 
-function ignore(code: string): (error: unknown) => void {
-  return (error) => {
-    if (!(error instanceof Error && "code" in error && error.code === code)) throw hostFailure(error);
-  };
+async function flush(step: Step): Promise<void> {
+  const { times } = step;
+  step.times = [];
+  await setExactTimes(step.directory, times);
 }
 
-function rethrow(error: unknown): never {
-  throw hostFailure(error);
+/** `make` makes it under another name, which takes the place of whatever has this one. */
+async function replace(
+  directory: HostDirectory,
+  name: ByteString,
+  make: (path: Buffer) => Promise<void>,
+): Promise<void> {
+  const temporary = directory.at(temporaryFor(name));
+  try {
+    await make(temporary);
+    await rename(temporary, directory.at(name));
+  } catch (error) {
+    throw hostFailure(error, directory.below(name));
+  } finally {
+    // Also after a success: renaming over another name of the same file does nothing.
+    await rm(temporary, { force: true });
+  }
+}
+
+async function setDirectoryAttributes(
+  parent: HostDirectory,
+  name: ByteString,
+  { mode, mtimeNs }: Attributes,
+): Promise<void> {
+  const directory = await parent.enter(name).catch(() => undefined);
+  if (directory === undefined) return;
+  await using open = directory;
+  try {
+    await utimes(open.at(""), nodeTime(mtimeNs), nodeTime(mtimeNs));
+    await chmod(open.at(""), mode & 0o777);
+  } catch (error) {
+    if (!hasCode(error, "ENOENT")) throw hostFailure(error, parent.below(name));
+  }
 }

@@ -1,57 +1,65 @@
-import { isUtf8 } from "node:buffer";
-import type { Stats } from "node:fs";
-import { lstat, opendir, readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { CliError } from "../failure.ts";
-import { hostFailure } from "./host-file.ts";
+import type { BigIntStats } from "node:fs";
+import type { ByteString } from "./bytes.ts";
+import { HostDirectory } from "./host-directory.ts";
 
 export interface HostEntry {
-  readonly path: string;
   /** Relative to the tree's root, with slashes. */
-  readonly name: string;
-  readonly stat: Stats;
+  readonly name: ByteString;
+  /** The directory that has it, and its name there. */
+  readonly directory: HostDirectory;
+  readonly last: ByteString;
+  readonly stat: BigIntStats;
 }
 
-/** All below a directory, sorted, a directory before what it holds. What vanishes meanwhile is left out. */
-export async function* walkHostTree(root: string, below = ""): AsyncGenerator<HostEntry> {
-  const folder = join(root, below);
-  const names = await readdir(folder, { encoding: "buffer" }).catch((error: unknown) => {
-    throw hostFailure(error);
-  });
-  for (const bytes of names.sort(Buffer.compare)) {
-    if (!isUtf8(bytes)) throw notUtf8(folder, bytes);
-    const name = below === "" ? bytes.toString() : `${below}/${bytes.toString()}`;
-    const path = join(root, name);
-    const stat = await lstat(path).catch(() => undefined);
+/** Is told of what could not be read; the path is for people. */
+export type OnUnreadable = (path: string, error: unknown) => void;
+
+/**
+ * All below a directory, sorted, a directory before what it holds; no symlink is followed. What vanishes meanwhile is left out. Without
+ * `onUnreadable`, what can't be read ends it.
+ */
+export async function* walkHostTree(
+  root: HostDirectory,
+  onUnreadable?: OnUnreadable,
+  below: ByteString = "",
+): AsyncGenerator<HostEntry> {
+  for (const last of await attempt(root, onUnreadable, () => root.names(), [])) {
+    const name = below + last;
+    const stat = await attempt(root, onUnreadable, () => root.lstat(last), undefined);
     if (stat === undefined) continue;
-    yield { path, name, stat };
-    if (stat.isDirectory()) yield* walkHostTree(root, name);
+    yield { name, directory: root, last, stat };
+    if (!stat.isDirectory()) continue;
+    const directory = await attempt(root, onUnreadable, () => root.enter(last), undefined);
+    if (directory === undefined) continue;
+    await using open = directory;
+    yield* walkHostTree(open, onUnreadable, `${name}/`);
+  }
+}
+
+async function attempt<T>(
+  directory: HostDirectory,
+  onUnreadable: OnUnreadable | undefined,
+  read: () => Promise<T>,
+  otherwise: T,
+): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (onUnreadable === undefined) throw error;
+    onUnreadable(directory.shown, error);
+    return otherwise;
   }
 }
 
 /** Bytes of the files below a directory, each file once, however many names it has. */
-export async function hostTreeBytes(root: string): Promise<number> {
-  const seen = new Set<number>();
+export async function hostTreeBytes(path: string): Promise<number> {
+  await using root = await HostDirectory.open(path);
+  const seen = new Set<bigint>();
   let bytes = 0;
-  const add = async (folder: string): Promise<void> => {
-    for await (const entry of await opendir(folder)) {
-      const path = join(folder, entry.name);
-      if (entry.isDirectory()) await add(path);
-      if (!entry.isFile()) continue;
-      const { ino, nlink, size } = await lstat(path);
-      if (nlink > 1 && seen.has(ino)) continue;
-      if (nlink > 1) seen.add(ino);
-      bytes += size;
-    }
-  };
-  await add(root);
+  for await (const { stat } of walkHostTree(root)) {
+    if (!stat.isFile() || (stat.nlink > 1n && seen.has(stat.ino))) continue;
+    if (stat.nlink > 1n) seen.add(stat.ino);
+    bytes += Number(stat.size);
+  }
   return bytes;
-}
-
-function notUtf8(folder: string, name: Buffer): CliError {
-  return new CliError(
-    "HOST_FILE",
-    `The name ${JSON.stringify(name.toString("latin1"))} in ${folder} is not UTF-8`,
-    `A tar takes any name: tar c -C ${folder} . | boxrun cp - BOX:PATH`,
-  );
 }

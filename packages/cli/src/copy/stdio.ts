@@ -2,13 +2,16 @@ import { posix } from "node:path";
 import { BoxRunError } from "@boxrun/contract/plain";
 import { CliError } from "../failure.ts";
 import { write } from "../output/streams.ts";
-import { boxDirectory } from "./box-file.ts";
+import { boxTree, openBoxFile } from "./box-file.ts";
+import { type ByteString, bytesOfText } from "./bytes.ts";
 import type { Copy } from "./copy.ts";
 import { type BoxPath, kindInBox } from "./location.ts";
-import { headerMode, packTar, tarEntries } from "./tar.ts";
+import { repack } from "./pack.ts";
+import { blockBytes, isChecksumRight } from "./tar/header.ts";
+import type { TarEntry } from "./tar/read.ts";
 
-/** A tar on standard input goes into a directory, which is made if it is missing. Owners are those that the tar says. */
-export async function copyInput({ client, meter, signal }: Copy, to: BoxPath): Promise<void> {
+/** A tar on standard input goes into a directory, which is made if it is missing. Owners are those that the tar says, unless one was given. */
+export async function copyInput({ client, meter, signal, owner }: Copy, to: BoxPath): Promise<void> {
   const kind = await kindInBox(client, to, signal);
   const isDirectory = kind === "directory" || to.as !== "named";
   const file = isDirectory ? posix.join(to.path, "NAME") : to.path;
@@ -20,52 +23,36 @@ export async function copyInput({ client, meter, signal }: Copy, to: BoxPath): P
   }
   const tar = requireTar(process.stdin, instead);
   try {
-    await client.files.uploadArchive(to.box, to.path, meter.count(tar), { signal });
+    await client.files.uploadArchive(to.box, to.path, meter.count(tar), { signal, owner });
   } finally {
     // Whoever writes it may have more to say, and we would wait for that.
     process.stdin.destroy();
   }
 }
 
-/**
- * A file, or a directory under its own name, as a tar to standard output. With `/.` it is the directory's content, byte for byte as
- * the box has it, so that names may be any bytes.
- */
-export async function copyOutput({ client, meter, signal }: Copy, from: BoxPath): Promise<void> {
+/** A file, or a directory under its own name, as a tar that any reader takes to standard output. With `/.` it is what is in the directory. */
+export async function copyOutput(copy: Copy, from: BoxPath): Promise<void> {
+  const { client, meter, signal } = copy;
   if (process.stdout.isTTY)
     throw new CliError("USAGE", "standard output is a terminal, and - writes a tar to a pipe or a file");
   const kind = await kindInBox(client, from, signal);
   if (kind === "nothing") throw new BoxRunError("FILE_NOT_FOUND", `There is no ${from.path} in ${from.box}`);
-  const attributes = kind === "directory" ? await boxDirectory(client, from, signal) : undefined;
-  const { content } = await client.files.downloadArchive(from.box, from.path, { signal });
-  const isUnderItsName = kind === "directory" && from.as !== "content" && from.path !== "/";
-  const counted = meter.count(content);
-  const tar = isUnderItsName ? below(posix.basename(from.path), counted, attributes) : counted;
+  const name = bytesOfText(posix.basename(from.path));
+  const rootName = from.as === "content" || from.path === "/" ? undefined : name;
+  const entries = kind === "directory" ? boxTree(client, from, copy) : boxFile(copy, from, name);
+  const tar = repack(entries, {
+    rootName: kind === "directory" ? rootName : undefined,
+    count: meter.count,
+    holes: false,
+  });
   for await (const chunk of tar) await write(process.stdout, chunk);
 }
 
-/** The same archive with all its names below a directory. */
-function below(
-  name: string,
-  chunks: AsyncIterable<Uint8Array>,
-  attributes: Awaited<ReturnType<typeof boxDirectory>>,
-): AsyncIterable<Uint8Array> {
-  return packTar(async (add) => {
-    const { mode = 0o755, mtime = new Date(), uid = 0, gid = 0 } = attributes ?? {};
-    await add({ name: `${name}/`, type: "directory", mode: headerMode(mode), mtime, uid, gid });
-    for await (const { header, content } of tarEntries(chunks)) {
-      const { pax: _, ...fields } = header;
-      const isFile = header.type === "file" || header.type === "contiguous-file";
-      const linkname = header.type === "link" ? `${name}/${header.linkname}` : header.linkname;
-      const renamed = { ...fields, name: `${name}/${header.name}`, linkname, mode: headerMode(header.mode) };
-      await add(renamed, isFile ? content : undefined);
-    }
-  });
+async function* boxFile(copy: Copy, from: BoxPath, name: ByteString): AsyncGenerator<TarEntry> {
+  const { content, uid = 0, gid = 0, ...fields } = await openBoxFile(copy.client, from, name, copy);
+  const header = { ...fields, uid, gid, type: "file", linkName: "", devMajor: 0, devMinor: 0 } as const;
+  yield { header, content };
 }
-
-const blockBytes = 512;
-const checksumAt = 148;
-const checksumBytes = 8;
 
 const compressions: readonly { readonly magic: readonly number[]; readonly name: string; readonly program: string }[] =
   [
@@ -93,17 +80,9 @@ async function* requireTar(chunks: AsyncIterable<Uint8Array>, instead: string): 
 }
 
 /** A header whose checksum is right, or the zeros of an empty archive. */
-function isTarBlock(block: Buffer): boolean {
-  const bytes = block.subarray(0, blockBytes);
-  const text = bytes
-    .toString("latin1", checksumAt, checksumAt + checksumBytes)
-    .replaceAll("\0", " ")
-    .trim();
-  const sum = bytes.reduce(
-    (total, byte, at) => total + (at >= checksumAt && at < checksumAt + checksumBytes ? 0x20 : byte),
-    0,
-  );
-  return bytes.every((byte) => byte === 0) || Number.parseInt(text, 8) === sum;
+function isTarBlock(head: Buffer): boolean {
+  const block = head.subarray(0, blockBytes);
+  return block.every((byte) => byte === 0) || isChecksumRight(block);
 }
 
 function noTar(head: Buffer, instead: string): CliError {

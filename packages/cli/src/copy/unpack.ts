@@ -1,48 +1,56 @@
-import { printable } from "../output/text.ts";
+import { type ByteString, shown } from "./bytes.ts";
+import type { HostDirectory } from "./host-directory.ts";
 import { HostPlace } from "./host-place.ts";
 import type { Count } from "./pack.ts";
-import { type TarEntry, tarEntries } from "./tar.ts";
+import type { TarEntry } from "./tar/read.ts";
+
+export interface UnpackOptions {
+  readonly count?: Count;
+  /** The name of a directory to be made in `directory` for what is in the archive; what it says of `./` is that one's. */
+  readonly under?: ByteString | undefined;
+}
 
 /**
- * Unpacks a tar stream from a box, which may hold anything, into a directory of this host: nothing is written outside of it, nobody's but
- * ours, and without setuid bits. A file appears when it is complete. Modes and times are the archive's, also those of directories, which
- * therefore come last. Resolves with what was left out, and why.
+ * Unpacks a tar from a box, which may hold anything, into a directory of this host, which it closes: nothing is written outside of
+ * it, nobody's but ours, and without setuid bits. A file appears when it is complete. Modes and times are the archive's, also those of
+ * directories that are made; those that are there keep theirs. Resolves with what was left out, and why.
  */
 export async function unpackDirectory(
-  chunks: AsyncIterable<Uint8Array>,
-  directory: string,
-  count: Count = (content) => content,
+  entries: AsyncIterable<TarEntry>,
+  directory: HostDirectory,
+  { count = (content) => content, under }: UnpackOptions = {},
 ): Promise<string[]> {
   const leftOut: string[] = [];
-  const place = await HostPlace.open(directory);
-  for await (const entry of tarEntries(chunks)) {
-    const why = await unpackEntry(place, entry, count);
-    if (why !== undefined) leftOut.push(`${printable(entry.header.name)}: ${why}`);
+  await using place = new HostPlace(directory);
+  for await (const entry of entries) {
+    const why = await unpackEntry(place, entry, count, under);
+    if (why !== undefined) leftOut.push(`${shown(entry.header.name)}: ${why}`);
   }
-  leftOut.push(...(await place.finish()));
+  await place.finish();
   return leftOut;
 }
 
 /** Why it was left out. */
-async function unpackEntry(place: HostPlace, entry: TarEntry, count: Count): Promise<string | undefined> {
-  const { name, type, linkname, mode, mtime } = entry.header;
-  const path = place.locate(name);
-  if (path === undefined) return "it would lie outside of the directory";
-  // What the decoder puts where bytes are no UTF-8: several names could become one.
-  if (name.includes("\ufffd")) return "its name is not UTF-8; on a pipe (-) it would be kept";
-  if (!(await place.holds(path))) return "a symlink would lead it out of the directory";
+async function unpackEntry(
+  place: HostPlace,
+  { header, content }: TarEntry,
+  count: Count,
+  under: ByteString | undefined,
+): Promise<string | undefined> {
+  const { name, type, linkName } = header;
+  const inside = HostPlace.parts(name);
+  if (inside === undefined) return "it would lie outside of the directory";
+  const parts = under === undefined ? inside : [under, ...inside];
   switch (type) {
     case "directory":
-      return await place.makeDirectory(path, { mode, mtime });
+      return parts.length === 0 ? undefined : await place.makeDirectory(parts, header);
     case "file":
-    case "contiguous-file":
-      return await place.writeFile(path, count(entry.content), { mode, mtime });
+      return await place.writeFile(parts, count(content), header);
     case "symlink":
-      place.makeSymlinkLater(path, linkname ?? "", mtime);
-      return undefined;
+      return await place.makeSymlink(parts, linkName, header.mtimeNs);
     case "link":
-      return await place.makeHardLink(path, linkname ?? "");
+      return await place.makeHardLink(parts, under === undefined ? linkName : `${under}/${linkName}`);
     default:
-      return `it is a ${type ?? "file of an unknown kind"}`;
+      return `it is ${/^[aeiou]/.test(type) ? "an" : "a"} ${type}`;
   }
 }

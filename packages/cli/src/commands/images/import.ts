@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { hostFailure } from "../../copy/host-file.ts";
+import { hostFailure } from "../../copy/host-failure.ts";
 import { hostTreeBytes } from "../../copy/host-tree.ts";
 import { CopyMeter } from "../../copy/meter.ts";
 import { packEntries } from "../../copy/pack.ts";
