@@ -145,6 +145,16 @@ describe("a program in the terminal (exec -it)", () => {
     await cli.server.core.execs.cancel("dev", id ?? "");
   });
 
+  it("is left with ~. also behind what the terminal has answered", async () => {
+    await using shell = await openShell();
+    await shell.type("br exec -it dev asker; echo code $?\n");
+    await shell.shows("answered");
+    await shell.type("~.");
+    expect(await shell.shows("code 0")).toContain("Detached; the program runs on");
+    await expectSane(shell);
+    await cli.server.core.execs.cancel("dev", cli.server.core.execs.list("dev")[0]?.id ?? "");
+  });
+
   it("gets a Ctrl-P that no Ctrl-Q follows", async () => {
     await using shell = await openShell();
     await shell.type("br exec -it dev editor\n");

@@ -1,9 +1,12 @@
+import { InputSequence } from "./input-sequence.ts";
+
 const tilde = 0x7e;
 const dot = 0x2e;
 const ctrlP = 0x10;
 const ctrlQ = 0x11;
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
+const escapeKey = 0x1b;
 
 export interface Typed {
   /** What goes to the program. */
@@ -14,20 +17,33 @@ export interface Typed {
 
 /**
  * Looks for the keys to detach in what is typed: `~.` at the beginning of a line, where `~~` stands for one tilde, as in ssh; and
- * Ctrl-P Ctrl-Q anywhere, as in docker. The first key of either is held back until the next one tells.
+ * Ctrl-P Ctrl-Q anywhere, as in docker. The first key of either is held back until the next one tells. What the terminal answers
+ * to a program's questions in between, which shells ask at every prompt, is no typing.
  */
 export class DetachKeys {
   #held: typeof tilde | typeof ctrlP | undefined;
   #atLineStart = true;
+  #sequence: InputSequence | undefined;
+  /** Of a sequence that has come behind a key that is held: if it is a key too, it goes out behind that one. */
+  #waiting: number[] = [];
 
-  /** A lone Ctrl-P is a key of its own in many programs: whoever holds it gives it up (`release`) after a short time. */
-  get holdsControlP(): boolean {
-    return this.#held === ctrlP;
+  /** A lone Ctrl-P, or Escape, is a key of its own in many programs: whoever holds it gives it up (`release`) after a short time. */
+  get holdsBriefly(): boolean {
+    return this.#held === ctrlP || this.#waiting.length > 0;
   }
 
   take(typed: Uint8Array): Typed {
     const send: number[] = [];
     for (const byte of typed) {
+      if (this.#sequence !== undefined) {
+        this.#goOn(this.#sequence, byte, send);
+        continue;
+      }
+      if (byte === escapeKey) {
+        this.#sequence = new InputSequence();
+        (this.#held === undefined ? send : this.#waiting).push(byte);
+        continue;
+      }
       const held = this.#held;
       this.#held = undefined;
       if (held === tilde && byte === dot) return { send: Uint8Array.from(send), detach: true };
@@ -42,17 +58,35 @@ export class DetachKeys {
         continue;
       }
       send.push(byte);
-      this.#atLineStart = byte === carriageReturn || byte === lineFeed;
+      this.#atLineStart = endsLine(byte);
     }
     return { send: Uint8Array.from(send), detach: false };
   }
 
   /** Gives out what is held. */
   release(): Uint8Array {
-    if (this.#held === undefined) return new Uint8Array();
-    const held = Uint8Array.of(this.#held);
+    const held = this.#held === undefined ? [] : [this.#held, ...this.#waiting];
+    if (held.length > 0) this.#atLineStart = false;
     this.#held = undefined;
-    this.#atLineStart = false;
-    return held;
+    this.#waiting = [];
+    return Uint8Array.from(held);
   }
+
+  #goOn(sequence: InputSequence, byte: number, send: number[]): void {
+    const kind = sequence.add(byte);
+    (this.#held === undefined ? send : this.#waiting).push(byte);
+    if (kind === "open") return;
+    this.#sequence = undefined;
+    if (kind === "key") {
+      send.push(...this.release());
+      this.#atLineStart = endsLine(byte);
+    } else {
+      for (const waiting of this.#waiting) send.push(waiting);
+      this.#waiting = [];
+    }
+  }
+}
+
+function endsLine(byte: number): boolean {
+  return byte === carriageReturn || byte === lineFeed;
 }

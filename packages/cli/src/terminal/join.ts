@@ -17,8 +17,8 @@ export interface BoxTerminal {
 
 export type TerminalEnd = { readonly kind: "exited"; readonly code: number } | { readonly kind: "detached" };
 
-/** How long a Ctrl-P waits for its Ctrl-Q. */
-const controlPMs = 500;
+/** How long a Ctrl-P waits for its Ctrl-Q, or an Escape for the rest of its sequence. */
+const briefMs = 500;
 /** How long the keys typed before a detach may take to arrive. */
 const lastKeysMs = 1000;
 
@@ -61,7 +61,7 @@ function readKeys(host: HostTerminal, keys: InputQueue, detach: () => void): voi
   host.readInput(async (bytes) => {
     clearTimeout(timer);
     const typed = detachKeys.take(bytes);
-    if (detachKeys.holdsControlP) timer = setTimeout(() => void keys.push(detachKeys.release()), controlPMs);
+    if (detachKeys.holdsBriefly) timer = setTimeout(() => void keys.push(detachKeys.release()), briefMs);
     const pushed = keys.push(typed.send);
     if (typed.detach) detach();
     await pushed;

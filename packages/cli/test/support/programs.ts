@@ -24,6 +24,16 @@ export const terminalPrograms: Programs = {
     }
     return killed.aborted ? 137 : 1;
   },
+  /** As shells do at a prompt: asks the terminal where its cursor is, and says so when the answer has come. */
+  asker: async ({ stdin, stdout }) => {
+    await stdout("\u001b[6n");
+    let heard = "";
+    for await (const keys of stdin) {
+      heard += Buffer.from(keys).toString();
+      if (heard.startsWith("\u001b[") && heard.endsWith("R")) await stdout("\r\nanswered\r\n");
+    }
+    return 0;
+  },
   /** Draws and reads nothing. */
   painter: async ({ stdout, terminal, killed }) => {
     await stdout(`\u001b[?1049h\u001b[?25lpainter ${size(terminal())}`);
