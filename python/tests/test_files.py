@@ -56,6 +56,16 @@ def test_a_directory_goes_in_and_comes_out(box: BoxHandle, tmp_path: Path) -> No
     assert (tmp_path / "target" / "deep" / "run.sh").stat().st_mode & 0o777 == 0o755
 
 
+def test_what_goes_in_has_the_owner_that_is_asked_for(box: BoxHandle, tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").write_text("x")
+    box.files.upload(tmp_path / "tree", "/root/owned", owner="1234:5678")
+    box.files.write("/root/owned/other", "y", owner="1234")
+    owners = {entry.name: (entry.uid, entry.gid) for entry in box.files.list("/root/owned")}
+    assert owners["file"] == (1234, 5678)
+    assert owners["other"][0] == 1234
+
+
 def test_a_download_that_fails_leaves_what_was_there(box: BoxHandle, tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.write_text("mine")

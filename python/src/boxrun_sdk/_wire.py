@@ -84,6 +84,7 @@ class Error(TypedDict):
         "FILE_NOT_FOUND",
         "NOT_FOUND",
         "BOX_NOT_RUNNING",
+        "BOX_UNREACHABLE",
         "BOX_ALREADY_RUNNING",
         "NAME_ALREADY_EXISTS",
         "RESOURCE_EXCEEDED",
@@ -289,6 +290,7 @@ class Box(TypedDict):
     stopped_at: str | None
     engine: str
     image_digest: str | None
+    unreachable: NotRequired[str]
 
 
 class Exec(TypedDict):

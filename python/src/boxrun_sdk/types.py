@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class BoxInfo:
-    """A box. ``status``: ``creating``, ``running``, ``stopped`` or ``error``."""
+    """A box. ``status``: ``creating``, ``running``, ``stopped`` or ``error``; ``unreachable``: why one that runs does not answer now."""
 
     id: str
     name: str | None
@@ -36,6 +36,7 @@ class BoxInfo:
     stopped_at: str | None = None
     engine: str | None = None
     image_digest: str | None = None
+    unreachable: str | None = None
 
 
 @dataclass
@@ -206,6 +207,7 @@ def box_info(data: wire.Box) -> BoxInfo:
         stopped_at=data["stopped_at"],
         engine=data.get("engine"),
         image_digest=data.get("image_digest"),
+        unreachable=data.get("unreachable"),
     )
 
 

@@ -12,7 +12,7 @@ from typing import IO, BinaryIO
 from .._address import segment
 from .._transfer import Counted, pack_directory, unpack_archive
 from ..errors import BoxRunError
-from ..types import FileEntry, file_entry
+from ..types import FileEntry, file_entry, given
 from .http import Http
 from .platform import in_thread
 
@@ -23,7 +23,11 @@ Progress = Callable[[int], None]
 
 
 class Files:
-    """Everything streams: memory does not grow with a file. ``progress`` is called with the bytes moved so far."""
+    """Everything streams: memory does not grow with a file.
+
+    ``progress`` is called with the bytes moved so far. ``owner``: ``user`` or ``user:group``, by name or number as the box knows them;
+    without it new files belong to the user that the box's commands run as.
+    """
 
     def __init__(self, http: Http, box_id: str) -> None:
         self._http = http
@@ -36,11 +40,18 @@ class Files:
     async def read_text(self, path: str, encoding: str = "utf-8") -> str:
         return (await self.read(path)).decode(encoding)
 
-    async def write(self, path: str, content: bytes | str | BinaryIO, *, progress: Progress | None = None) -> None:
+    async def write(
+        self,
+        path: str,
+        content: bytes | str | BinaryIO,
+        *,
+        owner: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         """Makes the parents, and replaces what is there once all of the content is."""
         if isinstance(content, str):
             content = content.encode()
-        await self._send(path, content, None, progress)
+        await self._send(path, content, {"owner": owner}, progress)
 
     async def list(self, path: str) -> list[FileEntry]:
         """A directory's entries, sorted by name."""
@@ -50,16 +61,23 @@ class Files:
         """A file, or a whole directory."""
         await self._http.call("DELETE", self._path, params={"path": path})
 
-    async def upload(self, local: str | os.PathLike[str], dest: str, *, progress: Progress | None = None) -> None:
+    async def upload(
+        self,
+        local: str | os.PathLike[str],
+        dest: str,
+        *,
+        owner: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         """A file to the path ``dest``, or a directory's content into the directory ``dest``."""
         source = Path(local)
         if await in_thread(source.is_dir):
             with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as archive:
                 await in_thread(lambda: pack_directory(source, archive))
-                await self._send(dest, archive, "tar", progress)
+                await self._send(dest, archive, {"archive": "tar", "owner": owner or "@box"}, progress)
             return
         with await in_thread(lambda: source.open("rb")) as file:
-            await self._send(dest, file, None, progress)
+            await self._send(dest, file, {"owner": owner}, progress)
 
     async def download(self, remote: str, local: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
         """A file to the path ``local``, or a directory's content into the directory ``local``.
@@ -99,13 +117,13 @@ class Files:
                     progress(moved)
 
     async def _send(
-        self, dest: str, content: bytes | IO[bytes], archive: str | None, progress: Progress | None
+        self, dest: str, content: bytes | IO[bytes], params: dict[str, str | None], progress: Progress | None
     ) -> None:
         body = content if progress is None else Counted(content, progress)
         await self._http.call(
             "POST",
             f"{self._path}/upload",
-            params=None if archive is None else {"archive": archive},
+            params=given(params),
             data={"dest": dest},
             files={"file": ("file", body, "application/octet-stream")},
         )
