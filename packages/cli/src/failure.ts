@@ -21,6 +21,7 @@ type CliErrorCode =
   | "HOST_FILE"
   | "INCOMPLETE"
   | "CONFIG_FILE"
+  | "OUTPUT_INCOMPLETE"
   | "INSTALL_FAILED";
 
 /** A failure of the command itself, on this host; `hint` says what to do about it. */

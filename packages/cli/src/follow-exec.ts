@@ -3,6 +3,7 @@ import { BoxRunError } from "@boxrun/contract/plain";
 import { type BoxRunClient, type ExecEvent, logBytes } from "@boxrun/sdk";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandFailure } from "./failure.ts";
+import { MissingOutput } from "./missing-output.ts";
 import { BrokenPipe, write } from "./output/streams.ts";
 import { jsonText } from "./output/text.ts";
 import type { Session } from "./session.ts";
@@ -17,7 +18,7 @@ interface FollowOptions {
 
 /**
  * Passes a program's output on, byte for byte and no faster than it is read, and resolves with the exit code for this process: the
- * program's own, or 130 after Ctrl-C, which cancels it. A BrokenPipe cancels it too.
+ * program's own, or 130 after Ctrl-C, which cancels it; not 0 if output is missing. A BrokenPipe cancels it too.
  */
 export async function followExec(session: Session, started: StartedExec, options: FollowOptions): Promise<number> {
   const { client, reporter, signal } = session;
@@ -34,8 +35,9 @@ export async function followExec(session: Session, started: StartedExec, options
   const input = options.interactive ? sendInput(client, exec, ended.signal) : undefined;
   // A failure to pass input on leaves the program waiting for it.
   input?.catch(() => void cancel().catch(() => undefined));
+  const missing = new MissingOutput();
   try {
-    const exit = await passOutput(events, reporter.json);
+    const exit = await passOutput(events, reporter.json, missing);
     ended.abort();
     await input;
     if (signal.aborted) {
@@ -43,7 +45,8 @@ export async function followExec(session: Session, started: StartedExec, options
       signal.throwIfAborted();
     }
     if (exit.error !== undefined && !reporter.json) reporter.failure(new CommandFailure(options.what, exit.error));
-    return exit.exit_code ?? exitCodes.failure;
+    if (missing.failure !== undefined) reporter.failure(new CommandFailure(options.what, missing.failure));
+    return exitCodeOf(exit, missing);
   } catch (error) {
     if (error instanceof BrokenPipe) await cancel();
     throw error;
@@ -56,13 +59,19 @@ export async function followExec(session: Session, started: StartedExec, options
 type ExitEvent = Extract<ExecEvent, { event: "exit" }>;
 
 /** With `json`, one event a line. */
-async function passOutput(events: AsyncIterable<ExecEvent>, json: boolean): Promise<ExitEvent> {
+async function passOutput(events: AsyncIterable<ExecEvent>, json: boolean, missing: MissingOutput): Promise<ExitEvent> {
   for await (const event of events) {
+    missing.see(event);
     if (json) await write(process.stdout, `${jsonText(event)}\n`);
     else if (event.event === "log") await passLog(event);
     if (event.event === "exit") return event;
   }
   throw new Error("the events of an exec end with its exit");
+}
+
+/** The program's own, if that tells of a failure or all of its output was passed on. */
+export function exitCodeOf({ exit_code }: Pick<ExitEvent, "exit_code">, missing: MissingOutput): number {
+  return exit_code === 0 && missing.failure !== undefined ? exitCodes.failure : (exit_code ?? exitCodes.failure);
 }
 
 async function passLog(event: Extract<ExecEvent, { event: "log" }>): Promise<void> {

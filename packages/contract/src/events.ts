@@ -12,9 +12,12 @@ import type { execSchema } from "./exec.ts";
  * | `end`  | `{"seq":n}`: up to here now; the exec runs on                       | 1, last  |
  * | `exec` | the Exec, just started; only in the answer of the request that did  | 1, first |
  *
- * `end` comes instead of `exit`, and only to those who asked with `follow=false` for no more than there is. `id:` of each is its `seq`; `exec` has none. Bytes that are not UTF-8 come as base64 with `"encoding":"base64"`. Where output was cut off at the
- * server's limit, one event carries `"truncated":true`. `"time"` is when the output came out of the box; an older
- * server's events lack it.
+ * `end` comes instead of `exit`, and only to those who asked with `follow=false` for no more than there is. `id:` of each is its `seq`; `exec` has none. Bytes that are not UTF-8 come as base64 with `"encoding":"base64"`. `"time"` is when
+ * the output came out of the box; an older server's events lack it.
+ *
+ * Where output is missing, because it passed the server's limit or was kept for long enough, one `log` event stands for it: with
+ * `"truncated":true`, and `"skipped_bytes"` of both streams together (at most so many, for who resumes from a place within). Its `seq` is that of
+ * the last event that is missing, its `data` says so to people. An older server's has no `skipped_bytes`: everything behind it is missing.
  */
 export const logEventSchema = z.object({
   stream: z.enum(["stdout", "stderr"]),
@@ -22,9 +25,15 @@ export const logEventSchema = z.object({
   seq: z.int(),
   encoding: z.literal("base64").optional(),
   truncated: z.literal(true).optional(),
+  skipped_bytes: z.int().optional(),
   time: timestampSchema.optional(),
 });
 export type LogEvent = z.infer<typeof logEventSchema>;
+
+/** What people read where output is missing. */
+export function gapText(bytes: number): string {
+  return `\n[boxrun: ${bytes} bytes of the output of this command are not kept, and missing here]\n`;
+}
 
 export const exitEventSchema = z.object({ stream: z.null(), data: z.string(), seq: z.int() });
 export type ExitEvent = z.infer<typeof exitEventSchema>;

@@ -76,5 +76,8 @@ export const runResponseSchema = z.object({
   stdout: z.string(),
   stderr: z.string(),
   error_message: z.string().nullable(),
+  /** Output is missing: it passed the server's limit. Standard error says where, and `skipped_bytes` how much. */
+  truncated: z.literal(true).optional(),
+  skipped_bytes: z.int().optional(),
 });
 export type RunResponse = z.infer<typeof runResponseSchema>;

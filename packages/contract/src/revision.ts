@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "876f95a500d313ac";
+export const revision = "1e2a9a23f85d7ba3";

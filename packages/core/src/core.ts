@@ -38,6 +38,8 @@ export interface CoreOptions {
   readonly limits: ResourceLimits;
   /** Bytes of output kept per exec. */
   readonly outputLimitBytes: number;
+  /** How long a program is slowed down to a reader of its output that takes nothing. */
+  readonly readerStallMs: number;
   readonly version: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Tells readers that there is something new to read, never what: the store alone holds the truth. That is why a slow
- * reader costs nothing, and why no reader sees a gap, a repeat or a reordering.
+ * Tells readers that there is something new to read, never what: the store alone holds the truth. That is why no
+ * reader sees a repeat or a reordering, or misses anything that is there.
  */
 export class Wakeups {
   readonly #subscribers = new Map<string, Set<() => void>>();

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { OutputEvent } from "../src/index.ts";
 import { CoreHarness, never, stdout } from "./support/core.ts";
 
-const kib = 1024;
 let harness: CoreHarness;
 let box: string;
 
@@ -108,18 +107,6 @@ describe("readers", () => {
     await slow.next();
     expect(stdout(await harness.events(box, exec.id))).toContain("\n5000\n");
     await slow.return?.(undefined);
-  });
-});
-
-describe("output beyond the limit", () => {
-  it("is cut off with an event that says so, and the program runs to its end", async () => {
-    await harness[Symbol.asyncDispose]();
-    await open({ outputLimitBytes: 64 * kib });
-    const exec = await harness.start(box, ["sh", "-c", "seq 100000; exit 5"]);
-    const events = await harness.events(box, exec.id);
-    expect(stdout(events).length).toBeLessThanOrEqual(64 * kib);
-    expect(events.filter((event) => event.kind === "log" && event.truncated)).toHaveLength(1);
-    expect(events.at(-1)?.data).toBe('{"exit_code":5}');
   });
 });
 

@@ -29,7 +29,7 @@ describe("output text", () => {
 
   it("marks what is not UTF-8 as base64", () => {
     expect(new OutputText("stderr").add(Buffer.from([0xff, 0xfe, 0x41]))).toEqual([
-      { stream: "stderr", data: "//5B", base64: true, truncated: false },
+      { stream: "stderr", data: "//5B", base64: true, bytes: 3 },
     ]);
   });
 
@@ -37,7 +37,7 @@ describe("output text", () => {
     const text = new OutputText("stdout");
     expect(text.add(Buffer.from([0x41, 0xf0, 0x9f, 0xa6]))).toHaveLength(1);
     expect(text.heldBytes).toBe(3);
-    expect(text.end()).toEqual([{ stream: "stdout", data: "8J+m", base64: true, truncated: false }]);
+    expect(text.end()).toEqual([{ stream: "stdout", data: "8J+m", base64: true, bytes: 3 }]);
     expect(text.heldBytes).toBe(0);
   });
 

@@ -243,7 +243,7 @@ describe("a box whose agent answers and ends nothing", () => {
     const full = Promise.withResolvers<void>();
     output.append = async (...args) => {
       await full.promise;
-      await append(...args);
+      return append(...args);
     };
     const { id } = await harness.start(box, ["sh", "-c", "echo said; cat"], { stdin: true, timeout_ms: 1_000 });
     await clock.advance(600_000);

@@ -70,6 +70,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     metrics: metrics.core,
     limits: { maxCpu: settings.maxCpu, maxMemoryMb: settings.maxMemoryMb },
     outputLimitBytes: settings.outputLimitBytes,
+    readerStallMs: settings.readerStallMs,
     version,
   });
   // A server that does not come up leaves the boxes alone.

@@ -19,6 +19,7 @@ export interface Settings {
   /** What the server is called elsewhere, behind a proxy: `boxes.example.org`, with the port if there is one. Lower case. */
   readonly allowedHosts: readonly string[];
   readonly outputLimitBytes: number;
+  readonly readerStallMs: number;
   readonly logLevel: LogLevel;
   /** `null`: standard error. */
   readonly logFile: string | null;
@@ -86,6 +87,7 @@ const rules = {
       .transform((text) => text.split(",").map((host) => host.trim().toLowerCase())),
   ),
   outputLimitMb: rule("BOXRUN_OUTPUT_LIMIT_MB", undefined, wholeNumber(1, 1_048_576, "must be 1 to 1048576 (MiB)")),
+  readerStallS: rule("BOXRUN_READER_STALL_S", undefined, wholeNumber(1, 86_400, "must be 1 to 86400 (seconds)")),
   logLevel: rule("BOXRUN_LOG_LEVEL", "--log-level", z.enum(logLevels, `must be one of ${logLevels.join(", ")}`)),
   logFile: rule(undefined, "--log-file", path),
 };
@@ -122,6 +124,7 @@ export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Setting
     token,
     allowedHosts,
     outputLimitBytes: maxOutputMb * 1024 * 1024,
+    readerStallMs: (read(rules.readerStallS, undefined, env) ?? 60) * 1000,
     logLevel: read(rules.logLevel, flags.logLevel, env) ?? "info",
     logFile: read(rules.logFile, flags.logFile, env) ?? null,
     stopBoxes: flags.stopBoxes ?? false,

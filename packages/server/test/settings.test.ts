@@ -17,6 +17,7 @@ describe("settings", () => {
       engine: "auto",
       token: null,
       outputLimitBytes: 64 * 1024 * 1024,
+      readerStallMs: 60_000,
       logLevel: "info",
       logFile: null,
       stopBoxes: false,
@@ -49,6 +50,7 @@ describe("settings", () => {
       BOXRUN_TOKEN: "secret",
       BOXRUN_ALLOWED_HOSTS: "Boxes.example.org, boxes:8443",
       BOXRUN_OUTPUT_LIMIT_MB: "1",
+      BOXRUN_READER_STALL_S: "5",
       BOXRUN_LOG_LEVEL: "debug",
     };
     expect(readSettings({}, env)).toEqual({
@@ -63,6 +65,7 @@ describe("settings", () => {
       token: "secret",
       allowedHosts: ["boxes.example.org", "boxes:8443"],
       outputLimitBytes: 1024 * 1024,
+      readerStallMs: 5_000,
       logLevel: "debug",
       logFile: null,
       stopBoxes: false,

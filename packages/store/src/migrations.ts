@@ -102,6 +102,14 @@ export const migrations: readonly string[] = [
   `,
   // When a piece of output came out of the box; NULL for exits, and for what was stored before.
   "ALTER TABLE events ADD COLUMN at_ms INTEGER;",
+  // Output that passes the limit goes from its middle: behind `head_seq`, which ends at byte `head_end` of the output. `position`: bytes of
+  // output before the event; NULL for what was stored before. `awaited_seq`: what the slowest reader that was waited for had taken.
+  `
+  ALTER TABLE events ADD COLUMN position INTEGER;
+  ALTER TABLE execs ADD COLUMN head_seq INTEGER;
+  ALTER TABLE execs ADD COLUMN head_end INTEGER;
+  ALTER TABLE execs ADD COLUMN awaited_seq INTEGER;
+  `,
 ];
 
 /**

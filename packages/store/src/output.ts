@@ -1,48 +1,17 @@
-import type { SQLOutputValue } from "node:sqlite";
-import { BoxRunError } from "@boxrun/contract";
+import { BoxRunError, gapText } from "@boxrun/contract";
 import {
   type ExecFinish,
+  eventCostBytes,
   type NewOutputEvent,
   noOutput,
   type OutputEvent,
+  type OutputLimit,
   type OutputPart,
   type OutputProgress,
   type OutputStore,
 } from "@boxrun/core";
-import { z } from "zod";
-import { booleanColumn, type Database } from "./database.ts";
-
-const kinds = { exit: 0, stdout: 1, stderr: 2 } as const;
-
-/** By hand, and not with a schema: replaying a long output reads a hundred thousand rows, and this is three times as fast. */
-const eventRow = {
-  parse({ seq, kind, base64, truncated, data, at_ms }: Record<string, SQLOutputValue>): OutputEvent {
-    if (typeof seq !== "number" || typeof data !== "string") throw new TypeError("`seq` or `data` has the wrong type");
-    if (kind === kinds.exit) return { kind: "exit", seq, data };
-    if (kind !== kinds.stdout && kind !== kinds.stderr) throw new TypeError(`unknown \`kind\` ${kind}`);
-    const stream = kind === kinds.stdout ? "stdout" : "stderr";
-    const atMs = typeof at_ms === "number" ? at_ms : null;
-    return { kind: "log", seq, stream, data, base64: base64 !== 0, truncated: truncated !== 0, atMs };
-  },
-};
-
-const cursorRow = z.object({
-  key: z.int(),
-  status: z.string(),
-  next_seq: z.int(),
-  stdout_offset: z.int(),
-  stderr_offset: z.int(),
-  stored_bytes: z.int(),
-  truncated: booleanColumn,
-});
-
-/** Where an exec's output stands, within one batch. */
-interface Cursor {
-  readonly key: number;
-  running: boolean;
-  nextSeq: number;
-  progress: OutputProgress;
-}
+import type { Database } from "./database.ts";
+import { type Cursor, kinds, type OutputRows, outputEnd, outputRows } from "./output-rows.ts";
 
 type Write = { readonly execId: string } & (
   | ({ readonly kind: "append" } & OutputPart)
@@ -51,57 +20,84 @@ type Write = { readonly execId: string } & (
 
 interface QueuedWrite {
   readonly write: Write;
-  readonly resolve: () => void;
+  /** Bytes of data. */
+  readonly weight: number;
+  readonly resolve: (keptBytes: number) => void;
   readonly reject: (error: unknown) => void;
 }
 
+/** What one transaction takes in, so that it keeps the event loop for a moment only. */
+const transactionBytes = 2 * 1024 * 1024;
+
 /**
- * Output of execs. What is queued during one turn of the event loop is committed in one transaction at its end. If that fails
+ * Output of execs. What is queued during one turn of the event loop is committed in one transaction at its end, or in several if it
+ * is much, each in a turn of its own. If that fails
  * (a full disk), the writes are tried one by one, so that a failure hits no exec but its own: a write that fails rejects, and with it
  * those of the same exec that were queued behind it, since output with a hole in it must not look whole.
  */
 export class SqliteOutputStore implements OutputStore {
   readonly #db: Database;
-  readonly #statements: ReturnType<typeof prepare>;
+  readonly #rows: OutputRows;
   #queue: QueuedWrite[] = [];
   #closed = false;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#statements = prepare(db);
+    this.#rows = outputRows(db);
   }
 
-  append(execId: string, events: readonly NewOutputEvent[], progress: OutputProgress): Promise<void> {
-    return this.#enqueue({ kind: "append", execId, events, progress });
+  append(
+    execId: string,
+    events: readonly NewOutputEvent[],
+    progress: OutputProgress,
+    limit?: OutputLimit,
+  ): Promise<number> {
+    const part = { events, progress, ...(limit && { limit }) };
+    return this.#enqueue({ kind: "append", execId, ...part }, weightOf(part));
   }
 
-  finish(execId: string, finish: ExecFinish): Promise<void> {
-    return this.#enqueue({ kind: "finish", execId, finish });
+  async finish(execId: string, finish: ExecFinish): Promise<void> {
+    await this.#enqueue({ kind: "finish", execId, finish }, weightOf(finish.last));
   }
 
-  read(execId: string, after: number, maxBytes: number): readonly OutputEvent[] {
+  read(execId: string, after: number, maxBytes: number, position?: number): readonly OutputEvent[] {
+    const cursor = this.#rows.cursor(execId);
+    if (cursor === undefined || after >= cursor.nextSeq) return [];
     let bytes = 0;
-    return this.#statements.read.take(
-      (event) => {
+    const rows = this.#rows.read.take(
+      ({ event }) => {
         bytes += Buffer.byteLength(event.data);
         return bytes >= maxBytes;
       },
-      execId,
+      cursor.key,
       after,
     );
+    const events: OutputEvent[] = [];
+    let before = after;
+    for (const { event, position: begin } of rows) {
+      // Between the beginning that is kept and the end, or before all that is left.
+      if (event.seq > before + 1) {
+        const known = Math.max(position ?? 0, cursor.head?.end ?? 0);
+        const missing = Math.max(0, (begin ?? outputEnd(cursor)) - known);
+        events.push({ kind: "gap", seq: event.seq - 1, bytes: missing, data: gapText(missing) });
+      }
+      events.push(event);
+      before = event.seq;
+    }
+    return events;
   }
 
   progress(execId: string): OutputProgress {
-    return this.#cursor(execId)?.progress ?? noOutput;
+    return this.#rows.cursor(execId)?.progress ?? noOutput;
   }
 
   /** Commits what is queued; later writes reject. */
   close(): void {
     this.#closed = true;
-    this.#flush();
+    while (this.#queue.length > 0) this.#flush();
   }
 
-  #enqueue(write: Write): Promise<void> {
+  #enqueue(write: Write, weight: number): Promise<number> {
     if (this.#closed) {
       return Promise.reject(
         new BoxRunError(
@@ -112,19 +108,29 @@ export class SqliteOutputStore implements OutputStore {
     }
     return new Promise((resolve, reject) => {
       if (this.#queue.length === 0) setImmediate(() => this.#flush());
-      this.#queue.push({ write, resolve, reject });
+      this.#queue.push({ write, weight, resolve, reject });
     });
   }
 
   #flush(): void {
-    const batch = this.#queue;
-    this.#queue = [];
+    const batch = this.#next();
     if (batch.length === 0) return;
     try {
       this.#settle(batch, this.#commit(batch));
     } catch {
       this.#flushOneByOne(batch);
     }
+    if (this.#queue.length > 0 && !this.#closed) setImmediate(() => this.#flush());
+  }
+
+  /** Of what is queued, as much as one transaction takes; one write at the least. */
+  #next(): QueuedWrite[] {
+    let weight = 0;
+    const enough = this.#queue.findIndex((item) => {
+      weight += item.weight;
+      return weight >= transactionBytes;
+    });
+    return this.#queue.splice(0, enough === -1 ? this.#queue.length : enough + 1);
   }
 
   #flushOneByOne(batch: readonly QueuedWrite[]): void {
@@ -142,44 +148,49 @@ export class SqliteOutputStore implements OutputStore {
         item.reject(error);
       }
     }
+    // What is behind it, in a later transaction, would be behind a hole.
+    for (const item of this.#queue) if (failed.has(item.write.execId)) item.reject(failed.get(item.write.execId));
+    this.#queue = this.#queue.filter((item) => !failed.has(item.write.execId));
   }
 
-  /** Writes the batch in one transaction, or throws and writes none of it. Returns each write's own refusal. */
-  #commit(batch: readonly QueuedWrite[]): readonly (BoxRunError | undefined)[] {
-    const refusals: (BoxRunError | undefined)[] = [];
+  /** Writes the batch in one transaction, or throws and writes none of it. Returns for each what is kept of its exec, or its own refusal. */
+  #commit(batch: readonly QueuedWrite[]): readonly (BoxRunError | number)[] {
+    const results: (BoxRunError | number)[] = [];
     this.#db.transaction("store output", () => {
       const cursors = new Map<string, Cursor | undefined>();
       for (const { write } of batch) {
-        if (!cursors.has(write.execId)) cursors.set(write.execId, this.#cursor(write.execId));
+        if (!cursors.has(write.execId)) cursors.set(write.execId, this.#rows.cursor(write.execId));
         const cursor = cursors.get(write.execId);
         // Without a cursor the box was removed meanwhile, and there is nothing to keep.
-        refusals.push(cursor === undefined ? undefined : this.#apply(cursor, write));
+        results.push(cursor === undefined ? 0 : this.#apply(cursor, write));
       }
       for (const cursor of cursors.values()) {
         if (cursor === undefined) continue;
-        const { offsets, storedBytes, truncated } = cursor.progress;
-        this.#statements.advance(
+        const { offsets, awaitedSeq } = cursor.progress;
+        this.#rows.advance(
           cursor.nextSeq,
           offsets.stdout,
           offsets.stderr,
-          storedBytes,
-          truncated ? 1 : 0,
+          cursor.storedBytes,
+          cursor.head?.seq ?? null,
+          cursor.head?.end ?? null,
+          awaitedSeq,
           cursor.key,
         );
       }
     });
-    return refusals;
+    return results;
   }
 
-  #apply(cursor: Cursor, write: Write): BoxRunError | undefined {
+  #apply(cursor: Cursor, write: Write): BoxRunError | number {
     if (write.kind === "finish") {
-      if (!cursor.running) return undefined;
+      if (!cursor.running) return cursor.storedBytes;
       const { status, exitCode, errorMessage, finishedAtMs, exitData, last } = write.finish;
       if (last !== null) this.#append(cursor, last);
-      this.#statements.insert(cursor.key, cursor.nextSeq++, kinds.exit, 0, 0, exitData, null);
-      this.#statements.finish(status, exitCode, errorMessage, finishedAtMs, cursor.key);
+      this.#rows.insert(cursor.key, cursor.nextSeq++, kinds.exit, 0, exitData, null, outputEnd(cursor));
+      this.#rows.finish(status, exitCode, errorMessage, finishedAtMs, cursor.key);
       cursor.running = false;
-      return undefined;
+      return cursor.storedBytes;
     }
     if (!cursor.running) {
       return new BoxRunError(
@@ -188,72 +199,29 @@ export class SqliteOutputStore implements OutputStore {
       );
     }
     this.#append(cursor, write);
-    return undefined;
+    return cursor.storedBytes;
   }
 
-  #append(cursor: Cursor, { events, progress }: OutputPart): void {
-    for (const { stream, base64, truncated, data, atMs } of events) {
-      this.#statements.insert(
-        cursor.key,
-        cursor.nextSeq++,
-        kinds[stream],
-        base64 ? 1 : 0,
-        truncated ? 1 : 0,
-        data,
-        atMs,
-      );
+  #append(cursor: Cursor, { events, progress, limit }: OutputPart): void {
+    let position = outputEnd(cursor);
+    for (const { stream, base64, data, atMs, bytes } of events) {
+      this.#rows.insert(cursor.key, cursor.nextSeq++, kinds[stream], base64 ? 1 : 0, data, atMs, position);
+      position += bytes;
+      cursor.storedBytes += bytes + eventCostBytes;
     }
     cursor.progress = progress;
+    if (limit !== undefined) this.#rows.trim(cursor, limit);
   }
 
-  #settle(batch: readonly QueuedWrite[], refusals: readonly (BoxRunError | undefined)[]): void {
+  #settle(batch: readonly QueuedWrite[], results: readonly (BoxRunError | number)[]): void {
     for (const [index, item] of batch.entries()) {
-      const refusal = refusals[index];
-      if (refusal === undefined) item.resolve();
-      else item.reject(refusal);
+      const result = results[index] ?? 0;
+      if (typeof result === "number") item.resolve(result);
+      else item.reject(result);
     }
-  }
-
-  #cursor(execId: string): Cursor | undefined {
-    const row = this.#statements.cursor.get(execId);
-    if (row === undefined) return undefined;
-    return {
-      key: row.key,
-      running: row.status === "running",
-      nextSeq: row.next_seq,
-      progress: {
-        offsets: { stdout: row.stdout_offset, stderr: row.stderr_offset },
-        storedBytes: row.stored_bytes,
-        truncated: row.truncated,
-      },
-    };
   }
 }
 
-function prepare(db: Database) {
-  return {
-    cursor: db.query(
-      "read an exec",
-      "SELECT key, status, next_seq, stdout_offset, stderr_offset, stored_bytes, truncated FROM execs WHERE id = ?",
-      cursorRow,
-    ),
-    insert: db.command(
-      "store output",
-      "INSERT INTO events (exec_key, seq, kind, base64, truncated, data, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    ),
-    advance: db.command(
-      "store output",
-      "UPDATE execs SET next_seq = ?, stdout_offset = ?, stderr_offset = ?, stored_bytes = ?, truncated = ? WHERE key = ?",
-    ),
-    finish: db.command(
-      "finish an exec",
-      "UPDATE execs SET status = ?, exit_code = ?, error_message = ?, finished_at_ms = ? WHERE key = ?",
-    ),
-    read: db.query(
-      "read output",
-      `SELECT seq, kind, base64, truncated, data, at_ms FROM events
-       WHERE exec_key = (SELECT key FROM execs WHERE id = ?) AND seq > ? ORDER BY seq`,
-      eventRow,
-    ),
-  };
+function weightOf(part: OutputPart | null): number {
+  return (part?.events ?? []).reduce((sum, { data }) => sum + data.length, 0);
 }

@@ -28,17 +28,17 @@ describe("append and finish", () => {
     await Promise.all([
       store.output.append("exec_1", [line("a"), line("b", { stream: "stderr" })], stored(2)),
       store.output.append("exec_2", [line("x", { base64: true })], stored(1)),
-      store.output.append("exec_1", [line("c", { truncated: true })], stored(3)),
+      store.output.append("exec_1", [line("c")], stored(3)),
       store.output.finish("exec_1", succeeded),
     ]);
     expect(store.output.read("exec_1", 0, everything)).toEqual([
-      { kind: "log", seq: 1, stream: "stdout", data: "a", base64: false, truncated: false, atMs: 1_000 },
-      { kind: "log", seq: 2, stream: "stderr", data: "b", base64: false, truncated: false, atMs: 1_000 },
-      { kind: "log", seq: 3, stream: "stdout", data: "c", base64: false, truncated: true, atMs: 1_000 },
+      { kind: "log", seq: 1, stream: "stdout", data: "a", base64: false, truncated: false, atMs: 1_000, position: 0 },
+      { kind: "log", seq: 2, stream: "stderr", data: "b", base64: false, truncated: false, atMs: 1_000, position: 1 },
+      { kind: "log", seq: 3, stream: "stdout", data: "c", base64: false, truncated: false, atMs: 1_000, position: 2 },
       { kind: "exit", seq: 4, data: '{"exit_code":0}' },
     ]);
     expect(store.output.read("exec_2", 0, everything)).toEqual([
-      { kind: "log", seq: 1, stream: "stdout", data: "x", base64: true, truncated: false, atMs: 1_000 },
+      { kind: "log", seq: 1, stream: "stdout", data: "x", base64: true, truncated: false, atMs: 1_000, position: 0 },
     ]);
   });
 
@@ -52,6 +52,25 @@ describe("append and finish", () => {
     expect(countCommits(`${path}-wal`) - before).toBe(1);
     await store.output.append("exec_1", [line("next turn")], stored(1_000));
     expect(countCommits(`${path}-wal`) - before).toBe(2);
+  });
+
+  test("much of it is several transactions, and others get their turn between them", async () => {
+    const megabyte = "x".repeat(1024 * 1024);
+    let turn = 0;
+    let writing = true;
+    const countTurns = () => {
+      turn += 1;
+      if (writing) setImmediate(countTurns);
+    };
+    countTurns();
+    const settledIn = await Promise.all(
+      Array.from({ length: 32 }, (_, n) => store.output.append("exec_1", [line(megabyte)], stored(n)).then(() => turn)),
+    );
+    writing = false;
+    expect(new Set(settledIn).size).toBeGreaterThanOrEqual(16);
+    expect(store.output.read("exec_1", 0, everything).map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 32 }, (_, n) => n + 1),
+    );
   });
 
   test("promises settle in the order of the calls, and only after another connection can see the event", async () => {
@@ -68,16 +87,16 @@ describe("append and finish", () => {
     expect(settled).toEqual(["a 3", "b 3", "c 3"]);
   });
 
-  test("progress is committed with its events, and moves without any where output is dropped", async () => {
+  test("progress is committed with its events, and moves without any", async () => {
     expect(store.output.progress("exec_1")).toEqual(stored(0));
-    const cut = { offsets: { stdout: 900, stderr: 80 }, storedBytes: 10, truncated: true };
+    const later = { offsets: { stdout: 900, stderr: 80 }, awaitedSeq: 1 };
     await store.output.append("exec_1", [line("0123456789")], stored(10));
     expect(store.output.progress("exec_1")).toEqual(stored(10));
-    await store.output.append("exec_1", [], cut);
-    expect(store.output.progress("exec_1")).toEqual(cut);
+    await store.output.append("exec_1", [], later);
+    expect(store.output.progress("exec_1")).toEqual(later);
     await store.close();
     store = openStore({ path });
-    expect(store.output.progress("exec_1")).toEqual(cut);
+    expect(store.output.progress("exec_1")).toEqual(later);
   });
 
   test("a reopened store goes on with the next sequence number", async () => {
@@ -143,6 +162,61 @@ describe("append and finish", () => {
     });
     store = openStore({ path });
     expect(dataOf(store.output.read("exec_1", 0, everything))).toEqual(["last words"]);
+  });
+});
+
+describe("a limit", () => {
+  const letters = "abcdefghij";
+  const append = async (limit: { bytes: number; untilSeq: number | null }) => {
+    let kept = 0;
+    for (const [n, letter] of [...letters].entries()) {
+      kept = await store.output.append("exec_1", [line(letter.repeat(76))], stored((n + 1) * 76), limit);
+    }
+    return kept;
+  };
+  const seqsOf = (events: readonly OutputEvent[]) => events.map(({ kind, seq }) => `${kind} ${seq}`);
+
+  test("takes from the middle, oldest first, and the gap says how many bytes", async () => {
+    // Each costs 100 bytes.
+    expect(await append({ bytes: 400, untilSeq: null })).toBe(400);
+    const events = store.output.read("exec_1", 0, everything);
+    expect(seqsOf(events)).toEqual(["log 1", "log 2", "gap 8", "log 9", "log 10"]);
+    expect(events[2]).toMatchObject({ bytes: 6 * 76 });
+    expect(store.output.read("exec_1", 2, everything)).toEqual(events.slice(2));
+  });
+
+  test("tells who is in the midst of the gap what is missing from there", async () => {
+    await append({ bytes: 400, untilSeq: null });
+    expect(store.output.read("exec_1", 5, everything, 5 * 76)[0]).toMatchObject({ kind: "gap", seq: 8, bytes: 3 * 76 });
+    expect(store.output.read("exec_1", 5, everything)[0]).toMatchObject({ kind: "gap", seq: 8, bytes: 6 * 76 });
+    expect(seqsOf(store.output.read("exec_1", 8, everything))).toEqual(["log 9", "log 10"]);
+  });
+
+  test("leaves what is still awaited", async () => {
+    expect(await append({ bytes: 400, untilSeq: 4 })).toBe(800);
+    expect(seqsOf(store.output.read("exec_1", 2, everything))).toEqual([
+      "gap 4",
+      ...[5, 6, 7, 8, 9, 10].map((n) => `log ${n}`),
+    ]);
+    expect(await store.output.append("exec_1", [], stored(760), { bytes: 400, untilSeq: null })).toBe(400);
+  });
+
+  test("never takes the newest, nor the only event", async () => {
+    const limit = { bytes: 10, untilSeq: null };
+    await store.output.append("exec_1", [line("first, and long")], stored(15), limit);
+    expect(seqsOf(store.output.read("exec_1", 0, everything))).toEqual(["log 1"]);
+    await store.output.append("exec_1", [line("second"), line("third")], stored(26), limit);
+    expect(seqsOf(store.output.read("exec_1", 1, everything))).toEqual(["gap 2", "log 3"]);
+  });
+
+  test("holds over a restart", async () => {
+    await append({ bytes: 400, untilSeq: null });
+    await store.close();
+    store = openStore({ path });
+    expect(
+      await store.output.append("exec_1", [line("k".repeat(76))], stored(836), { bytes: 400, untilSeq: null }),
+    ).toBe(400);
+    expect(seqsOf(store.output.read("exec_1", 2, everything))).toEqual(["gap 9", "log 10", "log 11"]);
   });
 });
 

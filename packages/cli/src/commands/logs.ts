@@ -1,6 +1,8 @@
+import type { ExecEvent } from "@boxrun/sdk";
 import { chosenExec } from "../exec-choice.ts";
 import { LogPrinter } from "../logs/log-printer.ts";
 import { tailOf } from "../logs/tail.ts";
+import { MissingOutput } from "../missing-output.ts";
 import { wholeNumber } from "../options.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
@@ -22,7 +24,8 @@ export function define(command: Verb): void {
       "after",
       `
 Prints what a program has written, whether it runs or has ended: its standard output to ours, its standard error to ours, as it
-was written. With --json each piece is a line of JSON, and --tail counts those. Ctrl-C ends the logs, not the program.
+was written. With --json each piece is a line of JSON, and --tail counts those. Ctrl-C ends the logs, not the program. What is missing
+of a long output is told where it was, and the exit code is 125.
 
 Examples:
   $ boxrun logs dev
@@ -36,17 +39,25 @@ Examples:
         const { client, reporter, signal } = session;
         const exec = await chosenExec(session, box, id);
         const printer = new LogPrinter({ timestamps, json: reporter.json });
+        const missing = new MissingOutput();
+        const print = (event: ExecEvent) => {
+          missing.see(event);
+          return printer.print(event);
+        };
         let after = 0;
+        let goesOn = true;
         if (tail !== undefined) {
           const past = client.execs.events(exec.box_id, exec.id, { follow: false, signal });
           const { pieces, lastSeq, ended } = await tailOf(past, tail, reporter.json ? "events" : "lines");
-          for (const piece of pieces) await printer.print(piece);
-          if (ended || !follow) return;
+          for (const piece of pieces) await print(piece);
+          goesOn = follow && !ended;
           after = lastSeq;
         }
-        for await (const event of client.execs.events(exec.box_id, exec.id, { after, follow, signal })) {
-          await printer.print(event);
+        if (goesOn) {
+          for await (const event of client.execs.events(exec.box_id, exec.id, { after, follow, signal }))
+            await print(event);
         }
+        if (missing.failure !== undefined) throw missing.failure;
       }),
     );
 }

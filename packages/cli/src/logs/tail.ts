@@ -20,7 +20,8 @@ export async function tailOf(events: AsyncIterable<ExecEvent>, count: number, un
   for await (const event of events) {
     lastSeq = event.seq;
     if (event.event === "exit") exit = event;
-    else if (unit === "events") kept.add([event]);
+    // What stands for output that is missing is no line of it.
+    else if (unit === "events" || event.truncated) kept.add([event]);
     else {
       for (const piece of linePieces(event)) {
         let line = open[event.stream];

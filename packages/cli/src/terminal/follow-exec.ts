@@ -1,8 +1,8 @@
 import type { Exec } from "@boxrun/contract";
 import { ClientError, logBytes } from "@boxrun/sdk";
-import { exitCodes } from "../exit-codes.ts";
 import { CommandFailure } from "../failure.ts";
-import { cancelExec, hasEnded } from "../follow-exec.ts";
+import { cancelExec, exitCodeOf, hasEnded } from "../follow-exec.ts";
+import { MissingOutput } from "../missing-output.ts";
 import { BrokenPipe } from "../output/streams.ts";
 import type { Session } from "../session.ts";
 import type { StartedExec } from "../started-exec.ts";
@@ -32,13 +32,15 @@ export async function followInTerminal(
   const { what, box, interactive, host } = options;
   const { exec, events, over } = started;
   let problem: string | undefined;
+  const missing = new MissingOutput();
   const exit = Promise.withResolvers<{ readonly code: number }>();
   async function* output(): AsyncGenerator<Uint8Array> {
     for await (const event of events) {
+      missing.see(event);
       if (event.event === "log") yield logBytes(event);
       else {
         problem = event.error;
-        exit.resolve({ code: event.exit_code ?? exitCodes.failure });
+        exit.resolve({ code: exitCodeOf(event, missing) });
       }
     }
   }
@@ -54,6 +56,7 @@ export async function followInTerminal(
     const end = await joinTerminals(terminal, host, signal);
     host[Symbol.dispose]();
     if (problem !== undefined) reporter.failure(new CommandFailure(what, problem));
+    if (missing.failure !== undefined) reporter.failure(new CommandFailure(what, missing.failure));
     if (end.kind === "detached") noteThatItRuns("Detached");
     return end;
   } catch (error) {

@@ -30,7 +30,7 @@ export class ActiveExec implements Disposable {
   readonly exec: SteadyExec;
   readonly #clock: Clock;
   readonly #deadlines: Disposable[] = [];
-  #waitsForStore = false;
+  #isHeldUp = false;
 
   constructor(record: ExecRecord, exec: SteadyExec, clock: Clock) {
     this.boxId = record.boxId;
@@ -54,9 +54,9 @@ export class ActiveExec implements Disposable {
     this.#endAfter(confirmGraceMs, hostEnd("failed", message));
   }
 
-  /** While the store can't take the exec's output it is the server that holds it up, and not the box. */
-  waitsForStore(waits: boolean): void {
-    this.#waitsForStore = waits;
+  /** While the store, or a reader, can't take the exec's output it is the server that holds it up, and not the box. */
+  isHeldUp(isHeldUp: boolean): void {
+    this.#isHeldUp = isHeldUp;
   }
 
   [Symbol.dispose](): void {
@@ -64,7 +64,7 @@ export class ActiveExec implements Disposable {
   }
 
   #endAfter(ms: number, end: ExecEnd): void {
-    const give = () => (this.#waitsForStore ? this.#endAfter(confirmGraceMs, end) : this.exec.giveUp(new Overdue(end)));
+    const give = () => (this.#isHeldUp ? this.#endAfter(confirmGraceMs, end) : this.exec.giveUp(new Overdue(end)));
     this.#deadlines.push(this.#clock.after(ms, give));
   }
 }

@@ -29,6 +29,8 @@ import { Wakeups } from "../wakeups.ts";
 import { within } from "../within.ts";
 import { ActiveExec, Overdue } from "./active-exec.ts";
 import { type ExecEnd, failedEnd, pumpOutput } from "./exec-pump.ts";
+import { outputBytes } from "./output-text.ts";
+import { Readers } from "./readers.ts";
 import { isUnreachable, SteadyExec } from "./steady-exec.ts";
 import { terminalEnvironment } from "./terminal-environment.ts";
 import { type Patience, untilStored } from "./until-stored.ts";
@@ -42,6 +44,8 @@ interface Parts {
   readonly logger: Logger;
   readonly metrics: CoreMetrics;
   readonly outputLimitBytes: number;
+  /** How long a program is slowed down to a reader that takes nothing. */
+  readonly readerStallMs: number;
 }
 
 /** An exec that this server is busy with. */
@@ -49,10 +53,14 @@ interface Followed {
   readonly active: ActiveExec;
   /** The exec as it has ended; as it was if its end could not be stored, or if it was released. Never rejects. */
   readonly done: Promise<ExecRecord>;
+  readonly readers: Readers;
 }
 
-/** What one read of the store hands to a reader of events. */
-const readBytes = 256 * 1024;
+/** What one read of the store hands to a reader of events: about one event, so that a slow reader is seen to move. */
+const readBytes = 64 * 1024;
+/** What a connection may hold that breaks, and a program's wait for its reader to come back. */
+const maxInFlightBytes = 4 * 1024 * 1024;
+const returnMs = 15_000;
 /** How long the answer to a start waits for the end of an exec that is over, which is all but stored. */
 const endLimitMs = 1000;
 const defaultTerminal: TerminalSize = { cols: 80, rows: 24 };
@@ -143,34 +151,46 @@ export class ExecManager {
 
   /**
    * The events of an exec that there is, in batches: those behind `after`, in order, every event once; ends behind the exit event, or with
-   * `follow: false` behind what there is. Reads from the store only, woken by what
-   * is stored: so a slow reader holds up nobody, and a late one misses nothing.
+   * `follow: false` behind what there is. Reads from the store only, woken by what is stored: so a late reader misses nothing that is
+   * kept. Who follows is waited for as `Readers` says.
    */
   async *events(
     id: string,
     options: { readonly after: number; readonly follow?: boolean; readonly signal: AbortSignal },
   ): AsyncGenerator<readonly OutputEvent[]> {
     using wakeup = this.#wakeups.subscribe(id);
+    const readers = options.follow === false ? undefined : this.#active.get(id)?.readers;
+    const reader = readers?.join(options.after);
     let cursor = options.after;
-    while (!options.signal.aborted) {
-      const events = this.#parts.store.output.read(id, cursor, readBytes);
-      const last = events.at(-1);
-      if (last !== undefined) {
-        yield events;
-        cursor = last.seq;
-        if (last.kind === "exit") return;
-        continue;
+    let position: number | undefined;
+    try {
+      while (!options.signal.aborted) {
+        const events = this.#parts.store.output.read(id, cursor, readBytes, position);
+        const last = events.at(-1);
+        if (last !== undefined) {
+          cursor = last.seq;
+          const begin = position;
+          position = endOf(last) ?? position;
+          reader?.gives(cursor, (position ?? 0) - (begin ?? 0), last.kind === "exit");
+          yield events;
+          reader?.takes();
+          if (last.kind === "exit") return;
+          continue;
+        }
+        reader?.isUpToDate();
+        if (options.follow !== false && this.#active.has(id)) {
+          await wakeup.next(options.signal);
+          continue;
+        }
+        const exec = this.#parts.store.execs.get(id);
+        if (exec === undefined) yield [unstoredExit(cursor, "The box was removed")];
+        else if (exec.status === "running" && options.follow !== false) {
+          yield [unstoredExit(cursor, "Its end could not be stored")];
+        }
+        return;
       }
-      if (options.follow !== false && this.#active.has(id)) {
-        await wakeup.next(options.signal);
-        continue;
-      }
-      const exec = this.#parts.store.execs.get(id);
-      if (exec === undefined) yield [unstoredExit(cursor, "The box was removed")];
-      else if (exec.status === "running" && options.follow !== false) {
-        yield [unstoredExit(cursor, "Its end could not be stored")];
-      }
-      return;
+    } finally {
+      if (reader !== undefined) readers?.leave(reader);
     }
   }
 
@@ -188,10 +208,13 @@ export class ExecManager {
   async endAll(boxId: string, message: string, endBox: () => Promise<void>): Promise<void> {
     this.#expectedEnds.set(boxId, message);
     try {
+      const ours = () => [...this.#active.values()].filter(({ active }) => active.boxId === boxId);
+      // Their programs end, whether somebody still reads or not.
+      for (const { readers } of ours()) readers.wake();
       await endBox();
-      const ours = [...this.#active.values()].filter(({ active }) => active.boxId === boxId);
-      for (const { active } of ours) active.endsWithBox(message);
-      await Promise.all(ours.map(({ done }) => done));
+      const theirs = ours();
+      for (const { active } of theirs) active.endsWithBox(message);
+      await Promise.all(theirs.map(({ done }) => done));
     } finally {
       this.#expectedEnds.delete(boxId);
     }
@@ -233,21 +256,27 @@ export class ExecManager {
   }
 
   #follow(exec: ExecRecord, begin: () => Promise<EngineExec>, progress: OutputProgress): Followed {
-    const { engine, reach, clock } = this.#parts;
+    const { engine, reach, clock, outputLimitBytes, readerStallMs: stallMs } = this.#parts;
     const { id, boxId } = exec;
     const resume = (from: OutputOffsets) => engine.resumeExec(boxId, id, from);
     const steady = new SteadyExec({ id, boxId, from: progress.offsets, begin, resume, reach });
     const active = new ActiveExec(exec, steady, clock);
-    const done = this.#run(exec, active, progress).finally(() => {
+    const inFlightBytes = Math.min(maxInFlightBytes, outputLimitBytes / 8);
+    const readers = new Readers({ stallMs, returnMs, inFlightBytes }, progress.awaitedSeq);
+    const done = this.#run(exec, active, { progress, readers }).finally(() => {
       active[Symbol.dispose]();
       this.#active.delete(id);
     });
-    const followed = { active, done };
+    const followed = { active, done, readers };
     this.#active.set(id, followed);
     return followed;
   }
 
-  async #run(exec: ExecRecord, active: ActiveExec, progress: OutputProgress): Promise<ExecRecord> {
+  async #run(
+    exec: ExecRecord,
+    active: ActiveExec,
+    output: { readonly progress: OutputProgress; readonly readers: Readers },
+  ): Promise<ExecRecord> {
     const { store, logger, metrics, outputLimitBytes } = this.#parts;
     const patience = this.#patience(exec);
     try {
@@ -255,10 +284,10 @@ export class ExecManager {
         ...patience,
         exec: active.exec,
         store,
-        progress,
+        ...output,
         clock: this.#parts.clock,
         outputLimitBytes,
-        onStoring: (isStoring) => active.waitsForStore(isStoring),
+        onHeldUp: (isHeldUp) => active.isHeldUp(isHeldUp),
         onStored: (bytes) => {
           metrics.outputBytes(bytes);
           this.#wakeups.wake(exec.id);
@@ -338,6 +367,11 @@ export class ExecManager {
   async #asked(active: ActiveExec, operation: string, answer: Promise<void>): Promise<void> {
     await this.#parts.reach.inTime(active.boxId, operation, answer);
   }
+}
+
+/** How much output of an exec is behind a reader of this event; `undefined` where that is not known. */
+function endOf(event: OutputEvent): number | undefined {
+  return event.kind !== "log" || event.position === null ? undefined : event.position + outputBytes(event);
 }
 
 /** Ends a reader's stream where the store has no exit event for it. */

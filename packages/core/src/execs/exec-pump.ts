@@ -1,9 +1,10 @@
 import type { ExitData } from "@boxrun/contract";
 import type { Clock } from "../ports/clock.ts";
 import type { EngineExec, ExecExit, OutputChunk, OutputOffsets } from "../ports/engine.ts";
-import type { ExecFinish, OutputPart, OutputPiece, OutputProgress, Store } from "../ports/store.ts";
+import type { ExecFinish, OutputLimit, OutputPart, OutputPiece, OutputProgress, Store } from "../ports/store.ts";
 import { batches } from "./batches.ts";
 import { OutputText } from "./output-text.ts";
+import type { Readers } from "./readers.ts";
 import { type Patience, untilStored } from "./until-stored.ts";
 
 export interface PumpOptions extends Patience {
@@ -12,10 +13,12 @@ export interface PumpOptions extends Patience {
   /** What of it is stored already. */
   readonly progress: OutputProgress;
   readonly clock: Clock;
-  /** Bytes of output to keep; what comes after is read and dropped, behind an event that says so. */
+  /** Bytes of output to keep: the beginning and the end. */
   readonly outputLimitBytes: number;
-  /** The store is being written to, and the program waits for that. */
-  readonly onStoring: (isStoring: boolean) => void;
+  /** Who follows it. */
+  readonly readers: Readers;
+  /** The program waits for the store, or for its readers. */
+  readonly onHeldUp: (isHeldUp: boolean) => void;
   /** Something new can be read. */
   readonly onStored: (bytes: number) => void;
 }
@@ -27,6 +30,7 @@ export type ExecEnd = Omit<ExecFinish, "finishedAtMs" | "exitData" | "last"> & {
 };
 
 interface TakenOutput extends OutputPart {
+  readonly limit: OutputLimit;
   /** Of the output itself, not of its events. */
   readonly bytes: number;
 }
@@ -36,7 +40,8 @@ const batchBytes = 1024 * 1024;
 
 /**
  * Moves one exec's output from the engine into the store: written, then announced, then acknowledged. When the store can't take it (a
- * full disk), it tries again and the program in the box waits; nothing is dropped. Resolves with the end, or `undefined` if
+ * full disk), it tries again and the program in the box waits; nothing is dropped. Output beyond the limit goes from the middle of what is
+ * stored, but not from under a reader that moves: for that one the program waits, too. Resolves with the end, or `undefined` if
  * the exec was released first. Rejects if the box dies.
  */
 export async function pumpOutput(options: PumpOptions): Promise<ExecEnd | undefined> {
@@ -73,7 +78,7 @@ class OutputPump {
 
   take(chunks: readonly OutputChunk[]): void {
     for (const { stream, data } of joined(chunks)) {
-      this.#pieces.push(...this.#limited(this.#texts[stream].add(data), data.length));
+      this.#pieces.push(...this.#texts[stream].add(data));
       this.#offsets = { ...this.#offsets, [stream]: this.#offsets[stream] + data.length };
     }
   }
@@ -88,34 +93,46 @@ class OutputPump {
       stdout: this.#offsets.stdout - this.#texts.stdout.heldBytes,
       stderr: this.#offsets.stderr - this.#texts.stderr.heldBytes,
     };
-    this.#progress = { ...this.#progress, offsets };
-    return { events, progress: this.#progress, bytes: offsets.stdout - before.stdout + offsets.stderr - before.stderr };
+    this.#progress = { offsets, awaitedSeq: this.#options.readers.awaitedSeq() };
+    const bytes = offsets.stdout - before.stdout + offsets.stderr - before.stderr;
+    return { events, progress: this.#progress, limit: this.#limit(), bytes };
   }
 
   /** Gives out what is left, a cut character too: nothing will complete it. */
   last(): TakenOutput | null {
-    this.#pieces.push(...this.#limited([...this.#texts.stdout.end(), ...this.#texts.stderr.end()], 0));
+    this.#pieces.push(...this.#texts.stdout.end(), ...this.#texts.stderr.end());
     return this.#pieces.length === 0 ? null : this.taken();
   }
 
-  async store({ events, progress, bytes }: TakenOutput): Promise<void> {
-    const { execId, store, exec, onStoring, onStored } = this.#options;
-    onStoring(true);
-    await untilStored(() => store.output.append(execId, events, progress), this.#options);
-    onStoring(false);
-    onStored(bytes);
-    exec.acknowledge(progress.offsets);
+  async store(part: TakenOutput): Promise<void> {
+    const { exec, onHeldUp, onStored } = this.#options;
+    onHeldUp(true);
+    const keptBytes = await this.#append(part);
+    onStored(part.bytes);
+    exec.acknowledge(part.progress.offsets);
+    if (keptBytes > this.#options.outputLimitBytes) await this.#makeRoom(part);
+    onHeldUp(false);
   }
 
-  #limited(pieces: OutputPiece[], bytes: number): OutputPiece[] {
-    if (this.#progress.truncated) return [];
-    const storedBytes = this.#progress.storedBytes + bytes;
-    if (storedBytes <= this.#options.outputLimitBytes) {
-      this.#progress = { ...this.#progress, storedBytes };
-      return pieces;
+  /** Waits until the readers that move have taken what is to go. */
+  async #makeRoom(part: TakenOutput): Promise<void> {
+    const { readers, released, mayWait, outputLimitBytes } = this.#options;
+    for (let { untilSeq } = part.limit; untilSeq !== null && mayWait() && !released.aborted; ) {
+      await readers.changed(untilSeq, released);
+      const nothing = this.taken();
+      if ((await this.#append(nothing)) <= outputLimitBytes) return;
+      untilSeq = nothing.limit.untilSeq;
     }
-    this.#progress = { ...this.#progress, truncated: true };
-    return [truncation(this.#options.outputLimitBytes)];
+  }
+
+  /** Resolves with what is kept then. */
+  #append({ events, progress, limit }: TakenOutput): Promise<number> {
+    const { execId, store } = this.#options;
+    return untilStored(() => store.output.append(execId, events, progress, limit), this.#options);
+  }
+
+  #limit(): OutputLimit {
+    return { bytes: this.#options.outputLimitBytes, untilSeq: this.#options.readers.awaitedSeq() };
   }
 }
 
@@ -136,16 +153,6 @@ function* joined(chunks: readonly OutputChunk[]): Generator<{ stream: "stdout" |
 
 /** A log event is about this long at most, so that a reader takes it in one go. */
 const eventBytes = 64 * 1024;
-
-function truncation(limitBytes: number): OutputPiece {
-  const limit = `${Math.floor(limitBytes / 1024 / 1024)} MiB`;
-  return {
-    stream: "stderr",
-    data: `\n[boxrun: the output of this command passed ${limit}; the rest of it was not kept]\n`,
-    base64: false,
-    truncated: true,
-  };
-}
 
 function execEnd(exit: ExecExit, last: TakenOutput | null): ExecEnd {
   const status =

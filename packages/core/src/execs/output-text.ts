@@ -34,8 +34,8 @@ export class OutputText {
   #event(bytes: Buffer): OutputPiece {
     const text = decode(bytes);
     return text === undefined
-      ? { stream: this.#stream, data: bytes.toString("base64"), base64: true, truncated: false }
-      : { stream: this.#stream, data: text, base64: false, truncated: false };
+      ? { stream: this.#stream, data: bytes.toString("base64"), base64: true, bytes: bytes.length }
+      : { stream: this.#stream, data: text, base64: false, bytes: bytes.length };
   }
 }
 
@@ -65,4 +65,9 @@ function incompleteTail(bytes: Buffer): number {
 
 function asBuffer(data: Uint8Array): Buffer {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** Of the output that an event holds. */
+export function outputBytes({ data, base64 }: { readonly data: string; readonly base64: boolean }): number {
+  return Buffer.byteLength(data, base64 ? "base64" : "utf8");
 }

@@ -14,11 +14,10 @@ const firstWaitMs = 100;
 const longestWaitMs = 5000;
 
 /** Writes to the store, again and again while it can't (a full disk): meanwhile the program in the box waits, and nothing is dropped. */
-export async function untilStored(write: () => Promise<void>, patience: Patience): Promise<void> {
+export async function untilStored<T>(write: () => Promise<T>, patience: Patience): Promise<T> {
   for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
     try {
-      await write();
-      return;
+      return await write();
     } catch (error) {
       if (patience.released.aborted || !patience.mayWait()) throw error;
       patience.logger.error(

@@ -100,7 +100,8 @@ export interface OutputPiece {
   readonly stream: "stdout" | "stderr";
   readonly data: string;
   readonly base64: boolean;
-  readonly truncated: boolean;
+  /** Of the output that it holds. */
+  readonly bytes: number;
 }
 
 export interface NewOutputEvent extends OutputPiece {
@@ -108,27 +109,61 @@ export interface NewOutputEvent extends OutputPiece {
   readonly atMs: number;
 }
 
-/** One stored event; `seq` counts from 1 within an exec, without gaps. */
-export type OutputEvent =
-  | ({
-      readonly kind: "log";
-      readonly seq: number;
-      /** `null` for what an older BoxRun stored. */
-      readonly atMs: number | null;
-    } & OutputPiece)
-  /** `data` is the JSON text of the exit event. */
-  | { readonly kind: "exit"; readonly seq: number; readonly data: string };
+/** One event of an exec. `seq` counts from 1 within it, without gaps but where a `gap` says so. */
+export type OutputEvent = LogOutput | OutputGap | ExitOutput;
+
+export interface LogOutput {
+  readonly kind: "log";
+  readonly seq: number;
+  readonly stream: "stdout" | "stderr";
+  readonly data: string;
+  readonly base64: boolean;
+  /** An older BoxRun dropped what came behind this. */
+  readonly truncated: boolean;
+  /** `null` for what an older BoxRun stored. */
+  readonly atMs: number | null;
+  /** Bytes of output, of both streams, before this event; `null` for what an older BoxRun stored. */
+  readonly position: number | null;
+}
+
+/** Output that is not kept any more; it is not stored as an event, but shows between those that are. */
+export interface OutputGap {
+  readonly kind: "gap";
+  /** Of the last event that is missing. */
+  readonly seq: number;
+  /** How much is missing; at most so much, for who reads on from a place within the gap. */
+  readonly bytes: number;
+  /** Says so to people. */
+  readonly data: string;
+}
+
+export interface ExitOutput {
+  readonly kind: "exit";
+  readonly seq: number;
+  /** The JSON text of the exit event. */
+  readonly data: string;
+}
 
 /** How far an exec's output has been stored. */
 export interface OutputProgress {
   readonly offsets: OutputOffsets;
-  /** Bytes of output kept (truncated output does not count). */
-  readonly storedBytes: number;
-  readonly truncated: boolean;
+  /** What the slowest reader that the program waits for has taken, as its event's `seq`; `null` if there is none. */
+  readonly awaitedSeq: number | null;
 }
 
 /** Where an exec begins. */
-export const noOutput: OutputProgress = { offsets: { stdout: 0, stderr: 0 }, storedBytes: 0, truncated: false };
+export const noOutput: OutputProgress = { offsets: { stdout: 0, stderr: 0 }, awaitedSeq: null };
+
+/** How much of an exec's output is kept: its beginning, and its end. */
+export interface OutputLimit {
+  /** Bytes of output, and `eventCostBytes` for each event. Beginning and end get half of it each. */
+  readonly bytes: number;
+  /** What is behind this event stays all the same; `null`: nothing has to. */
+  readonly untilSeq: number | null;
+}
+
+/** What an event costs besides its output, so that a flood of tiny ones is bounded too. */
+export const eventCostBytes = 24;
 
 export interface ExecFinish {
   readonly status: Exclude<ExecStatus, "running">;
@@ -145,15 +180,28 @@ export interface ExecFinish {
 export interface OutputPart {
   readonly events: readonly NewOutputEvent[];
   readonly progress: OutputProgress;
+  /** What is kept then; without it, everything. */
+  readonly limit?: OutputLimit;
 }
 
 export interface OutputStore {
-  /** Queues events; resolves once they and `progress` are committed, together. Events of one exec keep their order. */
-  append(execId: string, events: readonly NewOutputEvent[], progress: OutputProgress): Promise<void>;
+  /**
+   * Queues events; resolves once they and their progress are committed, together, and what passes the limit is gone from the middle, with
+   * the bytes that are kept then. Events of one exec keep their order.
+   */
+  append(
+    execId: string,
+    events: readonly NewOutputEvent[],
+    progress: OutputProgress,
+    limit?: OutputLimit,
+  ): Promise<number>;
   /** Queued behind what was appended before: the last output, the exec's row and its exit event commit together. Of an exec that is finished already: no-op. */
   finish(execId: string, finish: ExecFinish): Promise<void>;
-  /** Events behind `after`, in order, at most about `maxBytes` of them but at least one if there is one. */
-  read(execId: string, after: number, maxBytes: number): readonly OutputEvent[];
+  /**
+   * Events behind `after`, in order, at most about `maxBytes` of them but at least one if there is one. `position`: bytes of output
+   * that the reader has, where it knows, so that a gap is told exactly.
+   */
+  read(execId: string, after: number, maxBytes: number, position?: number): readonly OutputEvent[];
   progress(execId: string): OutputProgress;
 }
 

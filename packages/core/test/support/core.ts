@@ -20,6 +20,7 @@ interface HarnessOptions {
   readonly clock?: Clock;
   readonly engine?: Omit<MemoryEngineOptions, "host">;
   readonly outputLimitBytes?: number;
+  readonly readerStallMs?: number;
   readonly maxMemoryMb?: number;
 }
 
@@ -74,6 +75,7 @@ export class CoreHarness implements AsyncDisposable {
       metrics: noMetrics,
       limits: { maxCpu: 16, maxMemoryMb: this.#options.maxMemoryMb ?? 16_384 },
       outputLimitBytes: this.#options.outputLimitBytes ?? 64 * 1024 * 1024,
+      readerStallMs: this.#options.readerStallMs ?? 60_000,
       version: "test",
     });
     this.#running = { core, engine, store };

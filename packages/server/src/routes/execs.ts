@@ -84,6 +84,10 @@ function sseEvent(event: OutputEvent): SseEvent {
     const data: ExitEvent = { stream: null, data: event.data, seq };
     return { event: "exit", id: seq, data };
   }
+  if (event.kind === "gap") {
+    const data: LogEvent = { stream: "stderr", data: event.data, seq, truncated: true, skipped_bytes: event.bytes };
+    return { event: "log", id: seq, data };
+  }
   const data: LogEvent = {
     stream: event.stream,
     data: event.data,

@@ -22,6 +22,8 @@ export interface TestServerOptions {
   readonly allowedHosts?: readonly string[];
   readonly heartbeatMs?: number;
   readonly graceMs?: number;
+  readonly outputLimitBytes?: number;
+  readonly readerStallMs?: number;
 }
 
 /** A server with everything real but the VMs: sockets, SQLite file, core. */
@@ -58,7 +60,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     logger,
     metrics: metrics.core,
     limits: { maxCpu: 16, maxMemoryMb: 16_384 },
-    outputLimitBytes: 64 * 1024 * 1024,
+    outputLimitBytes: options.outputLimitBytes ?? 64 * 1024 * 1024,
+    readerStallMs: options.readerStallMs ?? 60_000,
     version: "0.0.0-test",
   });
   await core.recover();

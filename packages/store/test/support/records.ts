@@ -47,11 +47,11 @@ export function exec(id: string, boxId: string, changes: Partial<ExecRecord> = {
 }
 
 export function line(data: string, changes: Partial<NewOutputEvent> = {}): NewOutputEvent {
-  return { stream: "stdout", data, base64: false, truncated: false, atMs: 1_000, ...changes };
+  return { stream: "stdout", data, base64: false, bytes: Buffer.byteLength(data), atMs: 1_000, ...changes };
 }
 
 export function stored(stdout: number, changes: Partial<OutputProgress> = {}): OutputProgress {
-  return { offsets: { stdout, stderr: 0 }, storedBytes: stdout, truncated: false, ...changes };
+  return { offsets: { stdout, stderr: 0 }, awaitedSeq: null, ...changes };
 }
 
 export const succeeded = {
