@@ -2,10 +2,16 @@ import type { Box, Exec, ServerEvent } from "@boxrun/contract";
 
 /**
  * Every change of state, for whoever watches the server. A watcher that falls behind gets the newest state of each box and exec,
- * not every one in between: what waits for it is bounded by how many there are.
+ * not every one in between. What waits for all watchers together is bounded: who is furthest behind is left out then, and its
+ * events end; it looks anew.
  */
 export class ServerEvents {
   readonly #watchers = new Set<Watcher>();
+  readonly #maxWaiting: number;
+
+  constructor(maxWaiting = 200_000) {
+    this.#maxWaiting = maxWaiting;
+  }
 
   box(box: Box): void {
     this.#publish(box.id, { event: "box", data: box });
@@ -25,7 +31,7 @@ export class ServerEvents {
     signal.addEventListener("abort", stop, { once: true });
     this.#watchers.add(watcher);
     try {
-      while (!signal.aborted) {
+      while (!signal.aborted && this.#watchers.has(watcher)) {
         const next = watcher.waiting.entries().next();
         if (next.done) {
           await new Promise<void>((resolve) => {
@@ -50,6 +56,18 @@ export class ServerEvents {
       watcher.waiting.delete(key);
       watcher.waiting.set(key, event);
       watcher.resume?.();
+    }
+    this.#bound();
+  }
+
+  #bound(): void {
+    const waiting = () => [...this.#watchers].reduce((sum, watcher) => sum + watcher.waiting.size, 0);
+    while (waiting() > this.#maxWaiting) {
+      const [furthest] = [...this.#watchers].sort((one, other) => other.waiting.size - one.waiting.size);
+      if (furthest === undefined) return;
+      this.#watchers.delete(furthest);
+      furthest.waiting.clear();
+      furthest.resume?.();
     }
   }
 }

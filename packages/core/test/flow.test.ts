@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Resources } from "../src/boxes/resources.ts";
 import { batches } from "../src/execs/batches.ts";
 import { KeyedLock } from "../src/keyed-lock.ts";
+import { ServerEvents } from "../src/server-events.ts";
 import { SharedTasks } from "../src/shared-tasks.ts";
 import { Wakeups } from "../src/wakeups.ts";
 
@@ -195,5 +196,26 @@ describe("resources", () => {
     resources.release("a");
     resources.reserve("b", { cpu: 4, memoryMb: 1000 });
     expect(resources.used()).toEqual({ cpu: 4, memoryMb: 1000 });
+  });
+});
+
+describe("the server's events", () => {
+  it("end for the watcher that is furthest behind, when too much waits", async () => {
+    const events = new ServerEvents(10);
+    const { signal } = new AbortController();
+    const seen: string[] = [];
+    const moving = (async () => {
+      for await (const { data } of events.watch(signal)) if (seen.push(data.id) === 30) return;
+    })();
+    const stuck = events.watch(signal);
+    const first = stuck.next();
+    for (let n = 1; n <= 30; n += 1) {
+      events.boxRemoved(`box_${n}`);
+      await new Promise(setImmediate);
+    }
+    await moving;
+    expect(seen).toHaveLength(30);
+    expect((await first).value).toMatchObject({ data: { id: "box_1" } });
+    expect((await stuck.next()).done).toBe(true);
   });
 });

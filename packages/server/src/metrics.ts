@@ -10,6 +10,7 @@ export interface Metrics {
   /** Boxes are counted when somebody asks. */
   countBoxes(list: () => readonly Box[]): void;
   countSessions(count: () => number): void;
+  countHeldBytes(count: () => number): void;
   readonly contentType: string;
   /** Prometheus text format. */
   text(): Promise<string>;
@@ -76,6 +77,16 @@ export function createMetrics(): Metrics {
       new Gauge({
         name: "boxrun_sessions",
         help: "Shells that clients attach to",
+        registers,
+        collect() {
+          this.set(count());
+        },
+      });
+    },
+    countHeldBytes: (count) => {
+      new Gauge({
+        name: "boxrun_sse_held_bytes",
+        help: "Events that wait for readers which don't read",
         registers,
         collect() {
           this.set(count());

@@ -5,9 +5,11 @@ import type { BoxRunCore } from "@boxrun/core";
 import type { Logger } from "pino";
 import { buildApp } from "./app.ts";
 import { Guard } from "./auth/guard.ts";
+import { FairTurns } from "./fair-turns.ts";
 import { Lifetime } from "./lifetime.ts";
 import { type Listening, listen, type TcpAddress } from "./listen.ts";
 import type { Metrics } from "./metrics.ts";
+import { SendBudget } from "./send-budget.ts";
 import type { Settings } from "./settings.ts";
 import { routeUpgrade } from "./upgrade.ts";
 
@@ -23,6 +25,8 @@ export interface HttpServerOptions {
   readonly heartbeatMs?: number;
   /** What requests get to finish in when the server stops. Default 5 s. */
   readonly graceMs?: number;
+  /** What may wait for readers that don't read. Default 64 MiB. */
+  readonly maxHeldBytes?: number | undefined;
 }
 
 export interface HttpServer {
@@ -43,7 +47,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const guard = new Guard(settings);
   metrics.countBoxes(() => core.boxes.list());
   metrics.countSessions(() => core.sessions.count);
-  const app = await buildApp({ heartbeatMs: 15_000, ...options, lifetime, guard });
+  const sending = { turns: new FairTurns(), budget: new SendBudget(options.maxHeldBytes) };
+  metrics.countHeldBytes(() => sending.budget.bytes);
+  const app = await buildApp({ heartbeatMs: 15_000, ...options, lifetime, guard, sending });
   const handler = (...args: Parameters<typeof app.routing>) => app.routing(...args);
   const upgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     routeUpgrade(handler, request, socket, head);

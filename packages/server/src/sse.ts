@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyReply } from "fastify";
+import type { FairTurns } from "./fair-turns.ts";
 import type { Lifetime } from "./lifetime.ts";
+import type { SendBudget } from "./send-budget.ts";
 
 /** One server-sent event; `data` is sent as JSON. */
 export interface SseEvent {
@@ -12,10 +14,17 @@ export interface SseEvent {
 /** Events that are sent in one go. Ends early when `signal` aborts. */
 export type SseSource = (signal: AbortSignal) => AsyncIterable<readonly SseEvent[]>;
 
+/** What all streams of a server share. */
+export interface SharedSending {
+  readonly turns: FairTurns;
+  readonly budget: SendBudget;
+}
+
 export interface SseOptions {
   readonly lifetime: Lifetime;
   readonly readers: { inc(): void; dec(): void };
   readonly heartbeatMs: number;
+  readonly sending: SharedSending;
   /** Something broke in the middle of the stream; the caller sees it cut off. */
   readonly onError: (error: unknown) => void;
 }
@@ -31,13 +40,14 @@ const retryMs = 1000;
 
 /**
  * Answers with a stream of events, and returns when it is over: the source has ended, the caller hung up, or the server stops. What
- * a caller does not take in time waits in the source; here is never more than one batch.
+ * a caller does not take in time waits in the source; here is never more than one batch, and of all callers no more than the budget.
  *
  * Comments and `retry:` are lines of their own, without the empty line that ends an event: even a reader that knows no better
  * takes no event from them.
  */
 export async function sendEvents(reply: FastifyReply, source: SseSource, options: SseOptions): Promise<void> {
   const { lifetime, readers } = options;
+  const { turns, budget } = options.sending;
   const response = reply.raw;
   const stop = new AbortController();
   const end = () => stop.abort();
@@ -53,6 +63,7 @@ export async function sendEvents(reply: FastifyReply, source: SseSource, options
   const batches = source(stop.signal)[Symbol.asyncIterator]();
   try {
     // Asked before the headers go out: a caller that has seen them misses nothing from then on.
+    await turns.take();
     let next = batches.next();
     for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...headers })) {
       if (value !== undefined) response.setHeader(name, value);
@@ -67,8 +78,15 @@ export async function sendEvents(reply: FastifyReply, source: SseSource, options
     // What there is already goes out together with the headers.
     if ((await Promise.race([next, nextTurn()])) === undefined) send("");
     if (lifetime.ending.aborted) end();
-    for (let batch = await next; !batch.done && !response.destroyed; batch = await next) {
-      if (!send(batch.value.map(frame).join(""))) await drained(response, stop.signal);
+    for (let text = await textOf(next); text !== undefined && !response.destroyed; text = await textOf(next)) {
+      if (!send(text)) {
+        budget.hold(response, response.writableLength);
+        // While it waits, nothing but the socket has what it waits for.
+        text = "";
+        await drained(response, stop.signal);
+        budget.release(response);
+      }
+      await turns.take();
       if (stop.signal.aborted) break;
       next = batches.next();
     }
@@ -79,12 +97,18 @@ export async function sendEvents(reply: FastifyReply, source: SseSource, options
     response.destroy();
   } finally {
     end();
+    budget.release(response);
     clearInterval(heartbeat);
     readers.dec();
     response.off("close", end);
     lifetime.ending.removeEventListener("abort", end);
     await batches.return?.();
   }
+}
+
+async function textOf(batch: Promise<IteratorResult<readonly SseEvent[]>>): Promise<string | undefined> {
+  const { done, value } = await batch;
+  return done ? undefined : value.map(frame).join("");
 }
 
 function frame({ event, id, data }: SseEvent): string {

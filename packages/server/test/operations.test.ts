@@ -4,9 +4,11 @@ import { openApiDocument, operationIds, operations, revision } from "@boxrun/con
 import { describe, expect, it } from "vitest";
 import { buildApp } from "../src/app.ts";
 import { Guard } from "../src/auth/guard.ts";
+import { FairTurns } from "../src/fair-turns.ts";
 import { Lifetime } from "../src/lifetime.ts";
 import { createMetrics } from "../src/metrics.ts";
 import { routes } from "../src/register.ts";
+import { SendBudget } from "../src/send-budget.ts";
 import { ask } from "./support/http.ts";
 import { startTestServer } from "./support/server.ts";
 
@@ -27,6 +29,7 @@ describe("the routes of the server", () => {
       version: "0",
       spoolDir: server.spoolDir,
       heartbeatMs: 15_000,
+      sending: { turns: new FairTurns(), budget: new SendBudget() },
     });
     const had = new Set<string>();
     let path: string[] = [];

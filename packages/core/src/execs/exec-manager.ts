@@ -163,18 +163,30 @@ export class ExecManager {
     const reader = readers?.join(options.after);
     let cursor = options.after;
     let position: number | undefined;
+    // Handed out with it: a reader that stands still holds nothing here.
+    const batch: { events: readonly OutputEvent[] } = { events: [] };
+    const take = () => {
+      const { events } = batch;
+      batch.events = [];
+      return events;
+    };
+    const load = (): "exit" | "more" | "nothing" => {
+      batch.events = this.#parts.store.output.read(id, cursor, readBytes, position);
+      const last = batch.events.at(-1);
+      if (last === undefined) return "nothing";
+      const begin = position ?? 0;
+      cursor = last.seq;
+      position = endOf(last) ?? position;
+      reader?.gives(cursor, (position ?? begin) - begin, last.kind === "exit");
+      return last.kind === "exit" ? "exit" : "more";
+    };
     try {
       while (!options.signal.aborted) {
-        const events = this.#parts.store.output.read(id, cursor, readBytes, position);
-        const last = events.at(-1);
-        if (last !== undefined) {
-          cursor = last.seq;
-          const begin = position;
-          position = endOf(last) ?? position;
-          reader?.gives(cursor, (position ?? 0) - (begin ?? 0), last.kind === "exit");
-          yield events;
+        const found = load();
+        if (found !== "nothing") {
+          yield take();
           reader?.takes();
-          if (last.kind === "exit") return;
+          if (found === "exit") return;
           continue;
         }
         reader?.isUpToDate();

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { callerHungUp } from "../body.ts";
 import type { Lifetime } from "../lifetime.ts";
 import type { Metrics } from "../metrics.ts";
-import { type SseSource, sendEvents } from "../sse.ts";
+import { type SharedSending, type SseSource, sendEvents } from "../sse.ts";
 
 /** What the handlers work with. */
 export interface Context {
@@ -16,6 +16,7 @@ export interface Context {
   /** An existing directory for uploads that can't be passed on at once. */
   readonly spoolDir: string;
   readonly heartbeatMs: number;
+  readonly sending: SharedSending;
 }
 
 /** Aborts when the caller hangs up, or when the server has no more time. For work that is of use to this caller alone. */
@@ -38,6 +39,7 @@ export async function answerEvents(reply: FastifyReply, context: Context, source
     lifetime: context.lifetime,
     readers: context.metrics.sseReaders,
     heartbeatMs: context.heartbeatMs,
+    sending: context.sending,
     onError: (error) => context.logger.error({ req_id: reply.request.id, err: error }, "event stream broke off"),
   });
   return reply;

@@ -24,10 +24,12 @@ export function execHandlers(context: Context): ExecHandlers {
       const exec = await core.execs.start(path.id, body);
       request.subject = { box_id: exec.box_id, exec_id: exec.id };
       if (!acceptsEvents(request.headers.accept)) return exec;
-      return answerEvents(reply, context, async function* (signal) {
-        yield [{ event: "exec", data: exec }];
-        for await (const events of core.execs.events(exec.id, { after: 0, signal })) yield events.map(sseEvent);
-      });
+      return answerEvents(
+        reply,
+        context,
+        (signal) =>
+          new SseEvents(core.execs.events(exec.id, { after: 0, signal }), { first: { event: "exec", data: exec } }),
+      );
     },
     listExecs: async ({ path }) => core.execs.list(path.id),
     getExec: async ({ path }) => core.execs.get(path.id, path.exec_id),
@@ -35,13 +37,10 @@ export function execHandlers(context: Context): ExecHandlers {
       const after = lastEventId(request.headers["last-event-id"]) ?? query.after ?? 0;
       // Said while an error can still be answered.
       const { id } = core.execs.get(path.id, path.exec_id);
-      return answerEvents(reply, context, async function* (signal) {
-        let last: OutputEvent | undefined;
-        for await (const events of core.execs.events(id, { after, follow: query.follow, signal })) {
-          last = events.at(-1);
-          yield events.map(sseEvent);
-        }
-        if (!query.follow && last?.kind !== "exit" && !signal.aborted) yield [endEvent(last?.seq ?? after)];
+      const { follow } = query;
+      return answerEvents(reply, context, (signal) => {
+        const events = core.execs.events(id, { after, follow, signal });
+        return new SseEvents(events, follow ? {} : { endBehind: after });
       });
     },
     cancelExec: ({ path }) => core.execs.cancel(path.id, path.exec_id),
@@ -59,6 +58,54 @@ export function execHandlers(context: Context): ExecHandlers {
       return { ok: true };
     },
   };
+}
+
+interface Around {
+  /** Comes before all others. */
+  readonly first?: SseEvent;
+  /** Comes where there is no exit: its `seq` if there is no event at all. */
+  readonly endBehind?: number;
+}
+
+/** An exec's events, as they are sent. No generator, which would hold on to what it has handed out for as long as its reader does not read on. */
+class SseEvents implements AsyncIterableIterator<readonly SseEvent[]> {
+  readonly #events: AsyncGenerator<readonly OutputEvent[]>;
+  #first: SseEvent | undefined;
+  #endBehind: number | undefined;
+
+  constructor(events: AsyncGenerator<readonly OutputEvent[]>, { first, endBehind }: Around) {
+    this.#events = events;
+    this.#first = first;
+    this.#endBehind = endBehind;
+  }
+
+  async next(): Promise<IteratorResult<readonly SseEvent[]>> {
+    if (this.#first !== undefined) {
+      const value = [this.#first];
+      this.#first = undefined;
+      return { done: false, value };
+    }
+    const batch = await this.#events.next();
+    if (batch.done !== true) {
+      const last = batch.value.at(-1);
+      if (last?.kind === "exit") this.#endBehind = undefined;
+      else if (last !== undefined && this.#endBehind !== undefined) this.#endBehind = last.seq;
+      return { done: false, value: batch.value.map(sseEvent) };
+    }
+    if (this.#endBehind === undefined) return { done: true, value: undefined };
+    const end = [endEvent(this.#endBehind)];
+    this.#endBehind = undefined;
+    return { done: false, value: end };
+  }
+
+  async return(): Promise<IteratorResult<readonly SseEvent[]>> {
+    await this.#events.return(undefined);
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
 }
 
 /** Asked for by its name: whoever takes anything gets what every client knows. */

@@ -24,6 +24,7 @@ export interface TestServerOptions {
   readonly graceMs?: number;
   readonly outputLimitBytes?: number;
   readonly readerStallMs?: number;
+  readonly maxHeldBytes?: number;
 }
 
 /** A server with everything real but the VMs: sockets, SQLite file, core. */
@@ -84,6 +85,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     spoolDir,
     ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
     graceMs: options.graceMs ?? 1_000,
+    maxHeldBytes: options.maxHeldBytes,
   }).catch(async (error: unknown) => {
     await close();
     if (options.stateDir === undefined) await rm(stateDir, { recursive: true, force: true });
