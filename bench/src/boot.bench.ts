@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -65,6 +65,7 @@ async function bareShape(accelerator: "kvm" | "tcg"): Promise<VmShape> {
 
 async function bootBare(shape: VmShape): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), "br-bare-"));
+  await mkdir(join(directory, boxFiles.socketDir));
   const begun = performance.now();
   const qemu = spawn("qemu-system-x86_64", [...qemuArgs(shape)], { cwd: directory, stdio: "ignore" });
   const exited = once(qemu, "exit");

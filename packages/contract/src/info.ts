@@ -20,6 +20,8 @@ export const engineInfoSchema = z.object({
   ready: z.boolean(),
   /** Why this accelerator, or why it is not ready. */
   why: z.string(),
+  /** How a box's processes on the host are confined, and what is missing there; an engine that says nothing leaves it out. */
+  confinement: z.object({ complete: z.boolean(), how: z.string() }).optional(),
   capabilities: z.array(z.string()),
   ...engineChoiceSchema.partial().shape,
 });

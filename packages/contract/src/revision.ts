@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "1e2a9a23f85d7ba3";
+export const revision = "f41a5cfe4967b058";

@@ -1,6 +1,7 @@
 // Command boxrun-host does for the QEMU engine what Node can't do on the host:
 //
 //	boxrun-host net SOCKET SUBNET DNS PASST ARG...   runs passt behind a filter; QEMU connects to SOCKET, once
+//	boxrun-host confine [OPTION...] PROGRAM ARG...   becomes the program, with less than it had (confine.go)
 //	boxrun-host tsc                                  prints the frequency of the CPU's time stamp counter in kHz
 package main
 
@@ -30,6 +31,12 @@ func run(args []string) error {
 			return fmt.Errorf("read the resolver's address: %w", err)
 		}
 		return serveNetwork(args[1], filter{subnet: subnet.Masked(), dns: dns}, args[4], args[5:])
+	case len(args) >= 2 && args[0] == "confine":
+		c, err := readConfinement(args[1:])
+		if err != nil {
+			return fmt.Errorf("confine: %w", err)
+		}
+		return runConfined(c)
 	case len(args) == 1 && args[0] == "tsc":
 		khz, err := measureTSC(100 * time.Millisecond)
 		if err != nil {
@@ -38,5 +45,5 @@ func run(args []string) error {
 		fmt.Println(khz)
 		return nil
 	}
-	return fmt.Errorf("usage: boxrun-host net SOCKET SUBNET DNS PASST ARG... | boxrun-host tsc")
+	return fmt.Errorf("usage: boxrun-host net SOCKET SUBNET DNS PASST ARG... | boxrun-host confine [OPTION...] PROGRAM ARG... | boxrun-host tsc")
 }

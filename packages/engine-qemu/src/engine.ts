@@ -140,7 +140,9 @@ class QemuEngine implements Engine {
   async #accelerator(): Promise<Omit<EngineDescription, "capabilities">> {
     try {
       requireTool("mkfs.ext4", "run a box");
-      return { ready: true, ...(await this.#host.accelerator()) };
+      const accelerator = await this.#host.accelerator();
+      const { jail, how } = await this.#host.confinement();
+      return { ready: true, ...accelerator, confinement: { complete: jail?.userNamespace === true, how } };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       return { accelerator: "none", ready: false, why };

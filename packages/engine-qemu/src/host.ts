@@ -2,12 +2,14 @@ import { requireTool } from "@boxrun/host";
 import type { Guest } from "./guest-build/locate.ts";
 import { locateGuest } from "./guest-build/locate.ts";
 import { measureTscKhz } from "./host/tsc.ts";
+import { type Confinement, findConfinement } from "./jail/confinement.ts";
 import { chooseAccelerator, type Verdict } from "./probe.ts";
 
 /** What the engine knows of the machine that it runs on. What takes time to find out is found out once. */
 export class Host {
   readonly #cacheDir: string;
   #verdict: Promise<Verdict> | undefined;
+  #confinement: Promise<Confinement> | undefined;
   #tscKhz: Promise<number | undefined> | undefined;
 
   constructor(cacheDir: string) {
@@ -28,6 +30,17 @@ export class Host {
   accelerator(): Promise<Verdict> {
     this.#verdict ??= this.#choose();
     return this.#verdict;
+  }
+
+  /** Takes a tenth of a second the first time. */
+  async confinement(): Promise<Confinement> {
+    const [qemu, guest] = [this.qemu(), this.guest()];
+    const { accelerator } = await this.accelerator();
+    this.#confinement ??= findConfinement({ qemu, guest, accelerator, cacheDir: this.#cacheDir });
+    const found = await this.#confinement;
+    // What is missing may be there the next time.
+    if (found.jail === undefined || found.jail.hostHelper !== guest.hostHelper) this.#confinement = undefined;
+    return found;
   }
 
   tscKhz(): Promise<number | undefined> {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -63,6 +63,7 @@ async function bootUnderKvm(qemu: string, guest: Guest): Promise<HostVerdict> {
     volumes: 0,
     name: "boxrun-probe",
   });
+  await mkdir(join(dir, boxFiles.socketDir));
   // A guest that hangs would burn a CPU for ever if this process were killed now: timeout(1) outlives us and doesn't let it.
   const guard = ["--signal=KILL", `${probeLimitMs / 1000 + 5}`, qemu, ...args];
   const child = spawn("timeout", guard, { cwd: dir, detached: true, stdio: ["ignore", "ignore", "pipe"] });

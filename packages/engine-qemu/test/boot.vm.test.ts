@@ -1,10 +1,11 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { type Logger, silentLogger } from "@boxrun/core";
 import { locateTool } from "@boxrun/host";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { boxSpec, create, never, nextDeath, sh } from "./support/boxes.ts";
+import { expectJailed } from "./support/confined.ts";
 import { openTestHost } from "./support/host.ts";
 
 const host = await openTestHost();
@@ -80,10 +81,15 @@ test("a QEMU that refuses its options fails at once with its own words", async (
   await engine.close();
 });
 
-test("a box that powers itself off, and one whose kernel panics, are told dead with the reason, and start again", async () => {
+test("seen from the host, a box's QEMU is in a jail of its own; a box that powers itself off, and one whose kernel panics, are told dead with the reason, and start again", async () => {
   const engine = host.makeEngine();
   const spec = boxSpec(host);
   await create(engine, spec);
+  expect((await engine.describe()).confinement).toMatchObject({ complete: true });
+  const files = ["boxrun-host", "disk.ext4", "image.squashfs", "initramfs", "kernel", "lib", "lib64", "s", "usr"];
+  expectJailed(host.qemuPid(spec.id), files);
+  // A guest in QEMU could put nothing in place of a socket that the server of root connects to.
+  if (process.getuid?.() === 0) expect(statSync(join(host.boxDir(spec.id), "s"))).toMatchObject({ uid: 0 });
   await sh(engine, spec.id, "echo kept > /root/file; sync");
 
   const panicked = nextDeath(engine);

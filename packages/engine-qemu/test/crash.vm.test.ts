@@ -73,7 +73,7 @@ test("after the server was killed, its box is taken over, and its exec goes on a
 
 const moments: readonly [string, (boxDir: string) => boolean][] = [
   ["when it has made the box's directory", existsSync],
-  ["when QEMU has just started", (boxDir) => existsSync(join(boxDir, "qmp.sock"))],
+  ["when QEMU has just started", (boxDir) => existsSync(join(boxDir, "s/qmp"))],
   ["while the guest boots", (boxDir) => existsSync(join(boxDir, "vm.json"))],
 ];
 

@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -24,6 +34,9 @@ describe.skipIf(support.kind === "none")("volumes", () => {
     writeFileSync(join(odd, "from-host"), "host\n");
     writeFileSync(join(root, "target/from-host"), "linked\n");
     writeFileSync(join(root, "secret"), "secret\n");
+    // The box may write in it, and it must not be as powerful then.
+    writeFileSync(join(odd, "host-setuid"), "");
+    chmodSync(join(odd, "host-setuid"), 0o4755);
   });
 
   test("any directory name works, a symlink too; read-only is kept by the host, whatever the guest does", async () => {
@@ -56,6 +69,21 @@ describe.skipIf(support.kind === "none")("volumes", () => {
     // No way up out of the share, by name or by link.
     await sh(engine, spec.id, `ln -s ${root}/secret /rw/escape; ln -s ../secret /rw/escape2`);
     expect((await sh(engine, spec.id, "cat /rw/escape /rw/escape2 /rw/../secret")).stdout).toBe("");
+
+    // Nothing that would give a user of the host root's powers; what else there is of files can be made.
+    const refused = ["mknod null c 1 3", "mknod disk b 7 0", "chmod 4755 tool", "chmod g+s tool", "cp -p /setuid copy"];
+    const makes = refused.map((make) => `${make} 2> /dev/null || echo "${make}: refused"`).join("; ");
+    const special = await sh(
+      engine,
+      spec.id,
+      `cp /bin/busybox /setuid; chmod 4755 /setuid; cd /rw; cp /bin/busybox tool; ${makes}; mknod pipe p; chmod 1777 dir; echo made; printf x >> host-setuid`,
+    );
+    expect(special.stdout).toBe(`${refused.map((make) => `${make}: refused\n`).join("")}made\n`);
+    for (const name of readdirSync(odd)) {
+      const found = lstatSync(join(odd, name));
+      expect([name, found.mode & 0o6000, found.isCharacterDevice() || found.isBlockDevice()]).toEqual([name, 0, false]);
+    }
+    expect(lstatSync(join(odd, "pipe")).isFIFO()).toBe(true);
 
     await engine.stop(spec.id);
     expect(host.residue(spec.id).filter((thing) => !thing.startsWith("file"))).toEqual([]);

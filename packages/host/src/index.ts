@@ -16,5 +16,5 @@ export {
 export { type RunOptions, run } from "./run.ts";
 export { keepTail } from "./tail.ts";
 export { locateTool, requireTool, type ToolName } from "./tools.ts";
-export { type HostVerdict, keptVerdict } from "./verdict.ts";
+export { type HostVerdict, keptFinding, keptVerdict } from "./verdict.ts";
 export { isZstd, unzstd } from "./zstd.ts";

@@ -10,42 +10,55 @@ export interface HostVerdict {
   readonly why: string;
 }
 
-/**
- * What `find` finds, and what it found before if that was since the host booted and for the same `version` of what was tried.
- * Kept in `<cacheDir>/probe`, a failure only unless `keepsFailure` is false; a verdict that can't be kept is found again, and two that look at once write the same.
- */
+interface Subject {
+  readonly cacheDir: string;
+  readonly name: string;
+  /** Of what was tried. */
+  readonly version: string;
+}
+
+/** As `keptFinding`; a failure is kept only unless `keepsFailure` is false. */
 export async function keptVerdict(
-  subject: {
-    readonly cacheDir: string;
-    readonly name: string;
-    readonly version: string;
-    readonly keepsFailure?: boolean;
-  },
+  subject: Subject & { readonly keepsFailure?: boolean },
   find: () => Promise<HostVerdict>,
 ): Promise<HostVerdict> {
+  const keeps = ({ works }: HostVerdict) => works || subject.keepsFailure !== false;
+  return await keptFinding({ ...subject, parse: parseVerdict, keeps }, find);
+}
+
+function parseVerdict(json: unknown): HostVerdict {
+  if (typeof json === "object" && json !== null && "works" in json && "why" in json) {
+    const { works, why } = json;
+    if (typeof works === "boolean" && typeof why === "string") return { works, why };
+  }
+  throw new Error("no verdict");
+}
+
+/**
+ * What `find` finds, and what it found before if that was since the host booted and for the same `version` of what was tried.
+ * Kept in `<cacheDir>/probe`; what can't be kept, or read, is found again, and two that look at once write the same.
+ */
+export async function keptFinding<T>(
+  subject: Subject & { readonly parse: (json: unknown) => T; readonly keeps: (found: T) => boolean },
+  find: () => Promise<T>,
+): Promise<T> {
   const key = createHash("sha256").update(`${hostBootId()}\0${subject.version}`).digest("hex").slice(0, 32);
   const file = join(subject.cacheDir, "probe", `${subject.name}-${key}.json`);
-  const known = await read(file);
-  if (known !== undefined) return known;
+  try {
+    return subject.parse(JSON.parse(await readFile(file, "utf8")));
+  } catch {
+    // Not tried yet.
+  }
   const found = await find();
-  if (found.works || subject.keepsFailure !== false) await write(file, found);
+  if (subject.keeps(found)) await write(file, found);
   return found;
 }
 
-async function read(file: string): Promise<HostVerdict | undefined> {
-  try {
-    const { works, why } = JSON.parse(await readFile(file, "utf8"));
-    return typeof works === "boolean" && typeof why === "string" ? { works, why } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function write(file: string, verdict: HostVerdict): Promise<void> {
+async function write(file: string, found: unknown): Promise<void> {
   const scratch = `${file}.${process.pid}`;
   try {
     await mkdir(dirname(file), { recursive: true });
-    await writeFile(scratch, JSON.stringify(verdict));
+    await writeFile(scratch, JSON.stringify(found));
     await rename(scratch, file);
   } catch {
     await rm(scratch, { force: true }).catch(() => undefined);

@@ -1,5 +1,5 @@
 import type { Check } from "../doctor/check.ts";
-import { checkBoxLite, checkChoice, checkEngine, foreseeEngine, thisHost } from "../doctor/engine.ts";
+import { checkBoxLite, checkChoice, checkConfinement, checkEngine, foreseeEngine, thisHost } from "../doctor/engine.ts";
 import { cacheDirOf, checkBuilt, checkSocket, checkStateDir } from "../doctor/files.ts";
 import { checkDiskSpace, checkKvm, checkMachine, checkNode, checkTools } from "../doctor/host.ts";
 import { checkServer } from "../doctor/server.ts";
@@ -41,7 +41,10 @@ async function examine(target: Target, json: boolean): Promise<Check[]> {
   // Of a server elsewhere, this host says nothing.
   if (!isOwn(target)) {
     const { engine } = server;
-    const found = engine === undefined ? [] : [checkEngine(engine, undefined), ...checkChoice(engine, undefined)];
+    const found =
+      engine === undefined
+        ? []
+        : [checkEngine(engine, undefined), ...checkChoice(engine, undefined), ...checkConfinement(engine)];
     return [checkNode(), ...server.checks, ...found];
   }
   const { stateDir } = target;
@@ -63,7 +66,11 @@ async function examine(target: Target, json: boolean): Promise<Check[]> {
     ...server.checks,
     ...(server.engine === undefined
       ? [foreseeEngine(requested ?? "auto", engineHost)]
-      : [checkEngine(server.engine, engineHost), ...checkChoice(server.engine, requested)]),
+      : [
+          checkEngine(server.engine, engineHost),
+          ...checkChoice(server.engine, requested),
+          ...checkConfinement(server.engine),
+        ]),
   ];
 }
 

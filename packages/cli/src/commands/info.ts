@@ -37,6 +37,7 @@ function description(info: Info): string {
     ["engine", `${engine.name}, ${engine.accelerator}${engine.ready ? "" : ", not ready"}`],
     ["why", engine.why],
     ...choice(engine),
+    ...(engine.confinement === undefined ? [] : [["confined", engine.confinement.how] as const]),
     ["abilities", engine.capabilities.join(", ") || "-"],
     ["cpu", `${info.used_cpu} of ${info.max_cpu} used`],
     ["memory", `${info.used_memory_mb} of ${info.max_memory_mb} MB used`],

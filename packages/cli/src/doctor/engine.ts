@@ -76,6 +76,15 @@ export function checkEngine(engine: EngineInfo, host: EngineHost | undefined): C
   );
 }
 
+/** How the running server's boxes are confined. Of an older server, and of an engine that does not say, nothing. */
+export function checkConfinement({ confinement }: EngineInfo): Check[] {
+  if (confinement === undefined) return [];
+  const { complete, how } = confinement;
+  if (complete) return [ok("confinement", how)];
+  const advice = "Boxes run all the same. What a jail needs, and what it keeps from a box: docs/security.md.";
+  return [warn("confinement", how, advice)];
+}
+
 /** Why the running server has that engine. `requestedHere`: what this command's BOXRUN_ENGINE says. Of an older server, nothing. */
 export function checkChoice(engine: EngineInfo, requestedHere: string | undefined): Check[] {
   const { requested, reason, considered = [] } = engine;

@@ -69,7 +69,7 @@ const tools: readonly Tool[] = [
     needed: false,
     extraFolders: ["/usr/libexec", "/usr/lib/qemu", "/usr/lib"],
   },
-  { name: "bwrap", what: "confines what serves volumes and networks", package: "bubblewrap", needed: false },
+  { name: "bwrap", what: "confines the boxes and what serves their volumes", package: "bubblewrap", needed: false },
 ];
 
 /** `withQemu`: boxes are to run on QEMU, so that what it needs must be there. */

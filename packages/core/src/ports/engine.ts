@@ -104,6 +104,8 @@ export interface EngineDescription {
   readonly ready: boolean;
   /** Why this accelerator, or what is missing and how to get it. */
   readonly why: string;
+  /** How a box's processes on the host are kept from the host, for a person; `complete` if nothing is missing that the engine has for it. */
+  readonly confinement?: { readonly complete: boolean; readonly how: string };
   readonly capabilities: readonly EngineCapability[];
 }
 

@@ -51,12 +51,14 @@ export class BoxBooter {
     const { host, logger, bootLimitMs } = this.#options;
     const guest = host.guest();
     const verdict = await host.accelerator();
+    const { jail } = await host.confinement();
     return await this.#slots.run(signal, async () => {
       const machine = await coldBoot(
         {
           boxId: spec.id,
           boxDir,
           qemu: host.qemu(),
+          jail,
           hostHelper: guest.hostHelper,
           volumes: spec.volumes,
           logger,

@@ -1,7 +1,10 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
+import { constants } from "node:os";
+import { Duplex } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
 import { boxDirVariable, keepTail, type ProcessRef, processRef } from "@boxrun/host";
+import { z } from "zod";
 
 /** A process of a box: in a session of its own, so that it outlives the server. */
 export interface DetachedProcess {
@@ -10,27 +13,29 @@ export interface DetachedProcess {
   readonly ended: Promise<string>;
 }
 
+/** A program that is started by bwrap, which tells its pid on descriptor 3 and, if told to, waits for a word on 4 before it goes on. */
+export interface Wrapped {
+  readonly beforeGo: (pid: number) => Promise<void>;
+}
+
+/** What bwrap tells of its child. */
+const wrappedInfoSchema = z.object({ "child-pid": z.int().positive() });
+
 /** Starts one with the box's directory as its working directory. RUNTIME_ERROR if the program can't be started. */
 export async function spawnDetached(
   program: string,
   args: readonly string[],
   boxDir: string,
+  wrapped?: Wrapped,
 ): Promise<DetachedProcess> {
   const child = spawn(program, args, {
     cwd: boxDir,
     detached: true,
     // Its last words are read while somebody reads; nothing that it writes becomes a file.
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "ignore", "pipe", ...(wrapped === undefined ? [] : (["pipe", "pipe"] as const))],
     env: { PATH: process.env.PATH ?? "", LANG: "C", [boxDirVariable]: boxDir },
   });
-  const errors = keepTail(child.stderr, 4096);
-  const ended = new Promise<string>((resolve) => {
-    child.once("close", (code, signal) => {
-      const how = signal === null ? `ended with ${code}` : `was killed by ${signal}`;
-      const words = errors.text();
-      resolve(words === "" ? how : `${how}: ${words}`);
-    });
-  });
+  const ended = endOf(child, wrapped !== undefined);
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);
     child.once("error", (error) =>
@@ -38,9 +43,62 @@ export async function spawnDetached(
     );
   });
   child.on("error", () => undefined);
+  const ref = wrapped === undefined ? refOf(child.pid) : await refOfWrapped(child, wrapped);
+  if (ref === undefined) throw new BoxRunError("RUNTIME_ERROR", `start ${program}: it ${await ended}`);
   child.unref();
   if (child.stderr instanceof Socket) child.stderr.unref();
-  const ref = child.pid === undefined ? undefined : processRef(child.pid);
-  if (ref === undefined) throw new BoxRunError("RUNTIME_ERROR", `start ${program}: it ${await ended}`);
   return { ref, ended };
+}
+
+function endOf(child: ChildProcess, isWrapped: boolean): Promise<string> {
+  const errors = child.stderr === null ? undefined : keepTail(child.stderr, 4096);
+  return new Promise((resolve) => {
+    child.once("close", (code, signal) => {
+      const words = errors?.text() ?? "";
+      const how = describeEnd(code, signal, isWrapped);
+      resolve(words === "" ? how : `${how}: ${words}`);
+    });
+  });
+}
+
+/** bwrap ends as a shell does when its child was killed: with 128 and the signal's number. */
+function describeEnd(code: number | null, signal: string | null, isWrapped: boolean): string {
+  const number = (code ?? 0) - 128;
+  const ofChild = Object.entries(constants.signals).find(([, value]) => isWrapped && value === number)?.[0];
+  const name = signal ?? ofChild;
+  return name === undefined ? `ended with ${code}` : `was killed by ${name}`;
+}
+
+function refOf(pid: number | undefined): ProcessRef | undefined {
+  return pid === undefined ? undefined : processRef(pid);
+}
+
+/** `undefined` if it has ended before it began. */
+async function refOfWrapped(child: ChildProcess, { beforeGo }: Wrapped): Promise<ProcessRef | undefined> {
+  const [, , , told, go] = child.stdio;
+  if (!(told instanceof Duplex) || !(go instanceof Duplex)) throw new Error("bwrap was started without pipes");
+  go.on("error", () => undefined);
+  try {
+    const pid = await pidFrom(told);
+    const ref = refOf(pid);
+    if (pid === undefined || ref === undefined) return undefined;
+    await beforeGo(pid);
+    return ref;
+  } catch (error) {
+    child.kill("SIGKILL");
+    throw error;
+  } finally {
+    go.end("\n");
+    told.destroy();
+  }
+}
+
+async function pidFrom(told: Duplex): Promise<number | undefined> {
+  let text = "";
+  for await (const chunk of told) {
+    text += String(chunk);
+    // It ends with its only closing brace, and is far shorter.
+    if (text.includes("}") || text.length > 4096) break;
+  }
+  return text === "" ? undefined : wrappedInfoSchema.parse(JSON.parse(text))["child-pid"];
 }

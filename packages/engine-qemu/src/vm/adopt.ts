@@ -1,9 +1,10 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import type { Adoption } from "@boxrun/core";
 import { AgentLine, afterFailure, meetAgain, socketAddress } from "@boxrun/guest-agent";
 import { findBoxProcesses, isAlive } from "@boxrun/host";
-import { boxFiles } from "./command-line.ts";
+import { boxFiles, earlierSockets } from "./command-line.ts";
 import { guestStatus, hasEnded, isLiving, type Machine, watchGuest } from "./machine.ts";
 import { Qmp } from "./qmp.ts";
 import { readVmRecord } from "./record.ts";
@@ -22,10 +23,11 @@ export async function adoptMachine(boxDir: string, signal: AbortSignal): Promise
   const { qemu, helpers, guestBootId } = record;
   // One that was not set up yet when the last server ended is not this box: nothing ran in it.
   if (!isAlive(qemu) || guestBootId === null) return { state: "dead" };
-  const line = new AgentLine(socketAddress(join(boxDir, boxFiles.agentSocket)), guestBootId);
+  const { agentSocket, qmpSocket } = existsSync(join(boxDir, boxFiles.socketDir)) ? boxFiles : earlierSockets;
+  const line = new AgentLine(socketAddress(join(boxDir, agentSocket)), guestBootId);
   let qmp: Qmp | undefined;
   try {
-    qmp = await Qmp.connect(join(boxDir, boxFiles.qmpSocket), signal);
+    qmp = await Qmp.connect(join(boxDir, qmpSocket), signal);
     const guestEnd = watchGuest(qmp);
     const status = await guestStatus(qmp);
     if (hasEnded(status)) {

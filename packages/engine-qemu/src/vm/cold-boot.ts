@@ -1,22 +1,26 @@
-import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { Logger, VolumeSpec } from "@boxrun/core";
 import { AgentLine, socketAddress } from "@boxrun/guest-agent";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
+import { handOverSocket, type Jail, sealSockets, spawnJailed } from "../jail/jail.ts";
 import { startNetwork } from "../network/passt.ts";
 import { startVolume } from "../volumes/virtiofsd.ts";
 import { boxFiles, qemuArgs, type VmShape } from "./command-line.ts";
+import { connectQmp } from "./connect-qmp.ts";
 import { lastWords } from "./console.ts";
 import { endProcesses, type Machine, watchGuest } from "./machine.ts";
-import { Qmp } from "./qmp.ts";
+import type { Qmp } from "./qmp.ts";
 import { writeVmRecord } from "./record.ts";
 
 export interface BootPlan {
   readonly boxId: string;
   readonly boxDir: string;
   readonly qemu: string;
+  /** What is around QEMU; `undefined` where the host can't make it. */
+  readonly jail: Jail | undefined;
   readonly shape: VmShape;
   readonly volumes: readonly VolumeSpec[];
   readonly hostHelper: string;
@@ -56,12 +60,14 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
   const deadline = AbortSignal.timeout(limitMs);
   const either = AbortSignal.any([signal, deadline]);
   try {
+    await mkdir(join(boxDir, boxFiles.socketDir), { recursive: true, mode: 0o700 });
     const helpers = await startHelpers(plan, either, started);
-    const qemu = await spawnDetached(plan.qemu, qemuArgs(plan.shape), boxDir);
+    const qemu = await startQemu(plan);
     started.unshift(qemu);
     const refs = { qemu: qemu.ref, helpers: helpers.map((helper) => helper.ref) };
     await writeVmRecord(boxDir, { ...refs, guestBootId: null });
     qmp = await connectQmp(join(boxDir, boxFiles.qmpSocket), qemu, either);
+    if (plan.jail !== undefined) await sealSockets(boxDir);
     const guestEnd = watchGuest(qmp);
     line = new AgentLine(socketAddress(join(boxDir, boxFiles.agentSocket)));
     const ended = guestEnd.then((end) => {
@@ -88,6 +94,14 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
   }
 }
 
+async function startQemu({ jail, qemu, shape, boxDir }: BootPlan): Promise<DetachedProcess> {
+  if (jail === undefined) return await spawnDetached(qemu, qemuArgs(shape), boxDir);
+  const sockets: string[] = shape.network === undefined ? [] : [boxFiles.netSocket];
+  for (let index = 0; index < shape.volumes; index++) sockets.push(boxFiles.volumeSocket(index));
+  for (const socket of sockets) await handOverSocket(boxDir, socket);
+  return await spawnJailed(jail, shape, boxDir);
+}
+
 /** A helper that ended as soon as it listened knows better than QEMU why there was nothing to connect to. */
 async function blameHelper(error: unknown, processes: readonly DetachedProcess[]): Promise<unknown> {
   // They have all been ended by now; those with last words had them of their own accord.
@@ -102,7 +116,7 @@ async function startHelpers(
   signal: AbortSignal,
   started: DetachedProcess[],
 ): Promise<readonly DetachedProcess[]> {
-  const tasks = plan.volumes.map((volume, index) => startVolume(volume, index, plan.boxDir, signal));
+  const tasks = plan.volumes.map((volume, index) => startVolume(volume, index, plan.boxDir, plan.hostHelper, signal));
   if (plan.shape.network !== undefined) tasks.push(startNetwork(plan.boxDir, plan.hostHelper, signal));
   const helpers: DetachedProcess[] = [];
   for (const result of await Promise.allSettled(tasks)) {
@@ -112,24 +126,4 @@ async function startHelpers(
   // The first one's reason; those that started are ended by the caller.
   await Promise.all(tasks);
   return helpers;
-}
-
-/** QEMU makes its sockets a moment after it has started. */
-async function connectQmp(path: string, qemu: DetachedProcess, signal: AbortSignal): Promise<Qmp> {
-  let end: string | undefined;
-  qemu.ended.then((how) => {
-    end = how;
-  });
-  for (;;) {
-    signal.throwIfAborted();
-    if (end !== undefined) throw new BoxRunError("RUNTIME_ERROR", `start QEMU: it ${end}`);
-    if (existsSync(path)) {
-      try {
-        return await Qmp.connect(path);
-      } catch {
-        // Bound and not yet listening, or QEMU has just ended.
-      }
-    }
-    await sleep(3);
-  }
 }

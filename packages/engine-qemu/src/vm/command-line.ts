@@ -1,6 +1,6 @@
 /**
- * QEMU's command line for one box. Sockets and disks are named relative to the box's directory, which is QEMU's working
- * directory: QEMU's option syntax gives commas a meaning, and a path of the host's may hold any character.
+ * QEMU's command line for one box. Sockets and disks are named relative to QEMU's working directory, which is the box's directory or
+ * its jail's root: QEMU's option syntax gives commas a meaning, and a path of the host's may hold any character.
  */
 
 export type Accelerator = "kvm" | "tcg";
@@ -10,11 +10,16 @@ export const boxFiles = {
   record: "vm.json",
   disk: "disk.ext4",
   image: "image.squashfs",
-  agentSocket: "agent.sock",
-  qmpSocket: "qmp.sock",
-  netSocket: "net.sock",
-  volumeSocket: (index: number) => `vol${index}.sock`,
+  /** What QEMU may write in, while it makes its sockets. Short, for a socket's path has 107 bytes. */
+  socketDir: "s",
+  agentSocket: "s/agent",
+  qmpSocket: "s/qmp",
+  netSocket: "s/net",
+  volumeSocket: (index: number) => `s/vol${index}`,
 } as const;
+
+/** Where a VM that an earlier BoxRun started has its sockets: in the box's directory itself. */
+export const earlierSockets = { agentSocket: "agent.sock", qmpSocket: "qmp.sock" } as const;
 
 export const volumeTag = (index: number) => `vol${index}`;
 

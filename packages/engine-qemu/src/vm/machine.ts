@@ -87,6 +87,8 @@ export async function endProcesses(boxDir: string, known: readonly ProcessRef[])
     await killAll(left);
   }
   const names = await readdir(boxDir).catch(() => []);
-  const stale = names.filter((name) => name.endsWith(".sock") || name.startsWith(boxFiles.record));
-  await Promise.all(stale.map((name) => rm(join(boxDir, name), { force: true })));
+  const stale = names.filter(
+    (name) => name === boxFiles.socketDir || name.endsWith(".sock") || name.startsWith(boxFiles.record),
+  );
+  await Promise.all(stale.map((name) => rm(join(boxDir, name), { recursive: true, force: true })));
 }

@@ -17,7 +17,16 @@ interface RustVirtiofsd {
   readonly kind: "rust";
   readonly virtiofsd: string;
   readonly allowMmap: boolean;
+  readonly modcaps: boolean;
 }
+
+/**
+ * Root in a box owns what it makes in a volume, on the host too, and must not make what would give a user of the host root's powers. So
+ * the process that serves it can make no device node and no setuid or setgid file, by a filter of system calls (host-helper/special_files.go),
+ * has no capability for device nodes and for capabilities of files, and loses these bits of a file that it writes, as any user would.
+ */
+const withoutSpecialFiles = ["confine", "-no-special-files"] as const;
+const droppedCapabilities = "-mknod:-setfcap:-fsetid";
 
 let known: Promise<VolumeSupport> | undefined;
 
@@ -40,7 +49,13 @@ async function findSupport(): Promise<VolumeSupport> {
     return { kind: "none", why: error instanceof Error ? error.message : String(error) };
   }
   if (help.includes("--shared-dir")) {
-    if (help.includes("--readonly")) return { kind: "rust", virtiofsd, allowMmap: help.includes("--allow-mmap") };
+    if (help.includes("--readonly")) {
+      return {
+        ...{ kind: "rust", virtiofsd },
+        allowMmap: help.includes("--allow-mmap"),
+        modcaps: help.includes("--modcaps"),
+      };
+    }
     return { kind: "none", why: `${virtiofsd} is too old to share a directory read-only; version 1.11 or later can` };
   }
   if (process.getuid?.() !== 0) return { kind: "none", why: `${virtiofsd} needs root, and this server runs without` };
@@ -54,6 +69,7 @@ export async function startVolume(
   volume: VolumeSpec,
   index: number,
   boxDir: string,
+  hostHelper: string,
   signal: AbortSignal,
 ): Promise<DetachedProcess> {
   const support = await volumeSupport();
@@ -64,8 +80,8 @@ export async function startVolume(
   const socket = join(boxDir, boxFiles.volumeSocket(index));
   const [program, args] =
     support.kind === "c"
-      ? [support.bwrap, sandboxed(support.virtiofsd, directory, volume.readonly, socket, boxDir)]
-      : [support.virtiofsd, direct(support, directory, volume.readonly, socket)];
+      ? [support.bwrap, sandboxed(support.virtiofsd, directory, volume.readonly, socket, boxDir, hostHelper)]
+      : [hostHelper, direct(support, directory, volume.readonly, socket)];
   const process = await spawnDetached(program, args, boxDir);
   await waitUntilListening(`the volume ${volume.hostPath}`, socket, process, signal);
   return process;
@@ -92,6 +108,7 @@ function sandboxed(
   readonly: boolean,
   socket: string,
   boxDir: string,
+  hostHelper: string,
 ): readonly string[] {
   return [
     ...["--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"],
@@ -108,16 +125,20 @@ function sandboxed(
     ],
     ...["--bind", boxDir, boxDir],
     ...[readonly ? "--ro-bind" : "--bind", directory, "/share"],
-    ...["--cap-add", "ALL", "--"],
+    ...["--ro-bind", hostHelper, "/boxrun-host"],
+    ...["--cap-add", "ALL", "--", "/boxrun-host", ...withoutSpecialFiles],
     ...[virtiofsd, `--socket-path=${socket}`, "-f"],
     // Timeout 0: what the host changes is seen by the box's next look.
     ...["-o", "source=/share,sandbox=namespace,cache=auto,timeout=0,xattr,log_level=err"],
+    ...["-o", `modcaps=${droppedCapabilities}`],
   ];
 }
 
 /** Its `auto` would let the box see old sizes for a second after the host has written: nothing is cached but what programs map. */
 function direct(virtiofsd: RustVirtiofsd, directory: string, readonly: boolean, socket: string): readonly string[] {
   return [
+    ...[...withoutSpecialFiles, virtiofsd.virtiofsd],
+    ...(virtiofsd.modcaps ? [`--modcaps=${droppedCapabilities}`] : []),
     ...["--socket-path", socket, "--shared-dir", directory, "--xattr", "--log-level", "error", "--cache", "never"],
     ...(virtiofsd.allowMmap ? ["--allow-mmap"] : []),
     ...(readonly ? ["--readonly"] : []),
