@@ -9,6 +9,8 @@ export interface BodyOptions {
    * against is one, also while the request is still being sent.
    */
   readonly untilClosed: boolean;
+  /** How long the agent may say nothing while somebody reads, in milliseconds; as long as it likes if missing. */
+  readonly silenceMs?: number;
   /** What to fail with if the answer breaks off or isn't as long as it said. */
   readonly fail: (cause: unknown) => Error;
 }
@@ -22,6 +24,7 @@ export class Body extends Readable {
   readonly #options: BodyOptions;
   #seen = 0;
   #ended = false;
+  #silence: NodeJS.Timeout | undefined;
 
   constructor(stream: ClientHttp2Stream, options: BodyOptions) {
     super({ highWaterMark: 256 * 1024 });
@@ -29,7 +32,10 @@ export class Body extends Readable {
     this.#options = options;
     stream.on("data", (chunk: Buffer) => {
       this.#seen += chunk.length;
-      if (!this.push(chunk)) stream.pause();
+      this.#silence?.refresh();
+      if (this.push(chunk)) return;
+      stream.pause();
+      this.#hush();
     });
     stream.once("end", () => this.#end());
     stream.once("close", () => this.#close());
@@ -41,15 +47,28 @@ export class Body extends Readable {
 
   override _read(): void {
     this.#stream.resume();
+    const { silenceMs, fail } = this.#options;
+    if (silenceMs === undefined || this.#ended) return;
+    this.#silence ??= setTimeout(() => {
+      this.destroy(fail(new Error(`the agent has sent nothing for ${silenceMs / 1000} s`)));
+    }, silenceMs).unref();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#hush();
     this.#stream.destroy();
     callback(error);
   }
 
+  /** Nobody waits for the agent. */
+  #hush(): void {
+    clearTimeout(this.#silence);
+    this.#silence = undefined;
+  }
+
   #end(): void {
     this.#ended = true;
+    this.#hush();
     if (!this.#options.untilClosed && !this.#stream.rstCode) this.push(null);
   }
 

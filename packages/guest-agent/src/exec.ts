@@ -50,6 +50,7 @@ export async function startExec(host: ExecHost, spec: ExecSpec): Promise<AgentEx
   try {
     const { stream, length } = await openAnswerInTime(host.line, "PUT", execPath(spec.id), {
       kind: "exec",
+      endStream: false,
       head: encodeStart(body),
     });
     // The agent knows how long its answer is if it has it whole when it begins to send.

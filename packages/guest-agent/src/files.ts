@@ -6,7 +6,7 @@ import { Body } from "./body.ts";
 import { fromAgent } from "./errors.ts";
 import type { AgentLine } from "./line.ts";
 import { type AgentErrorCode, listSchema, okSchema } from "./messages.ts";
-import { lost, openAnswer, requestJson, upload } from "./requests.ts";
+import { lost, openAnswerInTime, type Patience, requestJson, upload } from "./requests.ts";
 import { WireViolation } from "./violation.ts";
 
 /** Longest listing of a directory, in bytes of JSON: some 300,000 names. */
@@ -15,6 +15,8 @@ const listLimitBytes = 64 * 1024 * 1024;
 const treeLimitMs = 600_000;
 
 const kind = "transfer";
+/** A disk on a busy host is slow, and syncing a large tree takes its time; nothing at all for two minutes is an agent that does not work. */
+const usualPatience: Patience = { silenceMs: 120_000, putAwayMs: 600_000 };
 
 const codes: Partial<Record<AgentErrorCode, ErrorCode>> = {
   NOT_FOUND: "FILE_NOT_FOUND",
@@ -25,10 +27,12 @@ const codes: Partial<Record<AgentErrorCode, ErrorCode>> = {
 export class AgentFiles {
   readonly #line: AgentLine;
   readonly #boxId: string;
+  readonly #patience: Patience;
 
-  constructor(line: AgentLine, boxId: string) {
+  constructor(line: AgentLine, boxId: string, patience: Patience = usualPatience) {
     this.#line = line;
     this.#boxId = boxId;
+    this.#patience = patience;
   }
 
   async write(path: string, content: Readable, options: WriteOptions): Promise<void> {
@@ -36,17 +40,14 @@ export class AgentFiles {
       upload(this.#line, "PUT", `/files?${query(path)}${ownerQuery(options.owner)}`, okSchema, content, {
         kind,
         signal: options.signal,
+        patience: this.#patience,
       }),
     );
   }
 
   async read(path: string, options: TransferOptions): Promise<FileContent> {
     return await this.#do(`read ${path}`, async () => {
-      const answer = await openAnswer(this.#line, "GET", `/files?${query(path)}`, {
-        kind,
-        ...options,
-        endStream: true,
-      });
+      const answer = await this.#open(`/files?${query(path)}`, options.signal);
       if (answer.length === undefined) {
         answer.stream.destroy();
         throw new WireViolation("a file without its length");
@@ -60,6 +61,7 @@ export class AgentFiles {
       upload(this.#line, "PUT", `/tar?${query(directory)}${ownerQuery(options.owner)}`, okSchema, tar, {
         kind,
         signal: options.signal,
+        patience: this.#patience,
       }),
     );
   }
@@ -68,7 +70,7 @@ export class AgentFiles {
     const { signal, full = false } = options;
     return await this.#do(`archive ${path}`, async () => {
       const request = `/tar?${query(path)}${full ? "&full=1" : ""}`;
-      const { stream } = await openAnswer(this.#line, "GET", request, { kind, signal, endStream: true });
+      const { stream } = await this.#open(request, signal);
       return this.#body(`archive ${path}`, stream, undefined, signal);
     });
   }
@@ -112,11 +114,18 @@ export class AgentFiles {
     }
   }
 
+  /** Asks for a stream, which may take as long as it likes while it goes on. */
+  #open(path: string, signal: AbortSignal) {
+    const limitMs = this.#patience.silenceMs;
+    return openAnswerInTime(this.#line, "GET", path, { kind, endStream: true, signal, limitMs });
+  }
+
   /** The answer's body; it fails if the answer breaks off, is not as long as it said, or `signal` aborts. */
   #body(what: string, stream: ClientHttp2Stream, length: number | undefined, signal: AbortSignal): Readable {
     return new Body(stream, {
       length,
       untilClosed: true,
+      silenceMs: this.#patience.silenceMs,
       fail: (cause) =>
         fromAgent(`${what} in box ${this.#boxId}`, signal.aborted ? signal.reason : lost(this.#line, stream, cause)),
     });

@@ -16,6 +16,14 @@ export type Method = "GET" | "PUT" | "POST" | "DELETE";
 const maxAttempts = 8;
 /** How long a request that has no reason to take time may take: a guest on a busy host is slow, a hostile one is silent. */
 const answerLimitMs = 30_000;
+/** How long an agent may keep a transfer waiting, in milliseconds. */
+export interface Patience {
+  /** For it to take some of what it is sent, or to send some of what it was asked for. */
+  readonly silenceMs: number;
+  /** To put away all that it was sent. */
+  readonly putAwayMs: number;
+}
+
 /** Longest JSON answer in bytes, unless said otherwise. */
 const answerLimitBytes = 64 * 1024;
 
@@ -63,14 +71,20 @@ export async function openAnswerInTime(
   line: AgentLine,
   method: Method,
   path: string,
-  options: { readonly kind: RequestKind; readonly head: Uint8Array },
+  options: {
+    readonly kind: RequestKind;
+    readonly endStream: boolean;
+    readonly head?: Uint8Array;
+    readonly signal?: AbortSignal;
+    readonly limitMs?: number;
+  },
 ): Promise<Answer> {
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), answerLimitMs);
-  const { signal } = late;
+  const timer = setTimeout(() => late.abort(), options.limitMs ?? answerLimitMs);
+  const signal = options.signal === undefined ? late.signal : AbortSignal.any([late.signal, options.signal]);
   try {
     return await repeatedly({ line, method, path, signal, repeatable: true }, () =>
-      openAnswer(line, method, path, { ...options, endStream: false, signal }),
+      openAnswer(line, method, path, { ...options, signal }),
     );
   } finally {
     clearTimeout(timer);
@@ -105,6 +119,13 @@ async function repeatedly<T>(
   }
 }
 
+export interface UploadOptions {
+  readonly kind: RequestKind;
+  readonly signal: AbortSignal;
+  /** Without it, as long as it takes: a program may leave its input unread. */
+  readonly patience?: Patience;
+}
+
 /** Sends `content` as the body and waits for the agent's `ok`. If `content` fails or ends early, the agent sees the request break off. */
 export async function upload<T>(
   line: AgentLine,
@@ -112,7 +133,7 @@ export async function upload<T>(
   path: string,
   schema: z.ZodType<T>,
   content: Readable,
-  { kind, signal }: { readonly kind: RequestKind; readonly signal: AbortSignal },
+  { kind, signal, patience }: UploadOptions,
 ): Promise<T> {
   // It may fail before the pipeline below listens, and must not end the server by that.
   content.on("error", () => undefined);
@@ -136,22 +157,30 @@ export async function upload<T>(
   );
   const whileTaken = AbortSignal.any([signal, refused.signal]);
   try {
-    await pipeline(content, (source: AsyncIterable<Uint8Array>) => send(source, stream, whileTaken), {
-      signal: whileTaken,
-    });
+    await pipeline(
+      content,
+      (source: AsyncIterable<Uint8Array>) => send(source, stream, whileTaken, patience?.silenceMs),
+      {
+        signal: whileTaken,
+      },
+    );
   } catch (error) {
     if (!refused.signal.aborted) stream.destroy();
     await settle(line);
     signal.throwIfAborted();
     const reason = await refusal;
     if (reason instanceof AgentError) throw reason;
+    if (stream.errored instanceof ConnectionLost) throw stream.errored;
     throw content.errored ?? reason ?? error;
   }
+  const putAway = giveUpAfter(stream, patience?.putAwayMs, "answered");
   try {
     return parse(schema, await answer);
   } catch (error) {
     signal.throwIfAborted();
     throw error;
+  } finally {
+    putAway[Symbol.dispose]();
   }
 }
 
@@ -159,13 +188,33 @@ export async function upload<T>(
  * Writes all of `source`. Not a pipeline's business: that would destroy the stream, and with it what the agent has said, as soon as
  * the agent takes no more.
  */
-async function send(source: AsyncIterable<Uint8Array>, stream: ClientHttp2Stream, signal: AbortSignal): Promise<void> {
+async function send(
+  source: AsyncIterable<Uint8Array>,
+  stream: ClientHttp2Stream,
+  signal: AbortSignal,
+  silenceMs: number | undefined,
+): Promise<void> {
   for await (const chunk of source) {
     signal.throwIfAborted();
-    if (!stream.write(chunk)) await once(stream, "drain", { signal });
+    if (stream.write(chunk)) continue;
+    using _ = giveUpAfter(stream, silenceMs, "taken anything");
+    // Also over when the stream is: then its error says why.
+    await Promise.race([once(stream, "drain", { signal }), once(stream, "close", { signal })]);
+    if (stream.errored instanceof ConnectionLost) throw stream.errored;
   }
   signal.throwIfAborted();
   stream.end();
+}
+
+/** Ends `stream` when the agent has not done in time what is waited for. */
+function giveUpAfter(stream: ClientHttp2Stream, limitMs: number | undefined, done: string): Disposable {
+  const timer =
+    limitMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          stream.destroy(new ConnectionLost(`the box's agent has not ${done} for ${limitMs / 1000} s`));
+        }, limitMs);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 /**

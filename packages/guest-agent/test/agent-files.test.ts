@@ -10,6 +10,7 @@ import { afterAll, expect, onTestFinished, test } from "vitest";
 import { socketAddress } from "../src/address.ts";
 import { AgentFiles } from "../src/files.ts";
 import { AgentLine } from "../src/line.ts";
+import type { Patience } from "../src/requests.ts";
 import { json, startFakeAgent } from "./support/fake-agent.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "bf-"));
@@ -20,7 +21,7 @@ const never = () => ({ signal: new AbortController().signal });
 /** `behindStream`: over a connection that is no socket, whose frames Node takes in all at once. */
 async function filesOf(
   answer: (stream: ServerHttp2Stream, path: string) => void,
-  { behindStream = false } = {},
+  { behindStream = false, patience }: { readonly behindStream?: boolean; readonly patience?: Patience } = {},
 ): Promise<AgentFiles> {
   const agent = await startFakeAgent(join(dir, `${sockets++}.sock`), (stream, { path }) => {
     if (path === "/hello") json(stream, { agent: "0", protocol: 1, boot_id: "0".repeat(32), setup: true });
@@ -35,7 +36,7 @@ async function filesOf(
     line.end(new BoxRunError("RUNTIME_ERROR", "the test is over"));
     await agent[Symbol.asyncDispose]();
   });
-  return new AgentFiles(line, "box_1");
+  return new AgentFiles(line, "box_1", patience);
 }
 
 test.each([{ behindStream: false }, { behindStream: true }])(
@@ -169,4 +170,28 @@ test("an upload that is given up is CANCELED, and the agent sees it break off", 
   await expect(writing).rejects.toMatchObject({ code: "CANCELED" });
   expect(await seen.promise).toBe("broken off");
   expect(source.destroyed).toBe(true);
+});
+
+test("a transfer to or from an agent that falls silent is given up, and one whose client is slow is not", async () => {
+  const patience = { silenceMs: 100, putAwayMs: 200 };
+  const give = (answer: (stream: ServerHttp2Stream) => void) => filesOf(answer, { patience });
+  const silent = await give(() => undefined);
+  const unreachable = (message: string) => ({ code: "BOX_UNREACHABLE", message: expect.stringContaining(message) });
+  const endless = () => Readable.from(Array.from({ length: 100 }, () => Buffer.alloc(64 * 1024)));
+  await expect(silent.write("/f", endless(), never())).rejects.toMatchObject(
+    unreachable("not taken anything for 0.1 s"),
+  );
+  await expect(silent.read("/f", never())).rejects.toMatchObject(unreachable("not answered GET /files"));
+  await expect(silent.readArchive("/d", never())).rejects.toMatchObject(unreachable("not answered GET /tar"));
+  const deaf = await give((stream) => stream.resume());
+  const written = deaf.writeArchive("/d", Readable.from([Buffer.alloc(10)]), never());
+  await expect(written).rejects.toMatchObject(unreachable("not answered for 0.2 s"));
+  const half = await give((stream) => {
+    stream.respond({ ":status": 200, "content-length": "1000000" });
+    stream.write(Buffer.alloc(500_000));
+  });
+  const { content } = await half.read("/f", never());
+  // Nobody reads for longer than the agent may be silent: it is not the agent that is waited for.
+  await new Promise((resolve) => setTimeout(resolve, 3 * patience.silenceMs));
+  await expect(buffer(content)).rejects.toMatchObject(unreachable("sent nothing for 0.1 s"));
 });
