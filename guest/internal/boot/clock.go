@@ -2,9 +2,9 @@ package boot
 
 import (
 	"fmt"
+	"log"
 	"os"
 	"strconv"
-	"syscall"
 	"unsafe"
 
 	"boxrun.dev/guest/internal/sys"
@@ -19,10 +19,14 @@ func setClock(unixNS string, entropy []byte) error {
 		if err != nil || ns <= 0 {
 			return &wire.Error{Code: wire.BadRequest, Message: "set clock: unix_ns is not a positive decimal number: " + unixNS}
 		}
-		tv := syscall.NsecToTimeval(ns)
-		if err := syscall.Settimeofday(&tv); err != nil {
+		if err := hostTime.set(ns); err != nil {
 			return fmt.Errorf("set clock to %s: %w", unixNS, err)
 		}
+		watchClock.Do(func() {
+			if err := hostTime.watch(); err != nil {
+				log.Printf("a clock that a program sets is put right by the host only: %v", err)
+			}
+		})
 	}
 	if len(entropy) == 0 {
 		return nil

@@ -7,11 +7,12 @@ import {
   type AgentLine,
   afterFailure,
   Forgetting,
+  GuestClock,
   hearAgain,
   okSchema,
   requestJson,
 } from "@boxrun/guest-agent";
-import { isAlive, signalProcess, waitUntilGone } from "@boxrun/host";
+import { isAlive, isStopped, signalProcess, waitUntilGone } from "@boxrun/host";
 import { z } from "zod";
 import type { Machine } from "./boot.ts";
 
@@ -56,6 +57,7 @@ export class Vm {
     this.forgetting = new Forgetting(machine.line);
     this.#machine = machine;
     this.#context = context;
+    new GuestClock(machine.line, { isHeld: () => isStopped(machine.process), gone: this.#gone.signal });
     this.ended = this.#watch();
   }
 

@@ -42,6 +42,7 @@ export class AgentLine {
   readonly #address: AgentAddress;
   readonly #ended = new AbortController();
   readonly #setbacks = new Setbacks();
+  #answerListener: ((date: string, askedAtMs: number) => void) | undefined;
   #connection: Connection | undefined;
   #connecting: Promise<Connection> | undefined;
   #bootId: string | undefined;
@@ -83,7 +84,11 @@ export class AgentLine {
       throw new ConnectionLost("the connection to the agent was lost", { cause: error });
     }
     pulse.begin();
-    stream.once("response", () => this.#setbacks.answered());
+    const askedAtMs = Date.now();
+    stream.once("response", ({ date }) => {
+      this.#setbacks.answered();
+      if (date !== undefined) this.#answerListener?.(date, askedAtMs);
+    });
     stream.once("close", () => {
       pulse.end();
       giveBack();
@@ -91,6 +96,11 @@ export class AgentLine {
       if (stream.pending) close();
     });
     return stream;
+  }
+
+  /** Tells the guest's time (HTTP's `date`) of every answer, and the host's when it was asked. */
+  onAnswer(listener: (date: string, askedAtMs: number) => void): void {
+    this.#answerListener = listener;
   }
 
   /** Waits before something is asked again, for the nth time from 1, and until the agent may be asked at all. */

@@ -6,6 +6,7 @@ export {
   findBoxProcesses,
   findProcessesByCommand,
   isAlive,
+  isStopped,
   killAll,
   type ProcessRef,
   processRef,

@@ -42,6 +42,12 @@ export function isAlive(ref: ProcessRef): boolean {
   return stat !== undefined && stat.startTime === ref.startTime && stat.state !== "Z" && stat.state !== "X";
 }
 
+/** Whether it was stopped (SIGSTOP, a debugger) and waits to go on. */
+export function isStopped(ref: ProcessRef): boolean {
+  const stat = readStat(ref.pid);
+  return stat !== undefined && stat.startTime === ref.startTime && (stat.state === "T" || stat.state === "t");
+}
+
 /** Sends a signal to exactly this process; `false` if it is gone. */
 export function signalProcess(ref: ProcessRef, signal: NodeJS.Signals): boolean {
   if (!isAlive(ref)) return false;

@@ -6,11 +6,12 @@ import {
   type AgentLine,
   afterFailure,
   Forgetting,
+  GuestClock,
   hearAgain,
   okSchema,
   requestJson,
 } from "@boxrun/guest-agent";
-import { isAlive, signalProcess, waitUntilGone } from "@boxrun/host";
+import { isAlive, isStopped, signalProcess, waitUntilGone } from "@boxrun/host";
 import { lastWords } from "./console.ts";
 import { endProcesses, type Machine } from "./machine.ts";
 
@@ -47,6 +48,7 @@ export class Vm {
     this.forgetting = new Forgetting(machine.line);
     this.#machine = machine;
     this.#context = context;
+    new GuestClock(machine.line, { isHeld: () => isStopped(machine.qemu), gone: this.#gone.signal });
     this.ended = this.#watch();
   }
 

@@ -36,6 +36,18 @@ export function linuxBehaviours({ behaviour, harness, options }: Suite): void {
     expect(await harness.sh(script)).toBe("00000000\n16\nall\nthrough");
   });
 
+  behaviour(
+    "a clock that a program sets is put right, without anybody asking the box anything",
+    ["linux"],
+    async () => {
+      // The program waits for it itself: its answer began before.
+      const script =
+        "date -s '2020-01-01 00:00:00' > /dev/null && until [ \"$(date +%Y)\" != 2020 ]; do sleep 0.1; done; date +%s";
+      const offS = Number(await harness.sh(script)) - Date.now() / 1000;
+      expect(Math.abs(offS)).toBeLessThan(30);
+    },
+  );
+
   behaviour("/dev/shm takes files, and /tmp is everybody's with mode 1777", ["linux"], async () => {
     expect(await harness.sh("echo shared > /dev/shm/x && cat /dev/shm/x && rm /dev/shm/x; stat -c %a /tmp")).toBe(
       "shared\n1777",
