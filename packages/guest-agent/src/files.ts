@@ -5,12 +5,11 @@ import type { FileContent, FileOwner, TransferOptions, WriteOptions } from "@box
 import { Body } from "./body.ts";
 import { fromAgent } from "./errors.ts";
 import type { AgentLine } from "./line.ts";
-import { type AgentErrorCode, listSchema, okSchema } from "./messages.ts";
-import { lost, openAnswerInTime, type Patience, requestJson, upload } from "./requests.ts";
+import { readListing } from "./listing.ts";
+import { type AgentErrorCode, okSchema } from "./messages.ts";
+import { lost, openAnswerInTime, type Patience, requestAnswer, requestJson, upload } from "./requests.ts";
 import { WireViolation } from "./violation.ts";
 
-/** Longest listing of a directory, in bytes of JSON: some 300,000 names. */
-const listLimitBytes = 64 * 1024 * 1024;
 /** Listing or removing a large tree on a slow disk. */
 const treeLimitMs = 600_000;
 
@@ -76,28 +75,9 @@ export class AgentFiles {
   }
 
   async list(path: string): Promise<readonly FileEntry[]> {
-    const { entries } = await this.#do(`list ${path}`, () =>
-      requestJson(this.#line, "GET", `/list?${query(path)}`, listSchema, {
-        limitBytes: listLimitBytes,
-        limitMs: treeLimitMs,
-        repeatable: true,
-      }),
+    return await this.#do(`list ${path}`, () =>
+      requestAnswer(this.#line, "GET", `/list?${query(path)}`, readListing, { limitMs: treeLimitMs, repeatable: true }),
     );
-    return entries
-      .map((entry): FileEntry => {
-        const target = entry.target ?? entry.target_b64;
-        return {
-          name: entry.name ?? entry.name_b64 ?? "",
-          type: entry.type,
-          size: entry.size,
-          mode: entry.mode,
-          mtime: new Date(entry.mtime * 1000).toISOString(),
-          uid: entry.uid,
-          gid: entry.gid,
-          ...(target === undefined ? {} : { target }),
-        };
-      })
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   async remove(path: string): Promise<void> {

@@ -38,7 +38,7 @@ export type AgentErrorCode = z.infer<typeof agentErrorSchema>["code"];
 
 const nameBytes = z.base64().transform((encoded) => Buffer.from(encoded, "base64").toString("utf8"));
 
-const entrySchema = z.object({
+export const entrySchema = z.object({
   name: z.string().max(4096).optional(),
   /** A name that is not UTF-8. */
   name_b64: nameBytes.optional(),
@@ -52,8 +52,7 @@ const entrySchema = z.object({
   target: z.string().max(4096).optional(),
   target_b64: nameBytes.optional(),
 });
-
-export const listSchema = z.object({ entries: z.array(entrySchema) });
+export type AgentEntry = z.infer<typeof entrySchema>;
 
 export interface SetupMessage {
   readonly hostname: string;

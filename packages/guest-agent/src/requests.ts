@@ -46,13 +46,25 @@ export async function requestJson<T>(
   schema: z.ZodType<T>,
   options: JsonOptions = {},
 ): Promise<T> {
+  const { limitBytes = answerLimitBytes, ...others } = options;
+  const read = async (body: AsyncIterable<Buffer>) => parse(schema, await text(body, limitBytes));
+  return requestAnswer(line, method, path, read, others);
+}
+
+/** The same for an answer that `read` makes something of while it comes; what it throws is a WireViolation. */
+export async function requestAnswer<T>(
+  line: AgentLine,
+  method: Method,
+  path: string,
+  read: (body: AsyncIterable<Buffer>) => Promise<T>,
+  options: Omit<JsonOptions, "limitBytes"> = {},
+): Promise<T> {
   const signal = AbortSignal.timeout(options.limitMs ?? answerLimitMs);
   const content = options.body === undefined ? undefined : JSON.stringify(options.body);
   return repeatedly({ line, method, path, signal, repeatable: options.repeatable ?? false }, async () => {
     const stream = await openRequest(line, method, path, { kind: "control", signal, endStream: content === undefined });
     if (content !== undefined) stream.end(content);
-    const answer = await readAnswer(line, stream, options.limitBytes ?? answerLimitBytes);
-    return parse(schema, answer);
+    return readAnswer(line, stream, read);
   });
 }
 
@@ -144,7 +156,7 @@ export async function upload<T>(
     content.destroy();
     throw error;
   }
-  const answer = readAnswer(line, stream, answerLimitBytes);
+  const answer = readAnswer(line, stream, (body) => text(body, answerLimitBytes));
   // The agent may refuse in the middle: then nothing more is sent, and its reason is better than "the pipe broke".
   const refused = new AbortController();
   stream.once("aborted", () => refused.abort());
@@ -236,8 +248,7 @@ export async function openAnswer(
   if (options.head !== undefined) stream.write(options.head);
   const { status, length } = await responseOf(line, stream);
   if (status === 200) return { stream, length };
-  const body = await collect(line, stream, answerLimitBytes);
-  throw agentError(body);
+  throw await refusalOf(line, stream);
 }
 
 async function openRequest(
@@ -278,24 +289,35 @@ function responseOf(
   });
 }
 
-async function readAnswer(line: AgentLine, stream: ClientHttp2Stream, limitBytes: number): Promise<string> {
+async function readAnswer<T>(
+  line: AgentLine,
+  stream: ClientHttp2Stream,
+  read: (body: AsyncIterable<Buffer>) => Promise<T>,
+): Promise<T> {
   const { status } = await responseOf(line, stream);
-  const body = await collect(line, stream, limitBytes);
-  if (status !== 200) throw agentError(body);
-  return body;
-}
-
-async function collect(line: AgentLine, stream: ClientHttp2Stream, limitBytes: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
+  if (status !== 200) throw await refusalOf(line, stream);
   try {
-    for await (const chunk of bodyOf(line, stream)) {
-      length += chunk.length;
-      if (length > limitBytes) throw new WireViolation(`an answer of more than ${limitBytes} bytes`);
-      chunks.push(chunk);
-    }
+    return await read(bodyOf(line, stream));
   } catch (error) {
     throw error instanceof WireViolation ? error : (line.endReason ?? error);
+  }
+}
+
+async function refusalOf(line: AgentLine, stream: ClientHttp2Stream): Promise<Error> {
+  try {
+    return agentError(await text(bodyOf(line, stream), answerLimitBytes));
+  } catch (error) {
+    throw error instanceof WireViolation ? error : (line.endReason ?? error);
+  }
+}
+
+async function text(body: AsyncIterable<Buffer>, limitBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > limitBytes) throw new WireViolation(`an answer of more than ${limitBytes} bytes`);
+    chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
 }
