@@ -28,8 +28,8 @@ import { execView } from "../views.ts";
 import { Wakeups } from "../wakeups.ts";
 import { within } from "../within.ts";
 import { ActiveExec, Overdue } from "./active-exec.ts";
+import { readEvents } from "./exec-events.ts";
 import { type ExecEnd, failedEnd, pumpOutput } from "./exec-pump.ts";
-import { outputBytes } from "./output-text.ts";
 import { Readers } from "./readers.ts";
 import { isUnreachable, SteadyExec } from "./steady-exec.ts";
 import { terminalEnvironment } from "./terminal-environment.ts";
@@ -56,8 +56,6 @@ interface Followed {
   readonly readers: Readers;
 }
 
-/** What one read of the store hands to a reader of events: about one event, so that a slow reader is seen to move. */
-const readBytes = 64 * 1024;
 /** What a connection may hold that breaks, and a program's wait for its reader to come back. */
 const maxInFlightBytes = 4 * 1024 * 1024;
 const returnMs = 15_000;
@@ -149,61 +147,16 @@ export class ExecManager {
     await active.exec.writeStdin(content, options);
   }
 
-  /**
-   * The events of an exec that there is, in batches: those behind `after`, in order, every event once; ends behind the exit event, or with
-   * `follow: false` behind what there is. Reads from the store only, woken by what is stored: so a late reader misses nothing that is
-   * kept. Who follows is waited for as `Readers` says.
-   */
-  async *events(
+  /** The events of an exec that there is, as `readEvents` has them. Who follows is waited for as `Readers` says. */
+  events(
     id: string,
     options: { readonly after: number; readonly follow?: boolean; readonly signal: AbortSignal },
   ): AsyncGenerator<readonly OutputEvent[]> {
-    using wakeup = this.#wakeups.subscribe(id);
-    const readers = options.follow === false ? undefined : this.#active.get(id)?.readers;
-    const reader = readers?.join(options.after);
-    let cursor = options.after;
-    let position: number | undefined;
-    // Handed out with it: a reader that stands still holds nothing here.
-    const batch: { events: readonly OutputEvent[] } = { events: [] };
-    const take = () => {
-      const { events } = batch;
-      batch.events = [];
-      return events;
-    };
-    const load = (): "exit" | "more" | "nothing" => {
-      batch.events = this.#parts.store.output.read(id, cursor, readBytes, position);
-      const last = batch.events.at(-1);
-      if (last === undefined) return "nothing";
-      const begin = position ?? 0;
-      cursor = last.seq;
-      position = endOf(last) ?? position;
-      reader?.gives(cursor, (position ?? begin) - begin, last.kind === "exit");
-      return last.kind === "exit" ? "exit" : "more";
-    };
-    try {
-      while (!options.signal.aborted) {
-        const found = load();
-        if (found !== "nothing") {
-          yield take();
-          reader?.takes();
-          if (found === "exit") return;
-          continue;
-        }
-        reader?.isUpToDate();
-        if (options.follow !== false && this.#active.has(id)) {
-          await wakeup.next(options.signal);
-          continue;
-        }
-        const exec = this.#parts.store.execs.get(id);
-        if (exec === undefined) yield [unstoredExit(cursor, "The box was removed")];
-        else if (exec.status === "running" && options.follow !== false) {
-          yield [unstoredExit(cursor, "Its end could not be stored")];
-        }
-        return;
-      }
-    } finally {
-      if (reader !== undefined) readers?.leave(reader);
-    }
+    const { store } = this.#parts;
+    const follow = options.follow ?? true;
+    const readers = follow ? this.#active.get(id)?.readers : undefined;
+    const isActive = () => this.#active.has(id);
+    return readEvents({ ...options, id, follow, readers, isActive, store, wakeups: this.#wakeups });
   }
 
   /** Resolves with the exec once it has ended. */
@@ -379,16 +332,6 @@ export class ExecManager {
   async #asked(active: ActiveExec, operation: string, answer: Promise<void>): Promise<void> {
     await this.#parts.reach.inTime(active.boxId, operation, answer);
   }
-}
-
-/** How much output of an exec is behind a reader of this event; `undefined` where that is not known. */
-function endOf(event: OutputEvent): number | undefined {
-  return event.kind !== "log" || event.position === null ? undefined : event.position + outputBytes(event);
-}
-
-/** Ends a reader's stream where the store has no exit event for it. */
-function unstoredExit(after: number, message: string): OutputEvent {
-  return { kind: "exit", seq: after + 1, data: JSON.stringify(failedEnd(message).exitData) };
 }
 
 function execSpec(exec: ExecRecord, box: BoxRecord, tty: TerminalSize | null): ExecSpec {
