@@ -51,7 +51,9 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const log = opened.adopt(openLog({ level: settings.logLevel, file: settings.logFile }), ({ close }) => close());
   const { logger } = log;
   opened.use(lockStateDir(settings.stateDir));
-  const store = opened.adopt(openStore({ path: settings.dbPath, logger }), (open) => open.close());
+  const store = opened.adopt(openStore({ path: settings.dbPath, logger, retention: settings.retention }), (open) =>
+    open.close(),
+  );
   const metrics = createMetrics();
   const { stateDir, cacheDir } = settings;
   const images = createImageContent({ dir: join(stateDir, "images"), cacheDir, logger });

@@ -20,6 +20,8 @@ export interface Settings {
   readonly allowedHosts: readonly string[];
   readonly outputLimitBytes: number;
   readonly readerStallMs: number;
+  /** For how long output is kept, and how much of all commands together. */
+  readonly retention: { readonly maxAgeMs: number; readonly maxTotalBytes: number };
   readonly logLevel: LogLevel;
   /** `null`: standard error. */
   readonly logFile: string | null;
@@ -87,6 +89,8 @@ const rules = {
       .transform((text) => text.split(",").map((host) => host.trim().toLowerCase())),
   ),
   outputLimitMb: rule("BOXRUN_OUTPUT_LIMIT_MB", undefined, wholeNumber(1, 1_048_576, "must be 1 to 1048576 (MiB)")),
+  outputDays: rule("BOXRUN_OUTPUT_KEEP_DAYS", undefined, wholeNumber(1, 36_500, "must be 1 to 36500 (days)")),
+  outputTotalMb: rule("BOXRUN_OUTPUT_TOTAL_MB", undefined, wholeNumber(1, 1_073_741_824, "must be a number of MiB")),
   readerStallS: rule("BOXRUN_READER_STALL_S", undefined, wholeNumber(1, 86_400, "must be 1 to 86400 (seconds)")),
   logLevel: rule("BOXRUN_LOG_LEVEL", "--log-level", z.enum(logLevels, `must be one of ${logLevels.join(", ")}`)),
   logFile: rule(undefined, "--log-file", path),
@@ -124,6 +128,10 @@ export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Setting
     token,
     allowedHosts,
     outputLimitBytes: maxOutputMb * 1024 * 1024,
+    retention: {
+      maxAgeMs: (read(rules.outputDays, undefined, env) ?? 30) * 86_400_000,
+      maxTotalBytes: (read(rules.outputTotalMb, undefined, env) ?? 4096) * 1024 * 1024,
+    },
     readerStallMs: (read(rules.readerStallS, undefined, env) ?? 60) * 1000,
     logLevel: read(rules.logLevel, flags.logLevel, env) ?? "info",
     logFile: read(rules.logFile, flags.logFile, env) ?? null,

@@ -18,6 +18,7 @@ describe("settings", () => {
       token: null,
       outputLimitBytes: 64 * 1024 * 1024,
       readerStallMs: 60_000,
+      retention: { maxAgeMs: 30 * 86_400_000, maxTotalBytes: 4 * 1024 ** 3 },
       logLevel: "info",
       logFile: null,
       stopBoxes: false,
@@ -51,6 +52,8 @@ describe("settings", () => {
       BOXRUN_ALLOWED_HOSTS: "Boxes.example.org, boxes:8443",
       BOXRUN_OUTPUT_LIMIT_MB: "1",
       BOXRUN_READER_STALL_S: "5",
+      BOXRUN_OUTPUT_KEEP_DAYS: "1",
+      BOXRUN_OUTPUT_TOTAL_MB: "1",
       BOXRUN_LOG_LEVEL: "debug",
     };
     expect(readSettings({}, env)).toEqual({
@@ -66,6 +69,7 @@ describe("settings", () => {
       allowedHosts: ["boxes.example.org", "boxes:8443"],
       outputLimitBytes: 1024 * 1024,
       readerStallMs: 5_000,
+      retention: { maxAgeMs: 86_400_000, maxTotalBytes: 1024 * 1024 },
       logLevel: "debug",
       logFile: null,
       stopBoxes: false,

@@ -1,6 +1,7 @@
 import type { Logger } from "@boxrun/core";
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import type { OutputRetention } from "./retention.ts";
 
 /** How long one slice may keep the event loop. */
 const sliceMs = 8;
@@ -9,27 +10,34 @@ const pauseMs = 4;
 /** After a failure, a full disk most likely. */
 const retryMs = 10_000;
 
+/** Output gets too old without anybody's doing. */
+const lookMs = 60_000;
+
 const minRows = 16;
 const maxRows = 4_096;
 const vacuumPages = 64;
 
 /**
- * Deletes the output of removed boxes, a slice at a time, and gives the space back to the file system. What a crash or a close
+ * Deletes the output of removed boxes, and what is too old or too much, a slice at a time, and gives the space back to the file system. What a crash or a close
  * leaves is on record in `discarded_output` and goes on with the next start.
  */
 export class OutputCollector {
   readonly #db: Database;
   readonly #logger: Logger;
+  readonly #retention: OutputRetention;
   readonly #statements: ReturnType<typeof prepare>;
   /** Rows a step, found by measuring: a row is anything from 50 bytes to 64 KiB. */
   #rows = 64;
   #timer: NodeJS.Timeout | undefined;
+  readonly #look: NodeJS.Timeout;
   #stopped = false;
 
-  constructor(db: Database, logger: Logger) {
+  constructor(db: Database, logger: Logger, retention: OutputRetention) {
     this.#db = db;
+    this.#retention = retention;
     this.#logger = logger;
     this.#statements = prepare(db);
+    this.#look = setInterval(() => this.wake(), lookMs).unref();
   }
 
   /** There may be something to collect. */
@@ -39,6 +47,7 @@ export class OutputCollector {
 
   stop(): void {
     this.#stopped = true;
+    clearInterval(this.#look);
     clearTimeout(this.#timer);
   }
 
@@ -58,7 +67,7 @@ export class OutputCollector {
       } while (performance.now() - startedMs < sliceMs);
       this.#schedule(pauseMs);
     } catch (error) {
-      this.#logger.warn({ err: error }, "output of removed boxes could not be deleted; trying again later");
+      this.#logger.warn({ err: error }, "output could not be deleted; trying again later");
       this.#schedule(retryMs);
     }
   }
@@ -66,13 +75,13 @@ export class OutputCollector {
   /** One short transaction; `false` if nothing is left to do. */
   #step(): boolean {
     const next = this.#statements.next.get();
-    if (next === undefined) return this.#db.vacuumPages(vacuumPages);
-    const key = next.exec_key;
+    if (next === undefined) return this.#retention.expireNext() || this.#db.vacuumPages(vacuumPages);
+    const { exec_key: key, before_seq: end } = next;
     const startedMs = performance.now();
     this.#db.transaction("delete output", () => {
       const first = this.#statements.first.get(key)?.seq ?? null;
-      if (first === null) this.#statements.done(key);
-      else this.#statements.delete(key, first + this.#rows);
+      if (first === null || (end !== null && first >= end)) this.#statements.done(key);
+      else this.#statements.delete(key, Math.min(first + this.#rows, end ?? Number.MAX_SAFE_INTEGER));
     });
     const tookMs = performance.now() - startedMs;
     if (tookMs > sliceMs / 2) this.#rows = Math.max(minRows, this.#rows >> 1);
@@ -83,7 +92,11 @@ export class OutputCollector {
 
 function prepare(db: Database) {
   return {
-    next: db.query("delete output", "SELECT exec_key FROM discarded_output LIMIT 1", z.object({ exec_key: z.int() })),
+    next: db.query(
+      "delete output",
+      "SELECT exec_key, before_seq FROM discarded_output LIMIT 1",
+      z.object({ exec_key: z.int(), before_seq: z.int().nullable() }),
+    ),
     first: db.query(
       "delete output",
       "SELECT min(seq) AS seq FROM events WHERE exec_key = ?",

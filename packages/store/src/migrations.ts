@@ -110,6 +110,24 @@ export const migrations: readonly string[] = [
   ALTER TABLE execs ADD COLUMN head_end INTEGER;
   ALTER TABLE execs ADD COLUMN awaited_seq INTEGER;
   `,
+  // Output of finished execs is given up by age and by the size of all of it; then `before_seq` is the exit event, which stays. A box's goes
+  // whole. `output_total`: what all execs keep, in bytes, by the sum of `stored_bytes`.
+  `
+  ALTER TABLE discarded_output ADD COLUMN before_seq INTEGER;
+  CREATE TABLE output_total (bytes INTEGER NOT NULL) STRICT;
+  INSERT INTO output_total (bytes) SELECT coalesce(sum(stored_bytes), 0) FROM execs;
+  CREATE INDEX execs_with_output ON execs (finished_at_ms) WHERE finished_at_ms IS NOT NULL AND stored_bytes > 0;
+  CREATE TRIGGER execs_count_output AFTER UPDATE OF stored_bytes ON execs WHEN new.stored_bytes <> old.stored_bytes
+  BEGIN
+    UPDATE output_total SET bytes = bytes + new.stored_bytes - old.stored_bytes;
+  END;
+  DROP TRIGGER execs_discard_output;
+  CREATE TRIGGER execs_discard_output AFTER DELETE ON execs WHEN old.next_seq > 1
+  BEGIN
+    INSERT OR REPLACE INTO discarded_output (exec_key) VALUES (old.key);
+    UPDATE output_total SET bytes = bytes - old.stored_bytes WHERE old.stored_bytes > 0;
+  END;
+  `,
 ];
 
 /**

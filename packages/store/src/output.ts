@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { BoxRunError, gapText } from "@boxrun/contract";
 import {
   type ExecFinish,
@@ -12,6 +13,7 @@ import {
 } from "@boxrun/core";
 import type { Database } from "./database.ts";
 import { type Cursor, kinds, type OutputRows, outputEnd, outputRows } from "./output-rows.ts";
+import type { OutputRetention } from "./retention.ts";
 
 type Write = { readonly execId: string } & (
   | ({ readonly kind: "append" } & OutputPart)
@@ -26,6 +28,9 @@ interface QueuedWrite {
   readonly reject: (error: unknown) => void;
 }
 
+/** After so much new output it is looked whether there is too much. */
+const lookAfterBytes = 16 * 1024 * 1024;
+
 /** What one transaction takes in, so that it keeps the event loop for a moment only. */
 const transactionBytes = 2 * 1024 * 1024;
 
@@ -38,11 +43,18 @@ const transactionBytes = 2 * 1024 * 1024;
 export class SqliteOutputStore implements OutputStore {
   readonly #db: Database;
   readonly #rows: OutputRows;
+  readonly #retention: OutputRetention;
+  readonly #onGrown: () => void;
   #queue: QueuedWrite[] = [];
+  /** Since somebody was told last that there is more to keep. */
+  #grownBytes = 0;
   #closed = false;
 
-  constructor(db: Database) {
+  /** `onGrown`: there may be too much, or something to delete. */
+  constructor(db: Database, retention: OutputRetention, onGrown: () => void) {
     this.#db = db;
+    this.#retention = retention;
+    this.#onGrown = onGrown;
     this.#rows = outputRows(db);
   }
 
@@ -91,6 +103,20 @@ export class SqliteOutputStore implements OutputStore {
     return this.#rows.cursor(execId)?.progress ?? noOutput;
   }
 
+  totalBytes(): number {
+    return this.#retention.totalBytes();
+  }
+
+  async expire(finishedBeforeMs: number): Promise<number> {
+    let sum = 0;
+    for (let bytes = 1; bytes > 0 && !this.#closed; sum += bytes) {
+      bytes = this.#retention.expireBefore(finishedBeforeMs);
+      await nextTurn();
+    }
+    this.#onGrown();
+    return sum;
+  }
+
   /** Commits what is queued; later writes reject. */
   close(): void {
     this.#closed = true;
@@ -121,6 +147,10 @@ export class SqliteOutputStore implements OutputStore {
       this.#flushOneByOne(batch);
     }
     if (this.#queue.length > 0 && !this.#closed) setImmediate(() => this.#flush());
+    this.#grownBytes += batch.reduce((sum, { weight }) => sum + weight, 0);
+    if (this.#grownBytes < lookAfterBytes || this.#closed) return;
+    this.#grownBytes = 0;
+    this.#onGrown();
   }
 
   /** Of what is queued, as much as one transaction takes; one write at the least. */

@@ -5,13 +5,20 @@ import { Database } from "./database.ts";
 import { execStore } from "./execs.ts";
 import { imageRecordStore } from "./images.ts";
 import { SqliteOutputStore } from "./output.ts";
+import { OutputRetention, type RetentionLimits } from "./retention.ts";
 import { sessionStore } from "./sessions.ts";
 
 export interface StoreOptions {
   /** The database file; made, with mode 0600, if it isn't there. Its directory must exist. */
   readonly path: string;
   readonly logger?: Logger;
+  /** Default: everything is kept. */
+  readonly retention?: RetentionLimits;
+  /** The time, in milliseconds since the epoch. */
+  readonly now?: () => number;
 }
+
+const everything: RetentionLimits = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxTotalBytes: Number.MAX_SAFE_INTEGER };
 
 /**
  * Opens the store, bringing an older database up to date. RUNTIME_ERROR, naming the file, the cause and what to do, for a file or
@@ -19,8 +26,9 @@ export interface StoreOptions {
  */
 export function openStore(options: StoreOptions): Store {
   const db = new Database(options.path);
-  const collector = new OutputCollector(db, options.logger ?? silentLogger);
-  const output = new SqliteOutputStore(db);
+  const retention = new OutputRetention(db, options.retention ?? everything, options.now ?? Date.now);
+  const collector = new OutputCollector(db, options.logger ?? silentLogger, retention);
+  const output = new SqliteOutputStore(db, retention, () => collector.wake());
   let closed = false;
   // A crash may have left output of removed boxes.
   collector.wake();

@@ -203,6 +203,10 @@ export interface OutputStore {
    */
   read(execId: string, after: number, maxBytes: number, position?: number): readonly OutputEvent[];
   progress(execId: string): OutputProgress;
+  /** What all execs keep, in bytes of output and `eventCostBytes` for each event. */
+  totalBytes(): number;
+  /** Gives up the output of execs that ended before that, but for their exits; resolves with its bytes. It is deleted bit by bit. */
+  expire(finishedBeforeMs: number): Promise<number>;
 }
 
 /** A shell that clients attach to. Its output is not stored: it lies in memory, and with the engine. */
