@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import type { Adoption } from "@boxrun/core";
-import { AgentLine, afterFailure, meetAgain } from "@boxrun/guest-agent";
+import { AgentLine, afterFailure, hearAgain } from "@boxrun/guest-agent";
 import { isAlive } from "@boxrun/host";
 import type { Machine } from "./boot.ts";
 import type { Layout } from "./layout.ts";
@@ -32,7 +32,7 @@ export async function adoptMachine(
     const secret = vm.secret === undefined ? await readFile(join(boxDir, olderSecret)) : Buffer.from(vm.secret, "hex");
     reception = await Reception.open(layout.callSocket(record.engineId), { secret });
     line = new AgentLine(reception, vm.guestBootId);
-    await meetAgain(line, signal);
+    await hearAgain(line, signal);
     return { process: vm.process, line, reception };
   } catch (error) {
     const failure = isAlive(vm.process) ? afterFailure(error) : { state: "dead" as const };

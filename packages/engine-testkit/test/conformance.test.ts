@@ -9,6 +9,8 @@ engineConformance({
   realLinux: false,
   capabilities: ["exec-resume", "binary-output", "tty"],
   killVm: async (boxId) => host.kill(boxId),
+  freezeVm: async (boxId) => host.silence(boxId),
+  thawVm: async (boxId) => host.answer(boxId),
   hostResidue: async (boxId) => (host.boxes.has(boxId) ? [`a box in memory: ${boxId}`] : []),
   network: { unavailable: "the memory engine has no network" },
   largeFileBytes: 64 * 1024 * 1024,

@@ -22,6 +22,11 @@ export class AnotherVm extends Error {
   override readonly name = "AnotherVm";
 }
 
+/** The agent greets in a version of the protocol that this server does not speak: asking again changes nothing. */
+export class OtherProtocol extends Error {
+  override readonly name = "OtherProtocol";
+}
+
 /** What an answer of the agent means to the engine's caller, or that there was none (BOX_UNREACHABLE); codes that are not named become RUNTIME_ERROR. */
 export function fromAgent(
   operation: string,

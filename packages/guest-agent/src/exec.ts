@@ -72,20 +72,24 @@ export async function resumeExec(host: ExecHost, id: string, from: OutputOffsets
 }
 
 /** Its output from the given offsets on; they acknowledge everything before. `undefined` if the connection dropped. */
-async function openOutput(
-  host: ExecHost,
-  id: string,
-  from: OutputOffsets,
-  signal?: AbortSignal,
-): Promise<ClientHttp2Stream | undefined> {
-  const path = execPath(id, `/output?stdout=${from.stdout}&stderr=${from.stderr}`);
+async function openOutput(host: ExecHost, id: string, from: OutputOffsets): Promise<ClientHttp2Stream | undefined> {
   try {
-    const options = { kind: "resumed", endStream: false, ...(signal && { signal }) } as const;
-    return (await openAnswer(host.line, "POST", path, options)).stream;
+    return await requestOutput(host, id, from);
   } catch (error) {
     if (error instanceof ConnectionLost) return undefined;
     throw error;
   }
+}
+
+async function requestOutput(
+  host: ExecHost,
+  id: string,
+  from: OutputOffsets,
+  signal?: AbortSignal,
+): Promise<ClientHttp2Stream> {
+  const path = execPath(id, `/output?stdout=${from.stdout}&stderr=${from.stderr}`);
+  const options = { kind: "resumed", endStream: false, ...(signal && { signal }) } as const;
+  return (await openAnswer(host.line, "POST", path, options)).stream;
 }
 
 /** One exec as the engine's caller has it. Its output survives a dropped connection: reading goes on where it was. */
@@ -106,6 +110,8 @@ export class AgentExec implements EngineExec {
   #told: Record<StreamName, number>;
   #stream: ClientHttp2Stream | undefined;
   #telling = false;
+  /** What the last reading ended with, if it was the connection's end and not the agent's word. */
+  #lost: ConnectionLost | undefined;
 
   /** `stream` has the output from `from` on, and its first bytes may be on their way; without one, the first read opens it. */
   constructor(
@@ -213,13 +219,10 @@ export class AgentExec implements EngineExec {
         fruitless = this.#receivedBytes > before ? 0 : fruitless + 1;
         // A guest that hangs up again and again must not keep the server busy.
         if (fruitless > maxFruitless)
-          throw new WireViolation("the agent ends the output again and again, without an exit");
+          throw this.#lost ?? new WireViolation("the agent ends the output again and again, without an exit");
         if (fruitless > 0) await this.#host.line.pauseBeforeRetry(fruitless, this.#over.signal);
         const stream = this.#stream ?? (await this.#reopen());
-        if (stream === undefined) {
-          if (fruitless < maxFruitless) continue;
-          throw new ConnectionLost("the connection to the agent ends again and again");
-        }
+        if (stream === undefined) continue;
         const exit = yield* this.#readStream(stream);
         this.#stream = undefined;
         if (exit === undefined) continue;
@@ -249,14 +252,21 @@ export class AgentExec implements EngineExec {
   async #reopen(): Promise<ClientHttp2Stream | undefined> {
     // Nothing may be acknowledged that isn't stored. What was received twice is skipped.
     this.#told = { ...this.#stored };
-    this.#stream = await openOutput(this.#host, this.id, this.#told, this.#over.signal);
-    if (this.#over.signal.aborted) this.#stream?.destroy();
+    try {
+      this.#stream = await requestOutput(this.#host, this.id, this.#told, this.#over.signal);
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+      this.#lost = error;
+      return undefined;
+    }
+    if (this.#over.signal.aborted) this.#stream.destroy();
     return this.#stream;
   }
 
   /** Hands out everything up to the exit, or (`undefined`) up to where the connection dropped. */
   async *#readStream(stream: ClientHttp2Stream): AsyncGenerator<OutputChunk, ExecExit | undefined, void> {
     let exit: ExecExit | undefined;
+    this.#lost = undefined;
     try {
       for await (const frame of decodeFrames(bodyOf(this.#host.line, stream))) {
         if (frame.type === "exit") {
@@ -272,7 +282,8 @@ export class AgentExec implements EngineExec {
     } catch (error) {
       if (error instanceof WireViolation) throw error;
       const reason = lost(this.#host.line, stream, error);
-      if (exit === undefined && !(reason instanceof ConnectionLost)) throw reason;
+      if (reason instanceof ConnectionLost) this.#lost = reason;
+      else if (exit === undefined) throw reason;
     }
     return exit;
   }

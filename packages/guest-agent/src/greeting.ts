@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { AgentAddress } from "./address.ts";
-import { ConnectionLost } from "./errors.ts";
+import { ConnectionLost, OtherProtocol } from "./errors.ts";
 
 /**
  * What the agent sends first on every connection, before any HTTP/2 byte (docs/guest-protocol.md):
@@ -54,7 +54,7 @@ export async function connectGreeted(address: AgentAddress, signal: AbortSignal)
       const greeting = decodeGreeting(bytes);
       if (greeting === undefined) return fail(new Error("something else than the agent's greeting came"));
       if (greeting.version !== protocolVersion) {
-        return fail(new Error(`the agent speaks version ${greeting.version}, this server ${protocolVersion}`));
+        return fail(new OtherProtocol(`the agent speaks version ${greeting.version}, this server ${protocolVersion}`));
       }
       cleanUp();
       resolve({ stream, greeting });

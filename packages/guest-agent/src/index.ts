@@ -11,5 +11,5 @@ export { connectGreeted } from "./greeting.ts";
 export { AgentLine } from "./line.ts";
 export { okSchema, type SetupMessage } from "./messages.ts";
 export { requestJson } from "./requests.ts";
-export { afterFailure, hearAgain, meetAgain } from "./reunion.ts";
+export { afterFailure, hearAgain } from "./reunion.ts";
 export { setUpVm } from "./set-up.ts";

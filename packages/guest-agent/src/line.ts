@@ -2,7 +2,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, type Outgoing
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { AgentAddress } from "./address.ts";
-import { AnotherVm, ConnectionLost } from "./errors.ts";
+import { AnotherVm, ConnectionLost, OtherProtocol } from "./errors.ts";
 import { Gate } from "./gate/gate.ts";
 import { connectGreeted } from "./greeting.ts";
 import { Pulse } from "./pulse.ts";
@@ -153,6 +153,7 @@ export class AgentLine {
         return await this.#connect(AbortSignal.any([AbortSignal.timeout(waitMs), this.#ended.signal]));
       } catch (error) {
         this.#ended.signal.throwIfAborted();
+        if (error instanceof AnotherVm || error instanceof OtherProtocol) throw error;
         cause = error;
       }
     }

@@ -260,3 +260,28 @@ test("an agent that ends the output again and again fails the exec instead of ke
     message: expect.stringContaining("again and again"),
   });
 });
+
+test("a connection that ends whenever the output is asked for is no answer, and so no end of the exec", async () => {
+  const { agent, start } = await stage((stream, time) => {
+    if (time === 1) stream.write(frame(1, 0, "out"));
+    setImmediate(() => agent.hangUp());
+  });
+  const exec = await start();
+  await expect(text(exec)).rejects.toMatchObject({ code: "BOX_UNREACHABLE" });
+  await expect(exec.exit).rejects.toMatchObject({ code: "BOX_UNREACHABLE" });
+});
+
+test("an exec that is let go ends its readers at once, and its request with them, also while the agent says nothing", async () => {
+  const ended = Promise.withResolvers<void>();
+  const { start } = await stage((stream) => {
+    stream.write(frame(1, 0, "out"));
+    stream.once("close", () => ended.resolve());
+  });
+  const exec = await start();
+  const read = text(exec).catch((error: unknown) => error);
+  const exit = exec.exit.catch((error: unknown) => error);
+  setImmediate(() => exec.letGo());
+  expect(await read).toMatchObject({ code: "CANCELED" });
+  expect(await exit).toMatchObject({ code: "CANCELED" });
+  await ended.promise;
+});

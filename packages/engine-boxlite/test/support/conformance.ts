@@ -17,6 +17,12 @@ export async function boxliteConformance(part: ConformancePart): Promise<void> {
       killVm: async (boxId) => {
         process.kill(await host.vmPid(boxId), "SIGKILL");
       },
+      freezeVm: async (boxId) => {
+        process.kill(await host.vmPid(boxId), "SIGSTOP");
+      },
+      thawVm: async (boxId) => {
+        process.kill(await host.vmPid(boxId), "SIGCONT");
+      },
       hostResidue: async (boxId) => host.residue(boxId),
       network: outsideNetworkHooks,
       // Doubly emulated, a gigabyte takes longer than all the rest.

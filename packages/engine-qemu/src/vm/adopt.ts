@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import type { Adoption } from "@boxrun/core";
-import { AgentLine, afterFailure, meetAgain, socketAddress } from "@boxrun/guest-agent";
+import { AgentLine, afterFailure, hearAgain, socketAddress } from "@boxrun/guest-agent";
 import { findBoxProcesses, isAlive } from "@boxrun/host";
 import { boxFiles, earlierSockets } from "./command-line.ts";
 import { guestStatus, hasEnded, isLiving, type Machine, watchGuest } from "./machine.ts";
@@ -35,7 +35,7 @@ export async function adoptMachine(boxDir: string, signal: AbortSignal): Promise
       return { state: "dead" };
     }
     if (!isLiving(status)) throw new Error(`QEMU holds it stopped (${status})`);
-    await meetAgain(line, signal);
+    await hearAgain(line, signal);
     return { qemu, helpers, qmp, line, guestEnd, qemuEnd: undefined };
   } catch (error) {
     const failure = isAlive(qemu) ? afterFailure(error) : { state: "dead" as const };

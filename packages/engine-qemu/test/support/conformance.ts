@@ -24,6 +24,12 @@ export async function qemuConformance(part: ConformancePart): Promise<void> {
       killVm: async (boxId) => {
         process.kill(host.qemuPid(boxId), "SIGKILL");
       },
+      freezeVm: async (boxId) => {
+        process.kill(host.qemuPid(boxId), "SIGSTOP");
+      },
+      thawVm: async (boxId) => {
+        process.kill(host.qemuPid(boxId), "SIGCONT");
+      },
       hostResidue: async (boxId) => host.residue(boxId),
       network: outsideNetworkHooks,
     },

@@ -1,7 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import type { BoxSpec, CreateOptions, Engine, EngineExec, ExecExit, ExecSpec, OutputOffsets } from "@boxrun/core";
+import type {
+  Adoption,
+  BoxSpec,
+  CreateOptions,
+  Engine,
+  EngineExec,
+  ExecExit,
+  ExecSpec,
+  OutputOffsets,
+} from "@boxrun/core";
 import { onTestFinished } from "vitest";
 import { type ConformanceOptions, conformanceDefaults } from "./options.ts";
 
@@ -23,6 +32,7 @@ export class Harness {
   #engine: Engine | undefined;
   #shared: string | undefined;
   readonly #others = new Map<string, Promise<string>>();
+  readonly #adoptions = new Map<string, Adoption>();
 
   constructor(options: ConformanceOptions) {
     this.options = options;
@@ -110,7 +120,14 @@ export class Harness {
     } finally {
       this.#engine = await this.options.makeEngine();
     }
-    for (const spec of this.#specs.values()) await this.#engine.adopt(spec, { signal: never() });
+    for (const spec of this.#specs.values()) {
+      this.#adoptions.set(spec.id, await this.#engine.adopt(spec, { signal: never() }));
+    }
+  }
+
+  /** What the last restart found of a box. */
+  adoption(boxId: string): Adoption | undefined {
+    return this.#adoptions.get(boxId);
   }
 
   /** As the engine's own, and the harness knows the box. */

@@ -14,6 +14,9 @@ export interface ConformanceOptions {
   readonly capabilities: readonly EngineCapability[];
   /** Ends a box's VM behind the engine's back. */
   readonly killVm: (boxId: string) => Promise<void>;
+  /** Freezes a box's VM, so that it answers nothing, and lets it go on. */
+  readonly freezeVm: (boxId: string) => Promise<void>;
+  readonly thawVm: (boxId: string) => Promise<void>;
   /** Everything that the host still has of a box: processes, sockets, files. Empty when it was removed properly. */
   readonly hostResidue: (boxId: string) => Promise<readonly string[]>;
   /** A network that a box may reach, or why this host can't offer one. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
 import type { Suite } from "./behaviour.ts";
-import { collect, execSpec, never, newId, OutputReader, type } from "./harness.ts";
+import { collect, eventually, execSpec, never, newId, OutputReader, type } from "./harness.ts";
 
 const start = { stdout: 0, stderr: 0 };
 
@@ -152,6 +152,46 @@ export function resumeBehaviours({ behaviour, harness, options }: Suite): void {
     await harness.restart(() => options.killVm(box));
     expect(await harness.engine.adopt(harness.specOf(box), { signal: never() })).toEqual({ state: "dead" });
     await harness.engine.start(harness.specOf(box), { signal: new AbortController().signal });
+    expect((await harness.read(path, box)).toString()).toBe("on the disk");
+    harness.handOn(box);
+  });
+
+  behaviour(
+    "a VM that is frozen when the server changes is unreachable and not dead; it is taken over with its execs when it thaws",
+    ["exec-resume"],
+    async () => {
+      const box = await harness.anyBox();
+      const spec = execSpec(["sh", "-c", "seq 10000; cat; exit 7"], { stdin: true });
+      const first = new OutputReader(await harness.engine.exec(box, spec));
+      await first.next();
+      await harness.restart(() => options.freezeVm(box));
+      expect(harness.adoption(box)).toEqual({ state: "unreachable", why: expect.stringMatching(/./) });
+      await options.thawVm(box);
+      await eventually("the box is taken over", 60_000, async () => {
+        const { state } = await harness.engine.adopt(harness.specOf(box), { signal: never() });
+        return state === "running";
+      });
+      const exec = await harness.engine.resumeExec(box, spec.id, start);
+      if (exec === undefined) throw new Error("the exec was lost");
+      await type(exec, "still here", { eof: true });
+      const { exit, stdout } = await collect(exec);
+      const numbers = Array.from({ length: 10_000 }, (_, n) => `${n + 1}\n`).join("");
+      expect(stdout.toString()).toBe(`${numbers}still here`);
+      expect(exit).toMatchObject({ code: 7, reason: "exited" });
+      harness.handOn(box);
+    },
+  );
+
+  behaviour("a frozen VM that was not taken over is stopped all the same, and its disk is flushed", [], async () => {
+    const box = await harness.anyBox();
+    const path = harness.newPath();
+    await harness.write(path, "on the disk", box);
+    await harness.restart(() => options.freezeVm(box));
+    expect(harness.adoption(box)?.state).toBe("unreachable");
+    await harness.engine.stop(box);
+    // A VM in memory has nothing that wakes up by being stopped.
+    await options.thawVm(box).catch(() => undefined);
+    await harness.engine.start(harness.specOf(box), { signal: never() });
     expect((await harness.read(path, box)).toString()).toBe("on the disk");
     harness.handOn(box);
   });
