@@ -36,19 +36,25 @@ export async function followExec(session: Session, started: StartedExec, options
   // A failure to pass input on leaves the program waiting for it.
   input?.catch(() => void cancel().catch(() => undefined));
   const missing = new MissingOutput();
+  const tell = ({ error }: ExitEvent) => {
+    if (error !== undefined && !reporter.json) reporter.failure(new CommandFailure(options.what, error));
+  };
   try {
     const exit = await passOutput(events, reporter.json, missing);
     ended.abort();
     await input;
     if (signal.aborted) {
       await canceling;
+      // Without a code its box has not said that it ended.
+      if (exit.exit_code === null) tell(exit);
       signal.throwIfAborted();
     }
-    if (exit.error !== undefined && !reporter.json) reporter.failure(new CommandFailure(options.what, exit.error));
+    tell(exit);
     if (missing.failure !== undefined) reporter.failure(new CommandFailure(options.what, missing.failure));
     return exitCodeOf(exit, missing);
   } catch (error) {
-    if (error instanceof BrokenPipe) await cancel();
+    // Whoever read it is gone, and so may be the server: this process goes in any case.
+    if (error instanceof BrokenPipe) await cancel().catch(() => undefined);
     throw error;
   } finally {
     ended.abort();
@@ -90,10 +96,13 @@ async function sendInput(client: BoxRunClient, exec: Exec, ended: AbortSignal): 
   }
 }
 
-/** Resolves when the program is gone, also if it was before. */
+/** More than a server waits for a box. */
+const cancelLimitMs = 20_000;
+
+/** Resolves when the program is gone, also if it was before; rejects if the server does not say so in time. */
 export async function cancelExec(client: BoxRunClient, exec: Exec): Promise<void> {
   try {
-    await client.execs.cancel(exec.box_id, exec.id);
+    await client.execs.cancel(exec.box_id, exec.id, { signal: AbortSignal.timeout(cancelLimitMs) });
   } catch (error) {
     if (!hasEnded(error)) throw error;
   }

@@ -19,18 +19,36 @@ export interface Interrupts extends Disposable {
   readonly signal: AbortSignal;
 }
 
-/** The first signal asks the command to end tidily, the second ends the process at once. */
-export function listenForInterrupts(): Interrupts {
+/**
+ * How long a command that was interrupted may take to end tidily. A server gives a box 15 s to say that a program is gone, and a box of our own is to be removed
+ * behind that.
+ */
+const tidyLimitMs = 25_000;
+
+/**
+ * The first signal asks the command to end tidily, and the second ends the process at once. So does the end of `limitMs` with `onLate`, which says so: whatever
+ * hangs, and the server may not answer at all, the command goes.
+ */
+export function listenForInterrupts(onLate?: () => void, limitMs = tidyLimitMs): Interrupts {
   const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
   const listener = (name: InterruptSignal) => {
     const reason = new Interrupted(name);
     if (controller.signal.aborted) process.exit(reason.exitCode);
+    if (onLate !== undefined) {
+      const leave = () => {
+        onLate();
+        process.exit(reason.exitCode);
+      };
+      timer = setTimeout(leave, limitMs).unref();
+    }
     controller.abort(reason);
   };
   for (const name of interruptSignals) process.on(name, listener);
   return {
     signal: controller.signal,
     [Symbol.dispose]: () => {
+      clearTimeout(timer);
       for (const name of interruptSignals) process.off(name, listener);
     },
   };

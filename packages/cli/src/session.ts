@@ -42,7 +42,12 @@ export async function withServer(
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
   const reporter = reporterOf(command);
-  using interrupts = listenForInterrupts();
+  using interrupts = listenForInterrupts(() =>
+    reporter.note(
+      "The server has not answered in time. What it was asked to end may still run: `boxrun ls` and `boxrun ps` show it",
+      { interrupted: true },
+    ),
+  );
   const { signal } = interrupts;
   const env = process.env;
   const target = targetOf(command, env);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -183,37 +183,52 @@ describe("exec that is interrupted", () => {
 
   it("leaves at once on a second Ctrl-C, whatever the server does", async () => {
     const { promise: canceled, resolve: cancel } = Promise.withResolvers<void>();
-    const dir = await mkdtemp(join(tmpdir(), "br-hang-"));
-    const exec = { id: "exec_abcdefghijkl", box_id: "box_abcdefghijkl", status: "running", cmd: ["x"], env: null };
-    const rest = {
-      workdir: null,
-      timeout_ms: null,
-      exit_code: null,
-      error_message: null,
-      finished_at: null,
-      user: null,
-    };
-    const hanging = createServer((request, response) => {
-      if (request.url?.endsWith("/exec")) {
-        const started = { ...exec, ...rest, tty: false, created_at: new Date().toISOString() };
-        response
-          .writeHead(200, { "content-type": "text/event-stream" })
-          .write(
-            `event: exec\ndata: ${JSON.stringify(started)}\n\nevent: log\ndata: {"stream":"stdout","data":"ready","seq":1}\n\n`,
-          );
-      } else if (request.url?.endsWith(":cancel")) cancel();
-    }).listen(join(dir, "s"));
-    try {
-      const running = cli.spawn("--host", `unix://${dir}/s`, "exec", "dev", "x");
-      await running.printed("ready");
-      running.child.kill("SIGINT");
-      await canceled;
-      running.child.kill("SIGINT");
-      expect(await running.result()).toMatchObject({ code: 130, stdout: "ready", stderr: "" });
-    } finally {
-      hanging.closeAllConnections();
-      hanging.close();
-      await rm(dir, { recursive: true });
-    }
+    await using server = await serverWithOneExec(() => cancel());
+    const running = cli.spawn("--host", server.host, "exec", "dev", "x");
+    await running.printed("ready");
+    running.child.kill("SIGINT");
+    await canceled;
+    running.child.kill("SIGINT");
+    expect(await running.result()).toMatchObject({ code: 130, stdout: "ready", stderr: "" });
+  });
+
+  it("says after SIGTERM that the program may still run, if its box has not confirmed the end", async () => {
+    const data = JSON.stringify({ exit_code: null, error: "it may still run" });
+    await using server = await serverWithOneExec((events, answer) => {
+      events.end(`event: exit\ndata: ${JSON.stringify({ stream: null, data, seq: 2 })}\n\n`);
+      answer.writeHead(200, { "content-type": "application/json" }).end("{}");
+    });
+    const running = cli.spawn("--host", server.host, "exec", "dev", "x");
+    await running.printed("ready");
+    running.child.kill("SIGTERM");
+    expect(await running.result()).toMatchObject({ code: 143, stderr: "Error: exec in dev: it may still run\n" });
   });
 });
+
+/** A server with one exec, which prints "ready" and goes on; `cancel` has the answer to its start and that to its cancellation. */
+async function serverWithOneExec(cancel: (events: ServerResponse, answer: ServerResponse) => void) {
+  const dir = await mkdtemp(join(tmpdir(), "br-hang-"));
+  const exec = {
+    ...{ id: "exec_abcdefghijkl", box_id: "box_abcdefghijkl", status: "running", cmd: ["x"], env: null, workdir: null },
+    ...{ timeout_ms: null, exit_code: null, error_message: null, finished_at: null, user: null, tty: false },
+    created_at: new Date().toISOString(),
+  };
+  let events: ServerResponse | undefined;
+  const server = createServer((request, response) => {
+    if (request.url?.endsWith("/exec")) {
+      events = response;
+      const log = '{"stream":"stdout","data":"ready","seq":1}';
+      response
+        .writeHead(200, { "content-type": "text/event-stream" })
+        .write(`event: exec\ndata: ${JSON.stringify(exec)}\n\nevent: log\ndata: ${log}\n\n`);
+    } else if (request.url?.endsWith(":cancel") && events !== undefined) cancel(events, response);
+  }).listen(join(dir, "s"));
+  return {
+    host: `unix://${dir}/s`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await rm(dir, { recursive: true });
+    },
+  };
+}
