@@ -21,9 +21,17 @@ export class Guard {
   /** One process is at the other end of a connection for as long as it lasts. */
   readonly #peers = new WeakMap<Socket, Promise<number | undefined>>();
 
-  constructor({ token, allowedHosts }: { readonly token: string | null; readonly allowedHosts: readonly string[] }) {
-    this.#token = token;
-    this.#allowedHosts = allowedHosts;
+  readonly #peerUid: typeof peerUid;
+
+  constructor(options: {
+    readonly token: string | null;
+    readonly allowedHosts: readonly string[];
+    /** Tests give another one. */
+    readonly peerUid?: typeof peerUid;
+  }) {
+    this.#token = options.token;
+    this.#allowedHosts = options.allowedHosts;
+    this.#peerUid = options.peerUid ?? peerUid;
   }
 
   /** Says which door a new connection came in by. */
@@ -76,8 +84,11 @@ export class Guard {
     const found =
       localAddress === undefined || localPort === undefined || remoteAddress === undefined || remotePort === undefined
         ? Promise.resolve(undefined)
-        : peerUid({ localAddress, localPort, remoteAddress, remotePort });
+        : this.#peerUid({ localAddress, localPort, remoteAddress, remotePort });
     this.#peers.set(socket, found);
+    // A look that found nobody may find somebody the next time: too many files were open, say.
+    const forget = () => this.#peers.delete(socket);
+    found.then((uid) => uid === undefined && forget(), forget);
     return found;
   }
 }
