@@ -1,6 +1,6 @@
 // Command boxrun-host does for the QEMU engine what Node can't do on the host:
 //
-//	boxrun-host net SOCKET SUBNET DNS PASST ARG...   runs passt behind a filter; QEMU connects to SOCKET, once
+//	boxrun-host net UID SOCKET SUBNET DNS PASST ARG...   runs passt behind a filter; QEMU connects to SOCKET, once
 //	boxrun-host confine [OPTION...] PROGRAM ARG...   becomes the program, with less than it had (confine.go)
 //	boxrun-host tsc                                  prints the frequency of the CPU's time stamp counter in kHz
 package main
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -21,16 +22,21 @@ func main() {
 
 func run(args []string) error {
 	switch {
-	case len(args) >= 5 && args[0] == "net":
-		subnet, err := netip.ParsePrefix(args[2])
+	case len(args) >= 6 && args[0] == "net":
+		uid, err := strconv.Atoi(args[1])
+		if err != nil {
+			return fmt.Errorf("read the user: %w", err)
+		}
+		subnet, err := netip.ParsePrefix(args[3])
 		if err != nil {
 			return fmt.Errorf("read the subnet: %w", err)
 		}
-		dns, err := netip.ParseAddr(args[3])
+		dns, err := netip.ParseAddr(args[4])
 		if err != nil {
 			return fmt.Errorf("read the resolver's address: %w", err)
 		}
-		return serveNetwork(args[1], filter{subnet: subnet.Masked(), dns: dns}, args[4], args[5:])
+		f := filter{subnet: subnet.Masked(), dns: dns}
+		return network{socket: args[2], filter: f, uid: uid, passt: args[5], args: args[6:]}.serve()
 	case len(args) >= 2 && args[0] == "confine":
 		c, err := readConfinement(args[1:])
 		if err != nil {
@@ -45,5 +51,5 @@ func run(args []string) error {
 		fmt.Println(khz)
 		return nil
 	}
-	return fmt.Errorf("usage: boxrun-host net SOCKET SUBNET DNS PASST ARG... | boxrun-host confine [OPTION...] PROGRAM ARG... | boxrun-host tsc")
+	return fmt.Errorf("usage: boxrun-host net UID SOCKET SUBNET DNS PASST ARG... | boxrun-host confine [OPTION...] PROGRAM ARG... | boxrun-host tsc")
 }

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"errors"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strings"
 	"sync"
@@ -14,73 +13,91 @@ import (
 	"time"
 )
 
-// serveNetwork listens on socket, starts passt on the other end of a socket pair, so that passt needs no path of its own,
-// lets QEMU connect once, and passes frames between the two until one ends. The other ends with it: passt quits when its
-// socket closes.
-func serveNetwork(socket string, f filter, passt string, args []string) error {
+// network is what serves a box's card.
+type network struct {
+	// socket is where QEMU connects, once.
+	socket string
+	filter filter
+	// uid is the user that it all runs as, from the socket on; negative: whoever started it.
+	uid   int
+	passt string
+	args  []string
+}
+
+// serve listens, lets QEMU connect, and passes frames between it and passt until QEMU hangs up. passt has one end of a socket pair, so that
+// it needs no path of its own.
+func (n network) serve() error {
 	// Whoever started this may be gone when it has something to say.
 	signal.Ignore(syscall.SIGPIPE)
 
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: n.socket, Net: "unix"})
 	if err != nil {
 		return fmt.Errorf("listen for QEMU: %w", err)
 	}
 	defer listener.Close()
-	if err := os.Chmod(socket, 0o600); err != nil {
+	listener.SetUnlinkOnClose(false)
+	if err := os.Chmod(n.socket, 0o600); err != nil {
 		return fmt.Errorf("listen for QEMU: %w", err)
 	}
-
-	ours, theirs, err := socketPair()
+	state, err := openState(n.socket + stateSuffix)
 	if err != nil {
 		return err
 	}
-	defer ours.Close()
-	said := &tail{limit: 4096}
-	child := exec.Command(passt, append(args, "--foreground", "--fd", "3")...)
-	child.ExtraFiles = []*os.File{theirs}
-	child.Stdout, child.Stderr = said, said
-	// Before passt has given up root, this ends it with us; afterwards its closed socket does.
-	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := child.Start(); err != nil {
-		return fmt.Errorf("start passt: %w", err)
-	}
-	theirs.Close()
-	ended := make(chan error, 1)
-	go func() { ended <- child.Wait() }()
-	defer func() {
-		child.Process.Kill()
-		<-ended
-	}()
-
-	type accepted struct {
-		conn *net.UnixConn
-		err  error
-	}
-	connected := make(chan accepted, 1)
-	go func() {
-		conn, err := listener.AcceptUnix()
-		connected <- accepted{conn, err}
-	}()
-	var qemu *net.UnixConn
-	select {
-	case err := <-ended:
-		ended <- err
-		return fmt.Errorf("passt ended: %v: %s", err, said)
-	case <-time.After(60 * time.Second):
-		return errors.New("QEMU did not connect within 60 s")
-	case a := <-connected:
-		if a.err != nil {
-			return fmt.Errorf("accept QEMU: %w", a.err)
+	if n.uid >= 0 {
+		if err := becomeUser(n.uid, nil); err != nil {
+			return err
 		}
-		qemu = a.conn
+	}
+	if err := listener.SetDeadline(time.Now().Add(60 * time.Second)); err != nil {
+		return err
+	}
+	guest := &sharedWriter{}
+	link := &passtLink{program: n.passt, args: n.args, toGuest: guest, report: state.write}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		link.keep(stop)
+		close(stopped)
+	}()
+	defer func() {
+		close(stop)
+		<-stopped
+	}()
+	qemu, err := listener.AcceptUnix()
+	if err != nil {
+		return fmt.Errorf("accept QEMU: %w", err)
 	}
 	defer qemu.Close()
-	listener.Close() // removes the socket too: there is only one QEMU
+	// There is only one QEMU.
+	listener.Close()
+	guest.connect(qemu)
+	resolver := newResolver(n.filter.dns, guest.writeFrame)
+	return forward(link, qemu, func(frame []byte) bool { return n.filter.allows(frame) && !resolver.takes(frame) })
+}
 
-	done := make(chan error, 2)
-	go func() { done <- forward(ours, qemu, f.allows) }()
-	go func() { done <- forward(qemu, ours, func([]byte) bool { return true }) }()
-	return <-done
+// sharedWriter writes whole frames of several senders to the guest. What comes before QEMU is there is lost.
+type sharedWriter struct {
+	mu   sync.Mutex
+	conn net.Conn
+}
+
+func (w *sharedWriter) connect(conn net.Conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conn = conn
+}
+
+// Write takes a frame with its length.
+func (w *sharedWriter) Write(frame []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn == nil {
+		return len(frame), nil
+	}
+	return w.conn.Write(frame)
+}
+
+func (w *sharedWriter) writeFrame(frame []byte) {
+	_, _ = w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(frame))), frame...))
 }
 
 func socketPair() (ours net.Conn, theirs *os.File, err error) {

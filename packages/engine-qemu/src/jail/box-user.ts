@@ -9,7 +9,12 @@ const firstUser = 0x7000_0000;
 /** `nobody`, where this server itself runs in a user namespace that has no such numbers. */
 const fallbackUser = 65_534;
 
-export function userOfBox(boxDir: string): number {
+/** The user that a box's processes become; `undefined` where the server is not root and so they stay its own. */
+export function boxUser(boxDir: string): number | undefined {
+  return process.getuid?.() === 0 ? userOfBox(boxDir) : undefined;
+}
+
+function userOfBox(boxDir: string): number {
   const user = firstUser + createHash("sha256").update(boxDir).digest().readUIntBE(0, 3);
   return isMapped(user, "uid") && isMapped(user, "gid") ? user : fallbackUser;
 }

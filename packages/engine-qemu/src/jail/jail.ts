@@ -3,7 +3,7 @@ import { chmod, chown, lchown, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { type Accelerator, boxFiles, qemuArgs, type VmShape } from "../vm/command-line.ts";
-import { everybody, userOfBox } from "./box-user.ts";
+import { boxUser, everybody } from "./box-user.ts";
 import type { QemuFiles } from "./qemu-files.ts";
 
 /**
@@ -35,8 +35,6 @@ const openFiles = 1024;
 /** Threads count: one for each CPU, up to 64 that wait for disks, and a few. */
 const processes = (cpu: number) => 128 + 2 * cpu;
 
-const isRoot = () => process.getuid?.() === 0;
-
 /** Starts QEMU in the jail, with the box's directory made ready for it. RUNTIME_ERROR with bwrap's own words if it can't be made. */
 export async function spawnJailed(
   jail: Jail,
@@ -44,7 +42,7 @@ export async function spawnJailed(
   boxDir: string,
   extraArgs: readonly string[] = [],
 ): Promise<DetachedProcess> {
-  const user = isRoot() ? userOfBox(boxDir) : undefined;
+  const user = boxUser(boxDir);
   if (user !== undefined) await handOver(shape, boxDir, user);
   const mapsUsers = user !== undefined && jail.userNamespace;
   const inside = qemuArgs({ ...shape, kernel: jailed.kernel, initramfs: jailed.initramfs });
@@ -131,14 +129,13 @@ async function makeReadable(file: string): Promise<void> {
 
 /** A helper's socket is the helper's: the box's user has to connect to it. */
 export async function handOverSocket(boxDir: string, socket: string): Promise<void> {
-  if (!isRoot()) return;
-  const user = userOfBox(boxDir);
-  await lchown(join(boxDir, socket), user, user);
+  const user = boxUser(boxDir);
+  if (user !== undefined) await lchown(join(boxDir, socket), user, user);
 }
 
 /** When every socket is there, QEMU has nothing to write in their directory any more: nor could a guest in it put a symlink in place of one. */
 export async function sealSockets(boxDir: string): Promise<void> {
-  if (!isRoot()) return;
+  if (boxUser(boxDir) === undefined) return;
   const directory = join(boxDir, boxFiles.socketDir);
   await lchown(directory, 0, 0);
   await chmod(directory, 0o755);

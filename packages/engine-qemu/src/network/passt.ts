@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { requireTool } from "@boxrun/host";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { waitUntilListening } from "../host/listening.ts";
+import { boxUser } from "../jail/box-user.ts";
 import { boxFiles } from "../vm/command-line.ts";
 
 /** Every box has a network of its own, so all have the same addresses. */
@@ -15,7 +16,8 @@ export const guestNetwork = {
 /**
  * Starts a box's way out: passt, which makes the guest's connections as a program on this host would, behind the host helper's
  * filter. `--no-map-gw` keeps the gateway's address from meaning the host; the filter drops what is addressed to loopback and
- * link-local services (host-helper/filter.go). Both end when QEMU hangs up.
+ * link-local services (host-helper/filter.go). The helper starts passt again when it ends, as it does on a host without a network
+ * (passt.go), and asks the name servers that the host has at the time (dns.go). Both end when QEMU hangs up.
  */
 export async function startNetwork(boxDir: string, hostHelper: string, signal: AbortSignal): Promise<DetachedProcess> {
   const passt = requireTool("passt", "connect the box to the network");
@@ -30,7 +32,7 @@ export async function startNetwork(boxDir: string, hostHelper: string, signal: A
   ];
   const process = await spawnDetached(
     hostHelper,
-    ["net", socket, guestNetwork.address, guestNetwork.dns[0], passt, ...args],
+    ["net", String(boxUser(boxDir) ?? -1), socket, guestNetwork.address, guestNetwork.dns[0], passt, ...args],
     boxDir,
   );
   await waitUntilListening("the box's network", socket, process, signal);
