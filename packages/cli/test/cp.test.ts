@@ -263,6 +263,112 @@ describe("files that are not just content", () => {
   });
 });
 
+describe("whose a file becomes", () => {
+  const owners = async (path: string) =>
+    (await cli.server.core.files.list("dev", path)).map(({ name, uid, gid }) => `${name} ${uid}:${gid}`);
+
+  it("is said by --owner, for files, trees, tars and from box to box", async () => {
+    await mkdir(join(dir, "tree"));
+    await writeFile(join(dir, "tree/f"), "x");
+    await cpOk("--owner", "nobody", "tree/f", "dev:/owned/file/f");
+    await cpOk("--owner", "1000660000:5", "tree", "dev:/owned/tree");
+    await cpOk("--owner=root:nobody", "dev:/owned/tree", "dev:/owned-copy");
+    const input = execFileSync("tar", ["c", "-C", join(dir, "tree"), "."]);
+    expect(await cli.runWith({ input }, "cp", "--owner", "7:8", "-", "dev:/owned/tar")).toMatchObject({ code: 0 });
+    expect(await owners("/owned")).toEqual(["file 65534:65534", "tar 7:8", "tree 1000660000:5"]);
+    const inside = ["/owned/file", "/owned/tree", "/owned/tar", "/owned-copy"].map(owners);
+    expect((await Promise.all(inside)).flat()).toEqual(["f 65534:65534", "f 1000660000:5", "f 7:8", "f 0:65534"]);
+  });
+
+  it.each([
+    [["--owner", "nobody-here", "f", "dev:/x"], 125, /nobody-here/],
+    [["--owner", ":5", "f", "dev:/x"], 125, /USER:GROUP/],
+    [["--owner", "root", "dev:/etc/hostname", "f"], 2, /--owner says whose files become in a box/],
+  ])("is refused where nobody can say: cp %j", async (args, code, message) => {
+    await writeFile(join(dir, "f"), "x");
+    const result = await cp(...args);
+    expect([result.code, result.stderr]).toEqual([code, expect.stringMatching(message)]);
+  });
+
+  it("stays whose it was where a file takes the place of another", async () => {
+    await writeFile(join(dir, "f"), "x");
+    await cpOk("--owner", "nobody", "f", "dev:/kept/f");
+    await cpOk("f", "dev:/kept/f");
+    expect(await owners("/kept")).toEqual(["f 65534:65534"]);
+  });
+});
+
+describe("a symlink on this host", () => {
+  beforeEach(async () => {
+    await mkdir(join(dir, "volume/sub"), { recursive: true });
+    await writeFile(join(dir, "secret"), "the host's own");
+    await writeFile(join(dir, "volume/real"), "real");
+  });
+
+  it.each([
+    ["a file", "../secret", "volume/link"],
+    ["a file by its whole path", "/etc/hostname", "volume/link"],
+    ["a directory", "..", "volume/link"],
+    ["what is in a directory", "..", "volume/link/."],
+  ])("that leads out of its directory to %s is followed only with --follow-link", async (_, target, source) => {
+    await symlink(target, join(dir, "volume/link"));
+    const result = await cp(source, "dev:/from-link");
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringMatching(/symlink that leads out.*-L/s) });
+    await expect(cli.server.core.files.list("dev", "/from-link")).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+    await cpOk("-L", source, "dev:/from-link");
+    await cli.server.core.files.remove("dev", "/from-link");
+  });
+
+  it("that stays in its directory is followed where it is named, and none that is in a tree", async () => {
+    await symlink("real", join(dir, "volume/link"));
+    await symlink("../../secret", join(dir, "volume/sub/link"));
+    await cpOk("volume/link", "dev:/named");
+    await cpOk("volume", "dev:/volume");
+    expect(await inBox("/named")).toBe("real");
+    expect((await cli.server.core.files.list("dev", "/volume/sub"))[0]).toMatchObject({ type: "symlink" });
+  });
+
+  it("in the place of a copy is not written through", async () => {
+    await mkdir(join(dir, "elsewhere"));
+    await symlink("../elsewhere", join(dir, "volume/dir"));
+    await symlink("../secret", join(dir, "volume/file"));
+    await putInBox("/out/dir/file", "new");
+    await putInBox("/out/file", "new");
+    const refused = { code: 125, stderr: expect.stringContaining("nothing is written through it") };
+    expect(await cp("dev:/out/dir", "volume")).toMatchObject(refused);
+    await cpOk("dev:/out/file", "volume");
+    expect(await cp("dev:/out/.", "volume")).toMatchObject({ stderr: expect.stringContaining("Left out: dir") });
+    expect([await here("secret"), await readdir(join(dir, "elsewhere"))]).toEqual(["the host's own", []]);
+  });
+});
+
+describe("files whose size says nothing, on this host", () => {
+  it.each(["/proc/version", "/sys/class/net/lo/mtu", "/proc/cpuinfo"])("come with their content: %s", async (path) => {
+    await cpOk(path, "dev:/virtual");
+    expect(await inBox("/virtual")).toBe(await readFile(path, "utf8"));
+  });
+
+  it("come with their directory; what can't be read is named, and the rest comes", async () => {
+    await cpOk("/proc/sys/kernel/random/.", "dev:/random");
+    expect(await inBox("/random/poolsize")).toBe(await readFile("/proc/sys/kernel/random/poolsize", "utf8"));
+    const result = await cp(`/proc/${process.pid}/attr/..`, "dev:/self");
+    expect(result).toMatchObject({ code: 125, stderr: expect.stringContaining("mem: ") });
+    expect(result.stderr).toContain("could not be read; everything else was copied");
+    expect((await inBox("/self/status")).length).toBeGreaterThan(0);
+  });
+
+  it("end in a sentence where they can't be read", async () => {
+    const result = await cp("/proc/self/mem", "dev:/mem");
+    expect(result).toMatchObject({
+      code: 125,
+      stdout: "",
+      stderr: expect.stringMatching(/^Error: .*\/proc\/self\/mem/),
+    });
+    expect(result.stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect(JSON.parse((await cp("--json", "/proc/self/mem", "dev:/mem")).stderr)).toMatchObject({ code: "HOST_FILE" });
+  });
+});
+
 describe("from box to box", () => {
   it("files keep their modes, directories their content", async () => {
     await writeFile(join(dir, "x"), "1");

@@ -59,9 +59,9 @@ export class HostDirectory implements AsyncDisposable {
     return Buffer.concat([Buffer.from(`/proc/self/fd/${this.#handle.fd}/`), toBuffer(name)]);
   }
 
-  /** The descriptor's own path, which a child process may have as its working directory. */
-  get cwd(): string {
-    return `/proc/self/fd/${this.#handle.fd}`;
+  /** Where it really is, symlinks resolved. */
+  async realPath(): Promise<ByteString> {
+    return (await readlink(`/proc/self/fd/${this.#handle.fd}`, { encoding: "buffer" })).toString("latin1");
   }
 
   below(name: ByteString): string {

@@ -59,7 +59,7 @@ export async function placeFileExactly(
   fields: FileFields,
 ): Promise<void> {
   await placeFile(directory, name, chunks, fields);
-  await setExactTimes(directory, [{ name, mtimeNs: fields.mtimeNs }]);
+  await setExactTimes(directory, new Map([["", [{ name, mtimeNs: fields.mtimeNs }]]]));
 }
 
 /**

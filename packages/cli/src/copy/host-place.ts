@@ -1,18 +1,18 @@
 import { chmod, link, lutimes, rename, rm, symlink, utimes } from "node:fs/promises";
 import { type ByteString, shown, toBuffer } from "./bytes.ts";
 import type { HostDirectory } from "./host-directory.ts";
-import { hasCode, hostFailure } from "./host-failure.ts";
+import { hostFailure } from "./host-failure.ts";
 import { type Attributes, type FileFields, placeFile, temporaryFor } from "./host-file.ts";
 import { type FileTime, nodeTime, setExactTimes } from "./host-times.ts";
 
-/** A directory on the way to where something is written, and the times that wait to be set in it. */
+/** A directory on the way to where something is written. */
 interface Step {
   readonly name: ByteString;
   readonly directory: HostDirectory;
-  times: FileTime[];
 }
 
-const mostWaitingTimes = 1000;
+/** How many times may wait for the end. */
+const mostWaitingTimes = 20_000;
 
 /**
  * A directory of this host into which something is written that we don't trust: names that lead out of it, symlinks over which others
@@ -27,10 +27,13 @@ export class HostPlace implements AsyncDisposable {
   readonly #made = new Set<ByteString>();
   /** What those are to have once nothing is written into them any more: by the path above, by name. */
   readonly #attributes = new Map<ByteString, Map<ByteString, Attributes>>();
+  /** By the path above. */
+  #times = new Map<ByteString, FileTime[]>();
+  #waitingTimes = 0;
 
   /** `directory` becomes the place's own, which closes it. */
   constructor(directory: HostDirectory) {
-    this.#root = { name: "", directory, times: [] };
+    this.#root = { name: "", directory };
   }
 
   /** The parts of an archive's name; `undefined` if it climbs. A leading slash means nothing. */
@@ -91,20 +94,19 @@ export class HostPlace implements AsyncDisposable {
     }
   }
 
-  /** Sets what directories have, the deepest first. */
+  /** Sets times, then the modes of directories, the deepest first: some can't be entered any more. */
   async finish(): Promise<void> {
     await this.#leave(0);
-    await setExactTimes(this.#root.directory, this.#root.times);
-    this.#root.times = [];
     const depth = (path: ByteString) => (path === "" ? 0 : path.split("/").length);
-    for (const [path, children] of [...this.#attributes].sort(([a], [b]) => depth(b) - depth(a))) {
-      // Somebody may have put a symlink into the way.
-      const parent = await this.#lookUp(path === "" ? [] : path.split("/"));
-      if (parent === undefined || parent === "symlink") continue;
-      await using directory = parent;
-      for (const [name, attributes] of children) await setDirectoryAttributes(directory, name, attributes);
-      const times = Array.from(children, ([name, { mtimeNs }]) => ({ name, mtimeNs }));
-      await setExactTimes(directory, times);
+    const deepestFirst = [...this.#attributes].sort(([a], [b]) => depth(b) - depth(a));
+    for (const [path, children] of deepestFirst) {
+      const set = ({ mtimeNs }: Attributes, at: Buffer) => utimes(at, nodeTime(mtimeNs), nodeTime(mtimeNs));
+      await this.#setOfDirectories(path, children, set);
+      for (const [name, { mtimeNs }] of children) this.#addTime(path, { name, mtimeNs });
+    }
+    await this.#setTimes();
+    for (const [path, children] of deepestFirst) {
+      await this.#setOfDirectories(path, children, ({ mode }, at) => chmod(at, mode & 0o777));
     }
   }
 
@@ -125,9 +127,42 @@ export class HostPlace implements AsyncDisposable {
     if (step === undefined) return isUnderSymlink;
     if ((await step.directory.lstat(name))?.isDirectory()) return "a directory has its name";
     await make(step.directory, name);
-    if (mtimeNs !== undefined) step.times.push({ name, mtimeNs });
-    if (step.times.length > mostWaitingTimes) await flush(step);
+    if (mtimeNs !== undefined) this.#addTime(above.join("/"), { name, mtimeNs });
+    if (this.#waitingTimes > mostWaitingTimes) await this.#setTimes();
     return undefined;
+  }
+
+  #addTime(path: ByteString, time: FileTime): void {
+    const times = this.#times.get(path);
+    if (times === undefined) this.#times.set(path, [time]);
+    else times.push(time);
+    this.#waitingTimes += 1;
+  }
+
+  async #setTimes(): Promise<void> {
+    const times = this.#times;
+    this.#times = new Map();
+    this.#waitingTimes = 0;
+    await setExactTimes(this.#root.directory, times);
+  }
+
+  async #setOfDirectories(
+    path: ByteString,
+    children: ReadonlyMap<ByteString, Attributes>,
+    set: (attributes: Attributes, at: Buffer) => Promise<void>,
+  ): Promise<void> {
+    // Somebody may have put a symlink into the way.
+    const parent = await this.#lookUp(path === "" ? [] : path.split("/"));
+    if (parent === undefined || parent === "symlink") return;
+    await using above = parent;
+    for (const [name, attributes] of children) {
+      const directory = await above.enter(name).catch(() => undefined);
+      if (directory === undefined) continue;
+      await using open = directory;
+      await set(attributes, open.at("")).catch((error: unknown) => {
+        throw hostFailure(error, above.below(name));
+      });
+    }
   }
 
   /** The directory of that path, made where missing; `undefined` where something on the way is none. */
@@ -140,16 +175,14 @@ export class HostPlace implements AsyncDisposable {
       const { directory, isNew } = await above.directory.enterOrMake(name, 0o755);
       if (isNew) this.#made.add(parts.slice(0, shared + index + 1).join("/"));
       if (directory === undefined) return undefined;
-      this.#steps.push({ name, directory, times: [] });
+      this.#steps.push({ name, directory });
     }
     return this.#steps.at(-1) ?? this.#root;
   }
 
   async #leave(depth: number): Promise<void> {
     for (let step = this.#steps[depth]; step !== undefined; step = this.#steps[depth]) {
-      const last = this.#steps.pop() ?? step;
-      await flush(last);
-      await last.directory[Symbol.asyncDispose]();
+      await (this.#steps.pop() ?? step).directory[Symbol.asyncDispose]();
     }
   }
 
@@ -175,12 +208,6 @@ function split(parts: readonly ByteString[]): readonly [above: readonly ByteStri
   return [parts.slice(0, -1), parts.at(-1) ?? ""];
 }
 
-async function flush(step: Step): Promise<void> {
-  const { times } = step;
-  step.times = [];
-  await setExactTimes(step.directory, times);
-}
-
 /** `make` makes it under another name, which takes the place of whatever has this one. */
 async function replace(
   directory: HostDirectory,
@@ -196,21 +223,5 @@ async function replace(
   } finally {
     // Also after a success: renaming over another name of the same file does nothing.
     await rm(temporary, { force: true });
-  }
-}
-
-async function setDirectoryAttributes(
-  parent: HostDirectory,
-  name: ByteString,
-  { mode, mtimeNs }: Attributes,
-): Promise<void> {
-  const directory = await parent.enter(name).catch(() => undefined);
-  if (directory === undefined) return;
-  await using open = directory;
-  try {
-    await utimes(open.at(""), nodeTime(mtimeNs), nodeTime(mtimeNs));
-    await chmod(open.at(""), mode & 0o777);
-  } catch (error) {
-    if (!hasCode(error, "ENOENT")) throw hostFailure(error, parent.below(name));
   }
 }

@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, readlink, realpath } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { CliError } from "../failure.ts";
-import { shown } from "./bytes.ts";
+import { type ByteString, shown } from "./bytes.ts";
 import { HostDirectory } from "./host-directory.ts";
 import { hostFailure } from "./host-failure.ts";
 
@@ -22,7 +22,10 @@ export async function openSourceFile(path: string, followLinks: boolean): Promis
     throw hostFailure(error);
   });
   try {
-    if (!followLinks) await requireInItsDirectory(`/proc/self/fd/${handle.fd}`, path);
+    if (!followLinks) {
+      const real = await readlink(`/proc/self/fd/${handle.fd}`, { encoding: "buffer" });
+      await requireInItsDirectory(real.toString("latin1"), path);
+    }
     const stat = await handle.stat({ bigint: true });
     if (!stat.isFile()) throw new CliError("HOST_FILE", `There is no regular file ${path} on this host`);
     return { handle, stat, [Symbol.asyncDispose]: () => handle.close() };
@@ -35,7 +38,7 @@ export async function openSourceFile(path: string, followLinks: boolean): Promis
 export async function openSourceDirectory(path: string, followLinks: boolean): Promise<HostDirectory> {
   const directory = await HostDirectory.open(path);
   try {
-    if (!followLinks) await requireInItsDirectory(directory.cwd, path);
+    if (!followLinks) await requireInItsDirectory(await directory.realPath(), path);
     return directory;
   } catch (error) {
     await directory[Symbol.asyncDispose]();
@@ -43,15 +46,13 @@ export async function openSourceDirectory(path: string, followLinks: boolean): P
   }
 }
 
-/** Looks at what was opened, so that nobody can put something else there in between. */
-async function requireInItsDirectory(opened: string, path: string): Promise<void> {
+/** `real` is where the opened one is, so that nobody can put something else there in between. */
+async function requireInItsDirectory(real: ByteString, path: string): Promise<void> {
   // `DIR/.` and `DIR/` follow a symlink as well.
   const named = path.replace(/(\/\.?)+$/, "");
   if (["", ".", ".."].includes(basename(named))) return;
-  const bytes = { encoding: "buffer" } as const;
-  const real = (await readlink(opened, bytes)).toString("latin1");
   const above = (
-    await realpath(dirname(named), bytes).catch((error: unknown) => {
+    await realpath(dirname(named), { encoding: "buffer" }).catch((error: unknown) => {
       throw hostFailure(error);
     })
   ).toString("latin1");

@@ -23,26 +23,39 @@ function isExact(ns: bigint): boolean {
 }
 
 export interface FileTime {
-  /** In the directory. */
   readonly name: ByteString;
   readonly mtimeNs: bigint;
 }
 
+/** Names in a directory, by its path below another one. */
+export type FileTimes = ReadonlyMap<ByteString, readonly FileTime[]>;
+
 /**
- * Sets times that have nanoseconds, which Node can't: by `touch`, one shell for all of a directory. The shell's working directory is the open
- * one, and symlinks are not followed. Where there is no such touch, times stay as they are: right to the microsecond.
+ * Sets times that have nanoseconds, which Node can't: by `touch`, from one shell for all of a tree. The shell goes into each directory and
+ * looks where that is before it does anything: a symlink on the way leads somewhere else, and there nothing is done. Where there is no such
+ * touch, times stay as they are: right to the microsecond.
  */
-export async function setExactTimes(directory: HostDirectory, times: readonly FileTime[]): Promise<void> {
-  const lines = times
-    .filter(({ mtimeNs }) => !isExact(mtimeNs))
-    .map(({ name, mtimeNs }) => `touch -h -c -m -d @${encodeTime(mtimeNs)} -- ./'${name.replaceAll("'", "'\\''")}'\n`);
-  if (lines.length === 0) return;
+export async function setExactTimes(root: HostDirectory, times: FileTimes): Promise<void> {
+  const place = await root.realPath();
+  const script: string[] = [];
+  for (const [path, files] of times) {
+    const lines = files
+      .filter(({ mtimeNs }) => !isExact(mtimeNs))
+      .map(({ name, mtimeNs }) => `touch -h -c -m -d @${encodeTime(mtimeNs)} -- ${quoted(`./${name}`)}`);
+    if (lines.length === 0) continue;
+    const directory = quoted([place.replace(/\/$/, ""), path].filter((part) => part !== "").join("/") || "/");
+    script.push(`if cd -P -- ${directory} && [ "$PWD" = ${directory} ]; then\n${lines.join("\n")}\nfi\n`);
+  }
+  if (script.length === 0) return;
   const shell = spawn("/bin/sh", ["-s"], {
-    cwd: directory.cwd,
     stdio: ["pipe", "ignore", "ignore"],
     env: { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C" },
   });
   shell.stdin.on("error", () => undefined);
-  shell.stdin.end(toBuffer(lines.join("")));
+  shell.stdin.end(toBuffer(script.join("")));
   await once(shell, "close").catch(() => undefined);
+}
+
+function quoted(bytes: ByteString): string {
+  return `'${bytes.replaceAll("'", "'\\''")}'`;
 }
