@@ -52,6 +52,7 @@ async function boxSpec(stateDir: string): Promise<BoxSpec> {
   return {
     id: "box_benchmark000",
     hostname: "bench",
+    workdir: "/root",
     image: { digest, layoutDir: images.layoutDir(digest) },
     cpu: 1,
     memoryMb: 256,

@@ -81,7 +81,8 @@ func (m *Contained) SetUp(s *wire.Setup) (*server.Box, error) {
 	if err := setClock(s.UnixNS, s.Entropy); err != nil {
 		return nil, err
 	}
-	if err := setNames(prepared.root, s); err != nil {
+	makeWorkdir(prepared.root, s.Workdir)
+	if err := setNames(prepared.root, s, rootNote("/")); err != nil {
 		return nil, err
 	}
 	return &server.Box{Execs: prepared.execs, Files: files.New(prepared.root)}, nil
@@ -100,7 +101,7 @@ func (m *Contained) prepare() (*preparation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mountKernel(root); err != nil {
+	if err := mountKernel(root, "/"); err != nil {
 		return nil, err
 	}
 	if err := m.cover(); err != nil {
@@ -116,6 +117,7 @@ func (m *Contained) prepare() (*preparation, error) {
 		log.Printf("execs run without control groups: %v", err)
 	} else {
 		groups.ReservePIDs(agentPIDs)
+		groups.CountMemory()
 	}
 	execs, err := exec.NewManager(root, m.procs, groups)
 	if err != nil {

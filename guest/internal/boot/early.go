@@ -87,12 +87,7 @@ func Early() error {
 
 // limitMemory makes the collector work harder rather than take more than an eighth of the VM's memory.
 func limitMemory() {
-	var info syscall.Sysinfo_t
-	if syscall.Sysinfo(&info) != nil {
-		return
-	}
-	total := int64(info.Totalram) * int64(info.Unit)
-	debug.SetMemoryLimit(max(total/8, 24<<20))
+	debug.SetMemoryLimit(max(totalMemory()/8, 24<<20))
 }
 
 // kernelArgument gives the value of name=value on the kernel's command line, or "".

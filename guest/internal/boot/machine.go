@@ -44,6 +44,7 @@ func (m *Machine) SetUp(s *wire.Setup) (*server.Box, error) {
 		log.Printf("execs run without control groups: %v", err)
 	} else {
 		groups.ReservePIDs(agentPIDs)
+		groups.CountMemory()
 	}
 	execs, err := exec.NewManager(root, m.procs, groups)
 	if err != nil {

@@ -43,7 +43,7 @@ func setUpBox(s *wire.Setup) (root *inroot.Root, err error) {
 	if err := mountAt(root, procMount); err != nil {
 		return root, err
 	}
-	if err := mountKernel(root); err != nil {
+	if err := mountKernel(root, imageDir); err != nil {
 		return root, err
 	}
 	for _, v := range s.Volumes {
@@ -56,7 +56,8 @@ func setUpBox(s *wire.Setup) (root *inroot.Root, err error) {
 			return root, err
 		}
 	}
-	return root, setNames(root, s)
+	makeWorkdir(root, s.Workdir)
+	return root, setNames(root, s, rootNote(boxDir))
 }
 
 // mountRoot joins the image and the disk. Directories of the image can be renamed (redirect_dir), which package managers do.
@@ -81,8 +82,13 @@ func mountRoot(r wire.Root) error {
 			return fmt.Errorf("prepare disk: %w", err)
 		}
 	}
+	releaseReserve()
 	const layers = "lowerdir=" + imageDir + ",upperdir=" + diskDir + "/upper,workdir=" + diskDir + "/work,redirect_dir=on"
-	return mount{"overlay", boxDir, "overlay", syscall.MS_NOATIME, layers}.do()
+	if err := (mount{"overlay", boxDir, "overlay", syscall.MS_NOATIME, layers}).do(); err != nil {
+		return err
+	}
+	fillReserve()
+	return nil
 }
 
 // mountAt mounts on a directory of the box, which is made if missing. The image may have made it a symlink: it is
@@ -102,19 +108,21 @@ func mountAt(root *inroot.Root, m mount) error {
 
 var procMount = mount{"proc", "/proc", "proc", quiet, ""}
 
-// mountKernel mounts what every Linux program expects besides /proc.
-func mountKernel(root *inroot.Root) error {
+// mountKernel mounts what every Linux program expects besides /proc. image is where the image's own /run is.
+func mountKernel(root *inroot.Root, image string) error {
 	for _, m := range []mount{
 		{"sysfs", "/sys", "sysfs", quiet, ""},
-		{"devtmpfs", "/dev", "devtmpfs", syscall.MS_NOSUID, "mode=0755"},
+		{"devtmpfs", "/dev", "devtmpfs", syscall.MS_NOSUID, devOptions()},
 		{"devpts", "/dev/pts", "devpts", syscall.MS_NOSUID | syscall.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5"},
-		{"tmpfs", "/dev/shm", "tmpfs", syscall.MS_NOSUID | syscall.MS_NODEV, "mode=1777"},
-		{"tmpfs", "/run", "tmpfs", syscall.MS_NOSUID | syscall.MS_NODEV, "mode=0755"},
+		{"tmpfs", "/dev/shm", "tmpfs", syscall.MS_NOSUID | syscall.MS_NODEV, tmpfsOptions("1777", shmPercent)},
 		{"cgroup2", "/sys/fs/cgroup", "cgroup2", quiet, ""},
 	} {
 		if err := mountAt(root, m); err != nil {
 			return err
 		}
+	}
+	if err := mountRun(root, image); err != nil {
+		return err
 	}
 	// Not every kernel has message queues.
 	_ = mountAt(root, mount{"mqueue", "/dev/mqueue", "mqueue", quiet, ""})
@@ -131,6 +139,11 @@ func mountKernel(root *inroot.Root) error {
 		return fmt.Errorf("make /tmp in the box: %w", err)
 	}
 	defer syscall.Close(fd)
+	var st syscall.Stat_t
+	// Where it has that mode nothing is written: on a full disk there may be no room even for this.
+	if err := syscall.Fstat(fd, &st); err == nil && st.Mode&0o7777 == 0o1777 {
+		return nil
+	}
 	if err := syscall.Chmod(sys.FDPath(fd), 0o1777); err != nil {
 		return fmt.Errorf("set the mode of /tmp in the box: %w", err)
 	}
@@ -159,53 +172,4 @@ func mountVolume(root *inroot.Root, v wire.Volume) error {
 		m.flags = syscall.MS_RDONLY
 	}
 	return mountAt(root, m)
-}
-
-// setNames gives the box its name, and writes that and its name servers.
-func setNames(root *inroot.Root, s *wire.Setup) error {
-	hosts := "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-	if s.Hostname != "" {
-		if err := syscall.Sethostname([]byte(s.Hostname)); err != nil {
-			return fmt.Errorf("set host name %s: %w", s.Hostname, err)
-		}
-		address := "127.0.1.1"
-		if s.Network != nil && s.Network.Address != "" {
-			address, _, _ = strings.Cut(s.Network.Address, "/")
-		}
-		hosts += address + "\t" + s.Hostname + "\n"
-		if err := writeEtc(root, "hostname", s.Hostname+"\n"); err != nil {
-			return err
-		}
-	}
-	if err := writeEtc(root, "hosts", hosts); err != nil {
-		return err
-	}
-	if s.Network == nil {
-		return nil
-	}
-	servers := ""
-	for _, d := range s.Network.DNS {
-		servers += "nameserver " + d + "\n"
-	}
-	return writeEtc(root, "resolv.conf", servers)
-}
-
-// writeEtc replaces a file of /etc; if it is a symlink (to a resolver that does not run here), the symlink itself.
-func writeEtc(root *inroot.Root, name, content string) error {
-	fd, err := root.MkdirAll("/etc")
-	if err != nil {
-		return fmt.Errorf("make /etc in the box: %w", err)
-	}
-	defer syscall.Close(fd)
-	_ = sys.Unlinkat(fd, name, 0)
-	ffd, err := sys.Openat(fd, name, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_NOFOLLOW, 0o644)
-	if err != nil {
-		return fmt.Errorf("write /etc/%s in the box: %w", name, err)
-	}
-	f := os.NewFile(uintptr(ffd), name)
-	defer f.Close()
-	if _, err := f.WriteString(content); err != nil {
-		return fmt.Errorf("write /etc/%s in the box: %w", name, err)
-	}
-	return nil
 }

@@ -50,8 +50,19 @@ func (t *Tree) ReservePIDs(reserve int) {
 			limit = n
 		}
 	}
-	_ = os.WriteFile(filepath.Join(filepath.Dir(t.dir), "cgroup.subtree_control"), []byte("+pids"), 0)
+	t.enable("+pids")
 	_ = os.WriteFile(filepath.Join(t.dir, "pids.max"), []byte(strconv.Itoa(max(limit-reserve, limit/2))), 0)
+}
+
+// CountMemory makes the groups know what becomes of them when the box is out of memory. Best effort.
+func (t *Tree) CountMemory() {
+	t.enable("+memory")
+	_ = os.WriteFile(filepath.Join(t.dir, "cgroup.subtree_control"), []byte("+memory"), 0)
+}
+
+// enable lets the tree's directory have a controller.
+func (t *Tree) enable(controller string) {
+	_ = os.WriteFile(filepath.Join(filepath.Dir(t.dir), "cgroup.subtree_control"), []byte(controller), 0)
 }
 
 // Group is one exec's control group. All methods do nothing on a nil Group.
@@ -115,6 +126,24 @@ func (g *Group) Populated() bool {
 	}
 	text, err := os.ReadFile(filepath.Join(g.path, "cgroup.events"))
 	return err == nil && strings.Contains(string(text), "populated 1")
+}
+
+// OOMKills is how many processes of the group, or below it, the kernel has killed because memory had run out.
+func (g *Group) OOMKills() int {
+	if g == nil {
+		return 0
+	}
+	text, err := os.ReadFile(filepath.Join(g.path, "memory.events"))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			n, _ := strconv.Atoi(strings.TrimSpace(value))
+			return n
+		}
+	}
+	return 0
 }
 
 // Release removes the group as soon as it is empty, which may be long after its exec: background processes live on.

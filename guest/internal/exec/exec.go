@@ -181,7 +181,9 @@ func (e *Exec) supervise(pumps []*pump) {
 		}
 	}
 	e.spool.Close()
-	e.finish(exitOf(e.proc.Status(), stopping))
+	exit := exitOf(e.proc.Status(), stopping)
+	exit.Message = e.outOfMemory(exit)
+	e.finish(exit)
 	e.group.Release()
 }
 
@@ -219,6 +221,17 @@ func (e *Exec) finish(exit wire.Exit) {
 	defer e.mu.Unlock()
 	e.exit = &exit
 	close(e.over)
+}
+
+// outOfMemory says of a failure that it was the kernel's, which had no memory left; "" if it was not.
+func (e *Exec) outOfMemory(exit wire.Exit) string {
+	if exit.Code == 0 || exit.Reason != wire.Exited && exit.Reason != wire.Signaled || e.group.OOMKills() == 0 {
+		return ""
+	}
+	if exit.Signal == "SIGKILL" {
+		return "the box ran out of memory, and its kernel killed the program; give the box more, or the program less to do"
+	}
+	return "the box ran out of memory, and its kernel killed a process that the program had started"
 }
 
 func exitOf(status syscall.WaitStatus, stopping wire.Reason) wire.Exit {

@@ -41,7 +41,7 @@ type Clock struct {
 	Entropy []byte `json:"entropy"`
 }
 
-// Setup is the body of POST /setup.
+// Setup is the body of POST /setup. Workdir is made if it is missing.
 type Setup struct {
 	Hostname string   `json:"hostname"`
 	UnixNS   string   `json:"unix_ns"`
@@ -50,6 +50,7 @@ type Setup struct {
 	Root     Root     `json:"root"`
 	Volumes  []Volume `json:"volumes"`
 	Network  *Network `json:"network"`
+	Workdir  string   `json:"workdir"`
 }
 
 // Root names the block devices of the read-only squashfs and of the writable ext4.

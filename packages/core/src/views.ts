@@ -71,6 +71,7 @@ export function boxSpec(record: BoxRecord, digest: string, layoutDir: string): B
   return {
     id: record.id,
     hostname: hostname(record),
+    workdir: record.workdir,
     image: { digest, layoutDir },
     cpu: record.cpu,
     memoryMb: record.memoryMb,

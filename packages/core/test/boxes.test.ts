@@ -23,7 +23,10 @@ describe("creating", () => {
 
   it("takes the image's working directory where the request has none", async () => {
     harness.images.config = { env: {}, user: null, workdir: "/srv" };
-    expect((await harness.create()).workdir).toBe("/srv");
+    const box = await harness.create();
+    expect(box.workdir).toBe("/srv");
+    // The engine has made it: no box of this one has a /srv of its own.
+    expect(await harness.core.files.list(box.id, "/srv")).toEqual([]);
     expect((await harness.create({ workdir: "/opt" })).workdir).toBe("/opt");
   });
 

@@ -115,6 +115,7 @@ async function setUp(line: AgentLine, spec: BoxSpec): Promise<void> {
     volumes: [],
     // BoxLite has configured all but the name servers.
     network: spec.network ? { address: "", gateway: "", dns: await nameServers(), mac: "" } : null,
+    workdir: spec.workdir,
   };
   await setUpVm(line, spec.id, body);
 }

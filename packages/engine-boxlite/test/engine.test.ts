@@ -43,6 +43,7 @@ test.skipIf(process.arch !== "x64").each([
     const spec = {
       id: "box_volumes",
       hostname: "volumes",
+      workdir: "/root",
       image: { digest: "sha256:0", layoutDir: dir },
       cpu: 1,
       memoryMb: 256,

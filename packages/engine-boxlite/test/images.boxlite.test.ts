@@ -65,7 +65,17 @@ async function output(engine: Engine, boxId: string, cmd: readonly string[], id 
 }
 
 function specOf(id: string, image: EngineImage): BoxSpec {
-  return { id, hostname: "image", image, cpu: 1, memoryMb: 256, diskSizeGb: 1, network: false, volumes: [] };
+  return {
+    id,
+    hostname: "image",
+    workdir: "/root",
+    image,
+    cpu: 1,
+    memoryMb: 256,
+    diskSizeGb: 1,
+    network: false,
+    volumes: [],
+  };
 }
 
 test("an image without PATH, entrypoint or user boots; its disk goes when the image is forgotten, but not from under a box", async () => {

@@ -6,6 +6,7 @@ import { createMemoryEngine, type MemoryEngineOptions } from "../src/index.ts";
 const spec: BoxSpec = {
   id: "box_1",
   hostname: "box",
+  workdir: "/root",
   image: { digest: "sha256:none", layoutDir: "/nonexistent" },
   cpu: 1,
   memoryMb: 256,

@@ -67,6 +67,8 @@ export interface SetupMessage {
     readonly dns: readonly string[];
     readonly mac: string;
   } | null;
+  /** Made if it is missing. */
+  readonly workdir: string;
 }
 
 export interface ExecStartMessage {

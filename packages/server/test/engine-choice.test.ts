@@ -282,6 +282,7 @@ describe("engines of boxes that are here", () => {
 
 const spec = {
   hostname: "x",
+  workdir: "/root",
   image: { digest: "sha256:0", layoutDir: "/nowhere" },
   cpu: 1,
   memoryMb: 128,

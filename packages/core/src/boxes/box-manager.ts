@@ -246,19 +246,12 @@ export class BoxManager {
     try {
       const image = await this.#parts.images.ensure(box.image, "missing", { signal, onProgress: () => undefined });
       signal.throwIfAborted();
-      const imaged = this.#update(box.id, {
-        imageDigest: image.digest,
-        imageConfig: image.config,
-        workdir: initialWorkdir(request.workdir ?? image.config.workdir),
-      });
+      const workdir = initialWorkdir(request.workdir ?? image.config.workdir);
+      this.#update(box.id, { imageDigest: image.digest, imageConfig: image.config, workdir });
+      const spec = boxSpec({ ...box, workdir }, image.digest, this.#parts.images.layoutDir(image.digest));
       const onEngineId = (engineId: string) => this.#update(box.id, { engineId });
-      await this.#engine("create", () =>
-        this.#parts.engine.create(boxSpec(box, image.digest, this.#parts.images.layoutDir(image.digest)), {
-          signal,
-          onEngineId,
-        }),
-      );
-      return this.#update(imaged.id, { status: "running", startedAtMs: this.#parts.clock.now() });
+      await this.#engine("create", () => this.#parts.engine.create(spec, { signal, onEngineId }));
+      return this.#update(box.id, { status: "running", startedAtMs: this.#parts.clock.now() });
     } catch (error) {
       const failure = signal.aborted ? interrupted(signal, error) : toBoxRunError(error, "RUNTIME_ERROR");
       this.#fail(box.id, failure);

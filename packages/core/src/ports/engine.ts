@@ -113,6 +113,8 @@ export interface BoxSpec {
   readonly id: string;
   /** What the box calls itself. */
   readonly hostname: string;
+  /** Where its programs start: made by `create` and `start` if it is missing, as root's with mode 0755. */
+  readonly workdir: string;
   readonly image: EngineImage;
   readonly cpu: number;
   readonly memoryMb: number;

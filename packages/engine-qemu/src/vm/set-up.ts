@@ -25,6 +25,7 @@ export async function setUpBox(line: AgentLine, spec: BoxSpec, manifest: GuestMa
       readonly: volume.readonly,
     })),
     network: spec.network ? { ...guestNetwork, dns: [...guestNetwork.dns] } : null,
+    workdir: spec.workdir,
   };
   await setUpVm(line, spec.id, body);
 }

@@ -9,6 +9,7 @@ export function boxSpec(host: TestHost, changes: Partial<BoxSpec> = {}): BoxSpec
   return {
     id: newId("box"),
     hostname: "box",
+    workdir: "/root",
     image: host.image,
     cpu: 1,
     memoryMb: 256,

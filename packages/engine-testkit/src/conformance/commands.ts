@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { Suite } from "./behaviour.ts";
-import { collect, execSpec, type } from "./harness.ts";
+import { collect, execSpec, missingWorkdir, type } from "./harness.ts";
 
 export function commandBehaviours({ behaviour, harness }: Suite): void {
   for (const code of [0, 1, 42, 255]) {
@@ -36,6 +36,10 @@ export function commandBehaviours({ behaviour, harness }: Suite): void {
       reason: "not_started",
       message: expect.stringContaining("/no/such/place"),
     });
+  });
+
+  behaviour("the box's own working directory is there, whatever the image has", [], async () => {
+    expect((await harness.run(["pwd"], { workdir: missingWorkdir })).stdout.toString()).toBe(`${missingWorkdir}\n`);
   });
 
   behaviour("a user that is not there is not_started, with a message that names it", [], async () => {

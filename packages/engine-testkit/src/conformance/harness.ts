@@ -23,6 +23,9 @@ export interface Result {
 /** How much output may be read before it is acknowledged: less than any engine's spool. */
 const acknowledgeEveryBytes = 128 * 1024;
 
+/** The shared box's working directory, which no image has. */
+export const missingWorkdir = "/srv/conformance/work";
+
 /** One engine under test, its boxes, and what tests do with them again and again. */
 export class Harness {
   readonly options: ConformanceOptions;
@@ -51,7 +54,7 @@ export class Harness {
 
   async open(): Promise<void> {
     this.#engine = await this.options.makeEngine();
-    this.#shared = await this.create(this.spec({ hostname: "conformance" }));
+    this.#shared = await this.create(this.spec({ hostname: "conformance", workdir: missingWorkdir }));
   }
 
   async close(): Promise<void> {
@@ -63,6 +66,7 @@ export class Harness {
     return {
       id: newId("box"),
       hostname: "box",
+      workdir: "/root",
       image: this.options.image,
       ...(this.options.box ?? conformanceDefaults.box),
       network: false,

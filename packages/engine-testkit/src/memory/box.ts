@@ -34,6 +34,7 @@ export class MemoryBox {
     for (const path of ["/bin", "/etc", "/home", "/usr/bin", "/var"]) this.files.makeDir(path);
     this.files.makeDir("/root").mode = 0o700;
     this.files.makeDir("/tmp").mode = 0o1777;
+    this.files.makeDir(spec.workdir);
     this.files.put("/etc/hostname", newFile(Buffer.from(`${spec.hostname}\n`)));
   }
 

@@ -38,6 +38,7 @@ export async function proveByBooting(engine: Engine, proof: Proof, options: Opti
 const smallest: Omit<BoxSpec, "image"> = {
   id: proofBoxId,
   hostname: "engine-proof",
+  workdir: "/root",
   cpu: 1,
   memoryMb: 256,
   diskSizeGb: 1,
