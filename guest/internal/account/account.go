@@ -24,14 +24,14 @@ const passwdLimit = 1 << 20
 // Lookup reads "name", "uid", "name:group" or "uid:gid" against the box's own files; "" is root. A number needs no
 // entry. Without an explicit group, the user's own and those that list the user apply.
 func Lookup(root *inroot.Root, spec string) (Account, error) {
-	user, group, hasGroup := strings.Cut(spec, ":")
+	user, group, _ := strings.Cut(spec, ":")
 	if user == "" {
 		user = "0"
 	}
 	a := Account{Home: "/"}
 	uid, isNumber := number(user)
 	name, found := "", false
-	passwd, err := table(root, "/etc/passwd", 7)
+	passwd, err := table(root, "/etc/passwd", 4, 7)
 	if err != nil {
 		return a, err
 	}
@@ -56,11 +56,11 @@ func Lookup(root *inroot.Root, spec string) (Account, error) {
 			a.Home = "/root"
 		}
 	}
-	groups, err := table(root, "/etc/group", 4)
+	groups, err := table(root, "/etc/group", 3, 4)
 	if err != nil {
 		return a, err
 	}
-	if hasGroup {
+	if group != "" {
 		if a.GID, err = lookupGroup(groups, group); err != nil {
 			return a, err
 		}
@@ -102,8 +102,8 @@ func number(s string) (uint32, bool) {
 	return uint32(n), err == nil && n != 1<<32-1
 }
 
-// table reads a colon-separated file; lines with fewer fields are left out. A missing file is an empty one.
-func table(root *inroot.Root, path string, fields int) ([][]string, error) {
+// table reads a colon-separated file, whose lines may lack the last of their fields, but have the first least. A missing file is an empty one.
+func table(root *inroot.Root, path string, least, fields int) ([][]string, error) {
 	text, err := root.ReadSmall(path, passwdLimit)
 	if errors.Is(err, syscall.ENOENT) {
 		return nil, nil
@@ -113,9 +113,14 @@ func table(root *inroot.Root, path string, fields int) ([][]string, error) {
 	}
 	var rows [][]string
 	for _, line := range strings.Split(string(text), "\n") {
-		if f := strings.Split(line, ":"); len(f) >= fields {
-			rows = append(rows, f)
+		f := strings.Split(strings.TrimSuffix(line, "\r"), ":")
+		if len(f) < least {
+			continue
 		}
+		for len(f) < fields {
+			f = append(f, "")
+		}
+		rows = append(rows, f)
 	}
 	return rows, nil
 }
