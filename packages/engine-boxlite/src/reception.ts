@@ -13,6 +13,8 @@ const succession = Buffer.of(0x07);
 
 /** How long a caller may take to say the secret. */
 const introductionMs = 5000;
+/** How long an agent may take to read its successor; it gives up itself after as long. */
+const successionMs = 30_000;
 /** Strangers that may be waiting at once: any program in the box can call. The agent says the secret at once. */
 const maxStrangers = 16;
 
@@ -35,6 +37,8 @@ export class Reception implements AgentAddress {
   #successor: Buffer | undefined;
   /** The secret of the agent that was sent the successor. */
   #predecessor: Buffer | undefined;
+  /** Is being sent it. */
+  #succeeding: Socket | undefined;
   readonly #strangers = new Set<Socket>();
   /** The agent's last call. */
   #call: Socket | undefined;
@@ -78,6 +82,7 @@ export class Reception implements AgentAddress {
   close(): void {
     this.#server.close();
     this.#waiting?.destroy();
+    this.#succeeding?.destroy();
     for (const stranger of this.#strangers) stranger.destroy();
   }
 
@@ -126,16 +131,27 @@ export class Reception implements AgentAddress {
   #answer(socket: Socket, said: Buffer): void {
     if (this.#successor !== undefined && timingSafeEqual(said, this.#predecessor ?? said)) {
       this.#predecessor = said;
-      const { length } = this.#successor;
-      const head = Buffer.alloc(4);
-      head.writeUInt32BE(length);
-      socket.end(Buffer.concat([succession, head, this.#successor]));
+      this.#send(socket, this.#successor);
       return;
     }
     this.#successor = undefined;
     this.#secret ??= said;
     if (timingSafeEqual(said, this.#secret)) this.#admit(socket);
     else socket.destroy();
+  }
+
+  /** One at a time, and not for ever: a program in the box may know the old agent's secret, and call with it again and again. */
+  #send(socket: Socket, successor: Buffer): void {
+    this.#succeeding?.destroy();
+    this.#succeeding = socket;
+    const timer = setTimeout(() => socket.destroy(), successionMs).unref();
+    socket.once("close", () => clearTimeout(timer));
+    const head = Buffer.alloc(4);
+    head.writeUInt32BE(successor.length);
+    socket.cork();
+    for (const part of [succession, head]) socket.write(part);
+    socket.end(successor);
+    socket.uncork();
   }
 
   #admit(socket: Socket): void {

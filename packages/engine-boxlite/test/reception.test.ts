@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
+import { buffer, text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { Reception, secretSize } from "../src/reception.ts";
@@ -109,6 +109,16 @@ test("an agent that is to be another one is sent that, as often as it calls; the
   expect(await firstBytes(await connecting)).toBe("the other");
   expect(reception.secret).toEqual(secret);
   await once(await call(old), "close");
+});
+
+test("only the newest of the calls that ask for the other agent is sent it: those before are hung up on", async () => {
+  const { call } = await open(Buffer.alloc(32 * 1024 * 1024));
+  const said = randomBytes(secretSize);
+  const first = await call(said);
+  await once(first, "readable");
+  // It has read nothing so far: the rest of what it is to be sent is still with us.
+  await once(await call(said), "readable");
+  expect((await buffer(first)).length).toBeLessThan(16 * 1024 * 1024);
 });
 
 test("strangers that say nothing don't keep the agent out, and at most 16 of them are heard", async () => {
