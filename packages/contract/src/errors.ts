@@ -28,7 +28,7 @@ export const errorTable = {
   NAME_ALREADY_EXISTS: { status: 409, hint: "Choose another name, or remove the box that has it." },
   RESOURCE_EXCEEDED: {
     status: 409,
-    hint: "Stop a box, ask for less, or raise BOXRUN_MAX_CPU or BOXRUN_MAX_MEMORY_MB.",
+    hint: "Stop a box or end programs in it, ask for less, or raise BOXRUN_MAX_CPU or BOXRUN_MAX_MEMORY_MB.",
   },
   EXEC_ALREADY_FINISHED: { status: 400, hint: "Nothing is left to act on; read the exec's events for its output." },
   IMAGE_PULL_FAILED: { status: 400, hint: "Check the reference, the network and the registry's credentials." },

@@ -78,6 +78,8 @@ export const commonErrors = ["UNAUTHORIZED", "FORBIDDEN", "INTERNAL_ERROR"] as c
 
 const boxMissing = ["BOX_NOT_FOUND"] as const;
 const boxNeeded = ["BOX_NOT_FOUND", "BOX_NOT_RUNNING", "RUNTIME_ERROR"] as const;
+/** Programs and transfers of one box are counted. */
+const boxCounts = [...boxNeeded, "RESOURCE_EXCEEDED"] as const;
 const sessionMissing = ["BOX_NOT_FOUND", "SESSION_NOT_FOUND"] as const;
 const execMissing = ["BOX_NOT_FOUND", "EXEC_NOT_FOUND"] as const;
 const execNeeded = [...execMissing, "EXEC_ALREADY_FINISHED", "RUNTIME_ERROR"] as const;
@@ -150,7 +152,7 @@ const execOperations = {
       "Start a command in a box, without waiting for its end, which the answer tells if the command is over at once; with `Accept: text/event-stream`, follow its output in the same answer",
     body: jsonBody(execRequestSchema),
     response: { ...created(execSchema), events: { exec: execSchema, log: logEventSchema, exit: exitEventSchema } },
-    errors: boxNeeded,
+    errors: boxCounts,
   },
   listExecs: {
     method: "GET",
@@ -194,7 +196,7 @@ const execOperations = {
     query: stdinQuerySchema,
     body: { kind: "bytes", description: "Bytes for standard input." },
     response: json(okSchema),
-    errors: execNeeded,
+    errors: [...execNeeded, "RESOURCE_EXCEEDED", "NOT_SUPPORTED"],
   },
   resizeExec: {
     method: "POST",
@@ -225,7 +227,7 @@ const terminalOperations = {
       "Attach a terminal to a shell in the box, over a WebSocket; with `session`, to one that goes on when the client leaves",
     query: attachQuerySchema,
     response: { kind: "websocket", client: terminalClientMessageSchema, server: terminalServerMessageSchema },
-    errors: [...boxNeeded, "NOT_SUPPORTED"],
+    errors: [...boxCounts, "NOT_SUPPORTED"],
   },
   listSessions: {
     method: "GET",
@@ -255,7 +257,7 @@ const fileOperations = {
     query: uploadQuerySchema,
     body: { kind: "form", schema: uploadFormSchema, fileDescription: "The file's content, or a tar." },
     response: json(uploadResponseSchema),
-    errors: boxNeeded,
+    errors: boxCounts,
   },
   downloadFile: {
     method: "POST",
@@ -269,7 +271,7 @@ const fileOperations = {
       mediaTypes: ["application/octet-stream", "application/x-tar"],
       description: "The file's content, or a tar.",
     },
-    errors: [...boxNeeded, "FILE_NOT_FOUND"],
+    errors: [...boxCounts, "FILE_NOT_FOUND"],
   },
   listFiles: {
     method: "GET",
