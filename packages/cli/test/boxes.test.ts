@@ -1,4 +1,4 @@
-import { BoxRunError } from "@boxrun/contract";
+import { BoxRunError, usageSchema } from "@boxrun/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { CliWithServer } from "./support/server.ts";
@@ -130,6 +130,23 @@ describe("the rest", () => {
     const { stdout } = await cli.run("gc", "--older-than", "0", "--json");
     expect(json(stdout)).toEqual({ removed: expect.any(Number) });
     expect(() => cli.server.core.boxes.get("old")).toThrow("old");
+  });
+
+  it("df says what takes how much, and gc gives up the output of programs that have ended", async () => {
+    await cli.createBox("talker");
+    await cli.run("exec", "talker", "seq", "20000");
+    const usage = usageSchema.parse(json((await cli.run("df", "--json")).stdout));
+    expect(usage.output_bytes).toBeGreaterThan(100_000);
+    expect(usage.database_bytes).toBeGreaterThan(100_000);
+    expect(usage.boxes).toContainEqual(expect.objectContaining({ name: "talker", disk_bytes: expect.any(Number) }));
+    expect((await cli.run("df")).stdout).toMatch(/^database +[\d.]+ [kM]B, with [\d.]+ kB of output$/m);
+    const { stdout } = await cli.run("gc", "--output-older-than", "0");
+    expect(stdout).toMatch(/^Removed 0 boxes, gave up [\d.]+ kB of output\n$/);
+    expect(json((await cli.run("df", "--json")).stdout)).toMatchObject({ output_bytes: 0 });
+    expect(await cli.run("gc", "--output-older-than", "0", "--json")).toMatchObject({
+      stdout: expect.stringContaining('"output_bytes":0'),
+    });
+    await cli.run("rm", "-f", "talker");
   });
 
   it("info shows engine and limits", async () => {

@@ -10,3 +10,4 @@ export * from "./openapi.ts";
 export * from "./operations.ts";
 export * from "./plain.ts";
 export * from "./sessions.ts";
+export * from "./usage.ts";

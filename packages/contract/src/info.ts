@@ -42,8 +42,16 @@ export type Info = z.infer<typeof infoSchema>;
 export const gcRequestSchema = z.strictObject({
   /** Seconds since the box was stopped. */
   older_than: z.number().nonnegative().default(3600),
+  /** Seconds since a command ended, whose output is given up then. Without it none is. */
+  output_older_than: z.number().nonnegative().optional(),
 });
-export const gcResponseSchema = z.object({ removed: z.int() });
+export type GcInput = z.input<typeof gcRequestSchema>;
+export type GcRequest = z.output<typeof gcRequestSchema>;
+export const gcResponseSchema = z.object({
+  removed: z.int(),
+  /** Of the output that was given up. */
+  output_bytes: z.int().optional(),
+});
 export type GcResponse = z.infer<typeof gcResponseSchema>;
 
 /** `GET /healthz`. */

@@ -29,6 +29,7 @@ import {
   terminalClientMessageSchema,
   terminalServerMessageSchema,
 } from "./sessions.ts";
+import { usageSchema } from "./usage.ts";
 
 /**
  * Every operation of the API, once. The server's routes and its validation, the OpenAPI document and through it the clients all
@@ -352,7 +353,7 @@ const serverOperations = {
     method: "POST",
     path: "/v1/gc",
     tag: "server",
-    summary: "Remove boxes that were stopped for longer than so many seconds",
+    summary: "Remove boxes that were stopped for longer than so many seconds, and give up old output",
     body: jsonBody(gcRequestSchema),
     response: json(gcResponseSchema),
     errors: [],
@@ -363,6 +364,14 @@ const serverOperations = {
     tag: "server",
     summary: "The server's version, engine, limits and what is used of them",
     response: json(infoSchema),
+    errors: [],
+  },
+  getUsage: {
+    method: "GET",
+    path: "/v1/usage",
+    tag: "server",
+    summary: "What takes how much of the host's disk",
+    response: json(usageSchema),
     errors: [],
   },
   streamEvents: {

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "1e8d4bb02ff7741c";
+export const revision = "28550392a2f4b364";

@@ -38,6 +38,7 @@ export const urls = {
   files: (id: string, path: string) => `${box(id)}/files${query({ path })}`,
   run: () => "/v1/run",
   gc: () => "/v1/gc",
+  usage: () => "/v1/usage",
   info: () => "/v1/info",
   events: () => "/v1/events",
   images: () => "/v1/images",

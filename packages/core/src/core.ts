@@ -1,6 +1,8 @@
 import {
   BoxRunError,
   type EngineChoice,
+  type GcRequest,
+  type GcResponse,
   type Info,
   type RunRequest,
   type RunResponse,
@@ -89,8 +91,16 @@ export class BoxRunCore {
     return runOnce(request, { boxes: this.boxes, execs: this.execs, signal: options.signal });
   }
 
-  gc(olderThanSeconds: number): Promise<number> {
-    return this.boxes.gc(olderThanSeconds);
+  async gc({ older_than, output_older_than }: GcRequest): Promise<GcResponse> {
+    const removed = await this.boxes.gc(older_than);
+    if (output_older_than === undefined) return { removed };
+    const { store, clock } = this.#options;
+    return { removed, output_bytes: await store.output.expire(clock.now() - output_older_than * 1000) };
+  }
+
+  /** What is kept of the output of all commands. */
+  outputBytes(): number {
+    return this.#options.store.output.totalBytes();
   }
 
   async info(): Promise<Info> {

@@ -166,8 +166,8 @@ describe("removing", () => {
   it("takes every box that was stopped for long enough, and no other", async () => {
     const [stopped] = [await harness.create({ name: "old" }), await harness.create({ name: "busy" })];
     await harness.core.boxes.stop(stopped.id);
-    expect(await harness.core.gc(3600)).toBe(0);
-    expect(await harness.core.gc(0)).toBe(1);
+    expect(await harness.core.gc({ older_than: 3600 })).toEqual({ removed: 0 });
+    expect(await harness.core.gc({ older_than: 0 })).toEqual({ removed: 1 });
     expect(harness.core.boxes.list().map((box) => box.name)).toEqual(["busy"]);
   });
 });

@@ -1,4 +1,4 @@
-import type { Health, Info, RunInput, RunResponse, ServerEvent } from "@boxrun/contract";
+import type { GcInput, GcResponse, Health, Info, RunInput, RunResponse, ServerEvent, Usage } from "@boxrun/contract";
 import { urls } from "@boxrun/contract/plain";
 import { Boxes } from "./boxes.ts";
 import { Execs } from "./execs.ts";
@@ -67,9 +67,18 @@ export class BoxRunClient implements AsyncDisposable {
 
   /** Removes boxes stopped for longer than so many seconds (default 3600); resolves with their number. */
   async gc(options: CallOptions & { readonly olderThanSeconds?: number | undefined } = {}): Promise<number> {
-    const json = options.olderThanSeconds === undefined ? {} : { older_than: options.olderThanSeconds };
-    return (await this.#http.call("POST", urls.gc(), (contract) => contract.gcResponseSchema, { ...options, json }))
-      .removed;
+    const { olderThanSeconds: older_than, ...call } = options;
+    return (await this.collect(older_than === undefined ? {} : { older_than }, call)).removed;
+  }
+
+  /** As `gc`; and with `output_older_than` gives up the output of commands that ended longer ago than so many seconds. */
+  collect(input: GcInput, options: CallOptions = {}): Promise<GcResponse> {
+    return this.#http.call("POST", urls.gc(), (contract) => contract.gcResponseSchema, { ...options, json: input });
+  }
+
+  /** What takes how much of the host's disk. */
+  usage(options: CallOptions = {}): Promise<Usage> {
+    return this.#http.call("GET", urls.usage(), (contract) => contract.usageSchema, options);
   }
 
   /**

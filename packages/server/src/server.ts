@@ -15,7 +15,7 @@ import { routeUpgrade } from "./upgrade.ts";
 
 export interface HttpServerOptions {
   readonly core: BoxRunCore;
-  readonly settings: Pick<Settings, "socketPath" | "tcp" | "token" | "allowedHosts">;
+  readonly settings: Pick<Settings, "socketPath" | "tcp" | "token" | "allowedHosts" | "stateDir" | "dbPath">;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly version: string;
@@ -49,7 +49,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   metrics.countSessions(() => core.sessions.count);
   const sending = { turns: new FairTurns(), budget: new SendBudget(options.maxHeldBytes) };
   metrics.countHeldBytes(() => sending.budget.bytes);
-  const app = await buildApp({ heartbeatMs: 15_000, ...options, lifetime, guard, sending });
+  const places = { stateDir: settings.stateDir, dbPath: settings.dbPath };
+  const app = await buildApp({ heartbeatMs: 15_000, ...options, ...places, lifetime, guard, sending });
   const handler = (...args: Parameters<typeof app.routing>) => app.routing(...args);
   const upgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     routeUpgrade(handler, request, socket, head);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { openApiDocument, operationIds, operations, revision } from "@boxrun/contract";
 import { describe, expect, it } from "vitest";
 import { buildApp } from "../src/app.ts";
@@ -28,6 +29,8 @@ describe("the routes of the server", () => {
       metrics: createMetrics(),
       version: "0",
       spoolDir: server.spoolDir,
+      stateDir: server.stateDir,
+      dbPath: join(server.stateDir, "boxrun.db"),
       heartbeatMs: 15_000,
       sending: { turns: new FairTurns(), budget: new SendBudget() },
     });

@@ -15,6 +15,8 @@ export interface Context {
   readonly version: string;
   /** An existing directory for uploads that can't be passed on at once. */
   readonly spoolDir: string;
+  readonly stateDir: string;
+  readonly dbPath: string;
   readonly heartbeatMs: number;
   readonly sending: SharedSending;
 }

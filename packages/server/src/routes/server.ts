@@ -1,10 +1,11 @@
 import { openApiDocument } from "@boxrun/contract";
+import { diskUsage } from "../disk-usage.ts";
 import type { Handlers } from "../register.ts";
 import { answerEvents, type Context, callerSignal } from "./context.ts";
 
 type ServerHandlers = Pick<
   Handlers,
-  "run" | "collectGarbage" | "getInfo" | "streamEvents" | "getHealth" | "getMetrics" | "getOpenApi"
+  "run" | "collectGarbage" | "getInfo" | "getUsage" | "streamEvents" | "getHealth" | "getMetrics" | "getOpenApi"
 >;
 
 export function serverHandlers(context: Context): ServerHandlers {
@@ -12,7 +13,8 @@ export function serverHandlers(context: Context): ServerHandlers {
   let openApi: Record<string, unknown> | undefined;
   return {
     run: ({ body, reply }) => core.run(body, { signal: callerSignal(reply, lifetime) }),
-    collectGarbage: async ({ body }) => ({ removed: await core.gc(body.older_than) }),
+    collectGarbage: ({ body }) => core.gc(body),
+    getUsage: () => diskUsage(core, context),
     getInfo: () => core.info(),
     streamEvents: async ({ reply }) =>
       answerEvents(reply, context, async function* (signal) {

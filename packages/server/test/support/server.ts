@@ -74,6 +74,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const http = await startHttpServer({
     core,
     settings: {
+      stateDir,
+      dbPath: join(stateDir, "boxrun.db"),
       socketPath: join(stateDir, "boxrun.sock"),
       tcp: options.tcp === undefined ? { host: "127.0.0.1", port: 0 } : options.tcp,
       token: options.token ?? null,
