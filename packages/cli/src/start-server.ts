@@ -92,18 +92,22 @@ async function launch(options: StartOptions, logFile: string): Promise<LaunchedS
   try {
     const command = fileURLToPath(new URL("../bin/boxrun.js", import.meta.url));
     // Its own session, so that a Ctrl-C here does not reach it; in /, so that it holds on to no other directory.
-    const child = spawn(process.execPath, [command, "serve", ...(withoutTcp ? ["--no-tcp"] : [])], {
-      detached: true,
-      cwd: "/",
-      stdio: ["ignore", log.fd, log.fd],
-      env: {
-        ...serverEnvironment(env),
-        BOXRUN_STATE_DIR: stateDir,
-        BOXRUN_SOCKET: socketPath,
-        ...(env.BOXRUN_DB ? { BOXRUN_DB: resolve(env.BOXRUN_DB) } : {}),
-        ...(env.BOXRUN_CACHE_DIR ? { BOXRUN_CACHE_DIR: resolve(env.BOXRUN_CACHE_DIR) } : {}),
+    const child = spawn(
+      process.execPath,
+      [command, "serve", "--log-file", logFile, ...(withoutTcp ? ["--no-tcp"] : [])],
+      {
+        detached: true,
+        cwd: "/",
+        stdio: ["ignore", log.fd, log.fd],
+        env: {
+          ...serverEnvironment(env),
+          BOXRUN_STATE_DIR: stateDir,
+          BOXRUN_SOCKET: socketPath,
+          ...(env.BOXRUN_DB ? { BOXRUN_DB: resolve(env.BOXRUN_DB) } : {}),
+          ...(env.BOXRUN_CACHE_DIR ? { BOXRUN_CACHE_DIR: resolve(env.BOXRUN_CACHE_DIR) } : {}),
+        },
       },
-    });
+    );
     await once(child, "spawn");
     child.unref();
     const { pid } = child;

@@ -1,3 +1,4 @@
+import { renameSync, statSync } from "node:fs";
 import { BoxRunError } from "@boxrun/contract";
 import { type Logger, pino } from "pino";
 import type { LogLevel } from "./settings.ts";
@@ -5,19 +6,37 @@ import type { LogLevel } from "./settings.ts";
 /** Fields that would be secrets if anybody ever logged them. */
 const secrets = ["authorization", "cookie", "token", "env"];
 
+/** How long a log gets before a new one takes its place; the one before it is kept, with `.1` behind its name. */
+const defaultMaxBytes = 10 * 1024 * 1024;
+
 export interface ServerLog {
   readonly logger: Logger;
   /** Everything that was logged is written. */
   close(): void;
 }
 
-/** JSON lines on standard error or at the end of `file`, which is made with mode 0600. */
-export function openLog(options: { readonly level: LogLevel; readonly file: string | null }): ServerLog {
-  const { level, file } = options;
+interface LogOptions {
+  readonly level: LogLevel;
+  readonly file: string | null;
+  readonly maxBytes?: number;
+}
+
+/** JSON lines on standard error or at the end of `file`, which is made with mode 0600, and replaced when it is long. */
+export function openLog({ level, file, maxBytes = defaultMaxBytes }: LogOptions): ServerLog {
   const destination = openDestination(file);
   // A log that can't be written (a full disk, a closed terminal) must not end the server.
   destination.on("error", () => undefined);
   let isClosed = false;
+  let bytes = file === null ? 0 : sizeOf(file);
+  const write = (line: string) => {
+    if (isClosed) return;
+    destination.write(line);
+    bytes += Buffer.byteLength(line);
+    if (file === null || bytes < maxBytes) return;
+    // What can't be renamed grows on, and is tried again after as much.
+    bytes = 0;
+    if (movedAside(file)) destination.reopen();
+  };
   const logger = pino(
     {
       level,
@@ -28,7 +47,7 @@ export function openLog(options: { readonly level: LogLevel; readonly file: stri
     },
     {
       // Connections end in their own time: one that does so behind the last line is not told of.
-      write: (line: string) => void (isClosed || destination.write(line)),
+      write,
     },
   );
   return {
@@ -39,6 +58,19 @@ export function openLog(options: { readonly level: LogLevel; readonly file: stri
       if (file !== null) destination.end();
     },
   };
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function movedAside(file: string): boolean {
+  try {
+    renameSync(file, `${file}.1`);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function openDestination(file: string | null) {
