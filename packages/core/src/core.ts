@@ -9,18 +9,21 @@ import {
   type ServerEvent,
 } from "@boxrun/contract";
 import { BoxManager } from "./boxes/box-manager.ts";
+import { KeptBoxes, keptStore } from "./boxes/kept-boxes.ts";
 import { Reach } from "./boxes/reach.ts";
 import { type ResourceLimits, Resources } from "./boxes/resources.ts";
 import { Engines, noOtherEngines, type OtherEngines, withEngineTrouble } from "./engines.ts";
 import { ExecManager } from "./execs/exec-manager.ts";
 import { FileManager } from "./files/file-manager.ts";
 import { ImageManager } from "./images/image-manager.ts";
+import { KeptWrites } from "./kept-writes.ts";
 import type { CoreMetrics } from "./metrics.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Engine } from "./ports/engine.ts";
 import type { ImageContent } from "./ports/images.ts";
 import type { Logger } from "./ports/logger.ts";
 import type { Store } from "./ports/store.ts";
+import { type RetryTimes, usualRetryTimes } from "./retry.ts";
 import { runOnce } from "./run.ts";
 import { ServerEvents } from "./server-events.ts";
 import { SessionManager } from "./sessions/session-manager.ts";
@@ -43,6 +46,8 @@ export interface CoreOptions {
   /** How long a program is slowed down to a reader of its output that takes nothing. */
   readonly readerStallMs: number;
   readonly version: string;
+  /** For tests: how patient it is with a store or an engine that fails. */
+  readonly retryTimes?: RetryTimes;
 }
 
 /** Everything BoxRun does, without a network in front of it. */
@@ -57,25 +62,29 @@ export class BoxRunCore {
   readonly #resources: Resources;
   readonly #reach: Reach;
   readonly #events = new ServerEvents();
+  readonly #keptWrites: KeptWrites;
 
   constructor(options: CoreOptions) {
-    const { engine: chosen, otherEngines: others = noOtherEngines, logger } = options;
-    this.#engines = new Engines({ chosen, others, store: options.store, logger });
-    const store = withEngineTrouble(options.store, this.#engines);
+    const { engine: chosen, otherEngines: others = noOtherEngines, logger, retryTimes = usualRetryTimes } = options;
+    this.#keptWrites = new KeptWrites({ logger, times: retryTimes });
+    const keptBoxes = new KeptBoxes(options.store.boxes, this.#keptWrites);
+    const trueStore = keptStore(options.store, keptBoxes, this.#keptWrites);
+    this.#engines = new Engines({ chosen, others, store: trueStore, logger });
+    const store = withEngineTrouble(trueStore, this.#engines);
     this.#reach = new Reach({
       clock: options.clock,
       logger,
       probe: (boxId) => this.boxes.tryToReach(boxId),
       onChange: (boxId) => this.boxes.tellReach(boxId),
     });
-    const shared = { ...options, store, engine: this.#engines, events: this.#events, reach: this.#reach };
+    const shared = { ...options, store, engine: this.#engines, events: this.#events, reach: this.#reach, retryTimes };
     this.#options = options;
     this.#resources = new Resources(options.limits);
     this.images = new ImageManager({ ...shared, content: options.images });
     this.execs = new ExecManager(shared);
     this.sessions = new SessionManager(shared);
     const { images, execs, sessions } = this;
-    this.boxes = new BoxManager({ ...shared, images, execs, sessions, resources: this.#resources });
+    this.boxes = new BoxManager({ ...shared, keptBoxes, images, execs, sessions, resources: this.#resources });
     this.files = new FileManager(shared);
     this.#engines.onDeath((death) => this.boxes.died(death));
   }
@@ -132,5 +141,7 @@ export class BoxRunCore {
     await this.sessions.release();
     await this.execs.release();
     await this.sessions.settled();
+    this.boxes.release();
+    this.#keptWrites.close();
   }
 }

@@ -64,6 +64,12 @@ export class Engines implements Engine {
     return this.#wired.has(box.engine);
   }
 
+  /** Spares reading the store for a box whose record is at hand. */
+  recognize(box: BoxRecord): void {
+    const engine = this.#wired.get(box.engine);
+    if (engine !== undefined) this.#makers.set(box.id, engine);
+  }
+
   /** Why a box can't be used, if that is because of its engine; the end of a sentence that begins with the box. */
   trouble({ engine: name }: Pick<BoxRecord, "engine">): string | undefined {
     const broken = this.#broken.get(name);
@@ -71,6 +77,15 @@ export class Engines implements Engine {
     if (this.#wired.has(name)) return undefined;
     const why = this.#parts.others.missing.get(name) ?? "there is no engine of this name";
     return `was made by the ${name} engine, which this server does not have: ${why}`;
+  }
+
+  /** The box, with what `trouble` says of its engine in its message if it does not run. */
+  told(box: BoxRecord): BoxRecord {
+    const trouble = box.status === "running" ? undefined : this.trouble(box);
+    if (trouble === undefined) return box;
+    const last = box.errorMessage === null ? "" : ` Its last error: ${box.errorMessage}`;
+    const message = `This box ${trouble}. It can still be removed.${last}`;
+    return { ...box, errorCode: box.errorCode ?? "RUNTIME_ERROR", errorMessage: message };
   }
 
   /** RUNTIME_ERROR if the box's engine is not the chosen one and does not work here (any more, or yet). */
@@ -124,9 +139,8 @@ export class Engines implements Engine {
   }
 
   async remove(boxId: string): Promise<void> {
-    const engine = this.#of(boxId);
+    await this.#of(boxId).remove(boxId);
     this.#makers.delete(boxId);
-    await engine.remove(boxId);
   }
 
   async adopt(spec: BoxSpec, options: { readonly signal: AbortSignal }) {
@@ -215,15 +229,9 @@ function nameOf(box: BoxRecord): string {
   return box.name ?? box.id;
 }
 
-/** The store, with what `trouble` says of a box's engine in the message of every box that does not run. Nothing of it is written. */
-export function withEngineTrouble(store: Store, engines: Pick<Engines, "trouble">): Store {
-  const told = (box: BoxRecord): BoxRecord => {
-    const trouble = box.status === "running" ? undefined : engines.trouble(box);
-    if (trouble === undefined) return box;
-    const last = box.errorMessage === null ? "" : ` Its last error: ${box.errorMessage}`;
-    const message = `This box ${trouble}. It can still be removed.${last}`;
-    return { ...box, errorCode: box.errorCode ?? "RUNTIME_ERROR", errorMessage: message };
-  };
+/** The store, with every box as it is `told`. Nothing of that is written. */
+export function withEngineTrouble(store: Store, engines: Pick<Engines, "told">): Store {
+  const told = (box: BoxRecord) => engines.told(box);
   const toldIfThere = (box: BoxRecord | undefined) => box && told(box);
   const { boxes } = store;
   return {

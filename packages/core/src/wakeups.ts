@@ -9,6 +9,11 @@ export class Wakeups {
     for (const subscriber of this.#subscribers.get(key) ?? []) subscriber();
   }
 
+  /** Everybody looks again. */
+  wakeAll(): void {
+    for (const key of this.#subscribers.keys()) this.wake(key);
+  }
+
   /** Subscribe first, then read, then wait: what happens in between is not missed. */
   subscribe(key: string): Subscription {
     let awake = false;

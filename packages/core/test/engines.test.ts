@@ -84,10 +84,12 @@ describe("after a change of engine, where the other one works", () => {
     const box = await harness.create();
     await harness.restart({ chosen: engine("new"), others: others(engine("old")) });
     hosts.old.kill(box.id, "out of luck");
-    expect(harness.core.boxes.get(box.id)).toMatchObject({
-      status: "error",
-      error_message: "The box died: out of luck",
-    });
+    await expect
+      .poll(() => harness.core.boxes.get(box.id))
+      .toMatchObject({
+        status: "error",
+        error_message: "The box died: out of luck",
+      });
   });
 
   it("an image that goes is forgotten by every engine", async () => {

@@ -5,8 +5,10 @@ import { z } from "zod";
 import { checkIdentity, migrate } from "./migrations.ts";
 import { isBoxRunError, sqliteFailure } from "./sqlite-errors.ts";
 
-/** How long a statement, and the event loop with it, waits for another process (someone's sqlite3 shell) that holds the file. */
-const busyTimeoutMs = 2_000;
+/** How long opening waits for another process (someone's sqlite3 shell) that holds the file. */
+const openTimeoutMs = 2_000;
+/** How long a statement does, and the event loop with it: whoever asked for a write tries again later. */
+const busyTimeoutMs = 20;
 
 /** What the write-ahead log shrinks back to after a burst. */
 const walLimitBytes = 16 * 1024 * 1024;
@@ -134,7 +136,7 @@ function open(path: string): DatabaseSync {
     // Made by us rather than by SQLite, so that nobody else can ever read it; the -wal and -shm files copy its mode.
     closeSync(openSync(path, "a", 0o600));
     chmodSync(path, 0o600);
-    db = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
+    db = new DatabaseSync(path, { timeout: openTimeoutMs, enableForeignKeyConstraints: true });
     const { isEmpty } = checkIdentity(db, path);
     // To be said before the first table, and before WAL mode.
     if (isEmpty) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
@@ -142,6 +144,7 @@ function open(path: string): DatabaseSync {
     db.exec("PRAGMA synchronous = NORMAL");
     db.exec(`PRAGMA journal_size_limit = ${walLimitBytes}`);
     migrate(db);
+    db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     return db;
   } catch (error) {
     db?.close();

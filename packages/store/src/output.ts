@@ -14,6 +14,7 @@ import {
 import type { Database } from "./database.ts";
 import { type Cursor, kinds, type OutputRows, outputEnd, outputRows } from "./output-rows.ts";
 import type { OutputRetention } from "./retention.ts";
+import { isBusy } from "./sqlite-errors.ts";
 
 type Write = { readonly execId: string } & (
   | ({ readonly kind: "append" } & OutputPart)
@@ -138,13 +139,19 @@ export class SqliteOutputStore implements OutputStore {
     });
   }
 
+  /** A part of the queue that leaves the event loop to others soon, in one transaction; the rest has the turns that follow. */
   #flush(): void {
     const batch = this.#next();
     if (batch.length === 0) return;
     try {
       this.#settle(batch, this.#commit(batch));
-    } catch {
-      this.#flushOneByOne(batch);
+    } catch (error) {
+      // For what another process holds, each of them would wait.
+      const failed = isBusy(error) ? this.#rejectAll(batch, error) : this.#flushOneByOne(batch);
+      this.#queue = this.#queue.filter((item) => {
+        if (failed.has(item.write.execId)) item.reject(failed.get(item.write.execId));
+        return !failed.has(item.write.execId);
+      });
     }
     if (this.#queue.length > 0 && !this.#closed) setImmediate(() => this.#flush());
     this.#grownBytes += batch.reduce((sum, { weight }) => sum + weight, 0);
@@ -163,7 +170,13 @@ export class SqliteOutputStore implements OutputStore {
     return this.#queue.splice(0, enough === -1 ? this.#queue.length : enough + 1);
   }
 
-  #flushOneByOne(batch: readonly QueuedWrite[]): void {
+  #rejectAll(batch: readonly QueuedWrite[], error: unknown): Map<string, unknown> {
+    for (const { reject } of batch) reject(error);
+    return new Map(batch.map(({ write }) => [write.execId, error]));
+  }
+
+  /** Returns the failures, by exec. */
+  #flushOneByOne(batch: readonly QueuedWrite[]): Map<string, unknown> {
     const failed = new Map<string, unknown>();
     for (const item of batch) {
       const { execId } = item.write;
@@ -178,9 +191,7 @@ export class SqliteOutputStore implements OutputStore {
         item.reject(error);
       }
     }
-    // What is behind it, in a later transaction, would be behind a hole.
-    for (const item of this.#queue) if (failed.has(item.write.execId)) item.reject(failed.get(item.write.execId));
-    this.#queue = this.#queue.filter((item) => !failed.has(item.write.execId));
+    return failed;
   }
 
   /** Writes the batch in one transaction, or throws and writes none of it. Returns for each what is kept of its exec, or its own refusal. */

@@ -39,7 +39,8 @@ export function sqliteFailure(operation: string, path: string, error: unknown): 
   const cause = error instanceof Error ? error.message : String(error);
   const whatToDo = adviceFor(error) ?? "`boxrun doctor` checks the host.";
   return new BoxRunError("RUNTIME_ERROR", `${operation} ${path}: ${cause}. ${whatToDo}`, {
-    details: { path },
+    // A caller that can wait tries again.
+    details: { path, ...(isBusy(error) ? { busy: true } : {}) },
     cause: error,
   });
 }

@@ -73,6 +73,21 @@ describe("append and finish", () => {
     );
   });
 
+  test("while another process holds the file, writes are refused soon, those of an exec all behind the first", async () => {
+    const other = new DatabaseSync(path);
+    onTestFinished(() => other.close());
+    other.exec("BEGIN IMMEDIATE");
+    const results = await Promise.allSettled(
+      ["a", "b"].map((data) => store.output.append("exec_1", [line(data)], stored(1))),
+    );
+    for (const result of results) {
+      expect(result).toMatchObject({ status: "rejected", reason: { code: "RUNTIME_ERROR", details: { busy: true } } });
+    }
+    other.exec("ROLLBACK");
+    await store.output.append("exec_1", [line("c")], stored(1));
+    expect(dataOf(store.output.read("exec_1", 0, everything))).toEqual(["c"]);
+  });
+
   test("promises settle in the order of the calls, and only after another connection can see the event", async () => {
     const other = new DatabaseSync(path, { readOnly: true });
     onTestFinished(() => other.close());

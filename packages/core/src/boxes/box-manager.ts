@@ -1,31 +1,30 @@
-import {
-  type Box,
-  BoxRunError,
-  type BoxStatus,
-  type CreateBoxRequest,
-  resolveImageAlias,
-  toBoxRunError,
-} from "@boxrun/contract";
+import { type Box, BoxRunError, type BoxStatus, type CreateBoxRequest, toBoxRunError } from "@boxrun/contract";
 import type { Engines } from "../engines.ts";
 import type { ExecManager } from "../execs/exec-manager.ts";
-import { newBoxId } from "../ids.ts";
 import type { ImageManager } from "../images/image-manager.ts";
 import { KeyedLock } from "../keyed-lock.ts";
 import type { CoreMetrics } from "../metrics.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Adoption, BoxDeath, BoxSpec } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
-import type { BoxPatch, BoxRecord, Store } from "../ports/store.ts";
+import type { BoxRecord, Store } from "../ports/store.ts";
+import { type RetryTimes, untilDone, whileBusy } from "../retry.ts";
 import type { ServerEvents } from "../server-events.ts";
 import type { SessionManager } from "../sessions/session-manager.ts";
 import { boxSpec, boxView, initialWorkdir } from "../views.ts";
+import { BoxChanges } from "./box-changes.ts";
 import { findBox, requireAllowed } from "./box-lookup.ts";
+import { interrupted, removedInBetween } from "./interruptions.ts";
+import type { KeptBoxes } from "./kept-boxes.ts";
+import { newBoxRecord } from "./new-box.ts";
 import type { Reach } from "./reach.ts";
 import type { Resources } from "./resources.ts";
 import { checkVolumes } from "./volume-check.ts";
 
 interface Parts {
   readonly store: Store;
+  /** Where what has happened to a box is written. */
+  readonly keptBoxes: KeptBoxes;
   readonly engine: Engines;
   readonly images: ImageManager;
   readonly execs: ExecManager;
@@ -36,6 +35,7 @@ interface Parts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: CoreMetrics;
+  readonly retryTimes: RetryTimes;
 }
 
 interface CreateOptions {
@@ -50,12 +50,17 @@ interface CreateOptions {
  */
 export class BoxManager {
   readonly #parts: Parts;
+  readonly #changes: BoxChanges;
   readonly #lock = new KeyedLock();
   /** What is being created or started, so that a forced removal can interrupt it. */
   readonly #inProgress = new Map<string, AbortController>();
+  /** How often a box was started: what tells the death of a VM from that of the one before. */
+  readonly #lives = new Map<string, number>();
+  readonly #released = new AbortController();
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#changes = new BoxChanges(parts);
   }
 
   get(idOrName: string): Box {
@@ -72,7 +77,7 @@ export class BoxManager {
     this.#parts.images.requireReference(request.image);
     await checkVolumes(request.volumes ?? []);
     const begunAtMs = this.#parts.clock.now();
-    const box = this.#insert(request);
+    const box = await this.#insert(request);
     options.onInserted?.(box.id);
     const seconds = () => (this.#parts.clock.now() - begunAtMs) / 1000;
     try {
@@ -98,11 +103,10 @@ export class BoxManager {
     return this.#lock.run(found.id, async () => {
       const box = findBox(this.#parts.store, found.id);
       requireAllowed(box, "stop");
-      await this.#endAll(box.id, "The box was stopped", () =>
-        this.#engine("stop", () => this.#parts.engine.stop(box.id)),
-      );
-      this.#parts.resources.release(box.id);
-      return this.#update(box.id, { status: "stopped", stoppedAtMs: this.#parts.clock.now() });
+      await this.#endAll(box.id, "The box was stopped", () => this.#engineEnds("stop", box));
+      const stopped = this.#changes.stopped(box);
+      await this.#changes.stored(box, "is stopped");
+      return boxView(stopped);
     });
   }
 
@@ -145,14 +149,17 @@ export class BoxManager {
     return removed;
   }
 
-  /** The engine noticed that a VM is gone which nobody asked to go. */
-  died(death: BoxDeath): void {
-    const box = this.#parts.store.boxes.get(death.boxId);
-    if (box?.status !== "running") return;
-    this.#parts.logger.warn({ box_id: box.id, reason: death.reason }, "box died");
-    const message = `The box died: ${death.reason}`;
-    void this.#endAll(box.id, message, () => Promise.resolve());
-    this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", message));
+  /** The engine noticed that a VM is gone which nobody asked to go. Never throws: the death is kept until it can be written down. */
+  died({ boxId, reason }: BoxDeath): void {
+    const { logger } = this.#parts;
+    logger.warn({ box_id: boxId, reason }, "box died");
+    const message = `The box died: ${reason}`;
+    const life = this.#lives.get(boxId);
+    // What is under way for the box comes first: it may know of its VM what the store does not yet.
+    const write = () => this.#lock.run(boxId, () => this.#writeDeath(boxId, life, message));
+    this.#endAll(boxId, message, write).catch((error: unknown) => {
+      if (!this.#released.signal.aborted) logger.error({ box_id: boxId, err: error }, "a death was not written down");
+    });
   }
 
   /** Once more, for a box that does not answer: one that has died by now, or was never there, is shown so. */
@@ -187,14 +194,69 @@ export class BoxManager {
     }
   }
 
+  /** Nothing is written any more but what is kept. */
+  release(): void {
+    this.#released.abort();
+  }
+
   async #remove(box: BoxRecord, options: { readonly force: boolean }): Promise<void> {
-    const { execs, engine, resources, store, events } = this.#parts;
-    await this.#endAll(box.id, "The box was removed", () => this.#engine("remove", () => engine.destroy(box, options)));
-    const execIds = store.execs.listByBox(box.id).map((exec) => exec.id);
-    store.boxes.delete(box.id);
-    resources.release(box.id);
-    execs.wakeReaders(execIds);
-    events.boxRemoved(box.id);
+    await this.#endAll(box.id, "The box was removed", () => this.#engineEnds("remove", box, options));
+    this.#changes.removed(box);
+    this.#lives.delete(box.id);
+    this.#parts.execs.wakeReaders();
+    await this.#changes.stored(box, "is gone");
+  }
+
+  async #writeDeath(boxId: string, life: number | undefined, message: string): Promise<void> {
+    const { store, logger, retryTimes: times } = this.#parts;
+    const box = await untilDone(() => store.boxes.get(boxId), {
+      times,
+      signal: this.#released.signal,
+      onFailure: (error) => logger.error({ box_id: boxId, err: error }, "a box that died could not be read"),
+    });
+    if (box?.status !== "running" || this.#lives.get(boxId) !== life) return;
+    this.#changes.failed(box, new BoxRunError("RUNTIME_ERROR", message));
+  }
+
+  /** Lets the engine end a box. If that fails half-way, the box is shown as what is left of it. */
+  async #engineEnds(how: "stop" | "remove", box: BoxRecord, options = { force: true }): Promise<void> {
+    const { engine, reach } = this.#parts;
+    try {
+      await this.#engine(how, () => (how === "stop" ? engine.stop(box.id) : engine.destroy(box, options)));
+    } catch (error) {
+      if (box.status === "running" && box.imageDigest !== null) {
+        const left = await this.#adopt(this.#spec(box), this.#released.signal);
+        if (left.state === "unreachable") reach.lost(box.id, left.why);
+        else if (left.state !== "running") {
+          const failure = toBoxRunError(error, "RUNTIME_ERROR");
+          this.#changes.failed(box, failure);
+          reach.over(box.id, failure);
+        }
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Shows a box as running, and resolves once that is stored. If it can't be, or nobody wants the box any more, `undo` takes the VM back:
+   * a box that was promised to someone is one that the next server knows.
+   */
+  async #showRunning(
+    box: BoxRecord,
+    signal: AbortSignal,
+    undo: (why: BoxRunError, running: BoxRecord) => Promise<void>,
+  ): Promise<Box> {
+    const running = this.#changes.running(box);
+    try {
+      await this.#parts.keptBoxes.stored(box.id, signal);
+      return this.#view(running);
+    } catch (error) {
+      const failure = signal.aborted ? interrupted(signal, error) : toBoxRunError(error, "RUNTIME_ERROR");
+      await this.#endAll(box.id, failure.message, () => undo(failure, running)).catch((left: unknown) => {
+        this.#parts.logger.error({ box_id: box.id, err: left }, "a box that could not be stored runs on");
+      });
+      throw failure;
+    }
   }
 
   /** Ends what runs in a box by what `endBox` does to it. */
@@ -207,33 +269,12 @@ export class BoxManager {
     return execs.endAll(boxId, message, () => sessions.endAll(boxId, message, end));
   }
 
-  #insert(request: CreateBoxRequest): BoxRecord {
-    const { store, resources, clock, engine, events } = this.#parts;
-    const box: BoxRecord = {
-      id: newBoxId(),
-      name: request.name ?? null,
-      status: "creating",
-      image: resolveImageAlias(request.image),
-      imageDigest: null,
-      imageConfig: null,
-      cpu: request.cpu,
-      memoryMb: request.memory_mb,
-      diskSizeGb: request.disk_size_gb,
-      network: request.network,
-      workdir: initialWorkdir(request.workdir),
-      env: request.env ?? null,
-      volumes: request.volumes ?? null,
-      engine: engine.name,
-      engineId: null,
-      errorCode: null,
-      errorMessage: null,
-      createdAtMs: clock.now(),
-      startedAtMs: null,
-      stoppedAtMs: null,
-    };
+  async #insert(request: CreateBoxRequest): Promise<BoxRecord> {
+    const { store, resources, clock, engine, events, retryTimes } = this.#parts;
+    const box = newBoxRecord(request, engine.name, clock.now());
     resources.reserve(box.id, box);
     try {
-      store.boxes.insert(box);
+      await whileBusy(() => store.boxes.insert(box), retryTimes);
     } catch (error) {
       resources.release(box.id);
       throw error;
@@ -243,20 +284,30 @@ export class BoxManager {
   }
 
   async #boot(box: BoxRecord, request: CreateBoxRequest, signal: AbortSignal): Promise<Box> {
+    const { engine, images } = this.#parts;
+    let current = box;
     try {
-      const image = await this.#parts.images.ensure(box.image, "missing", { signal, onProgress: () => undefined });
+      const image = await images.ensure(box.image, "missing", { signal, onProgress: () => undefined });
       signal.throwIfAborted();
-      const workdir = initialWorkdir(request.workdir ?? image.config.workdir);
-      this.#update(box.id, { imageDigest: image.digest, imageConfig: image.config, workdir });
-      const spec = boxSpec({ ...box, workdir }, image.digest, this.#parts.images.layoutDir(image.digest));
-      const onEngineId = (engineId: string) => this.#update(box.id, { engineId });
-      await this.#engine("create", () => this.#parts.engine.create(spec, { signal, onEngineId }));
-      return this.#update(box.id, { status: "running", startedAtMs: this.#parts.clock.now() });
+      current = this.#changes.update(current, {
+        imageDigest: image.digest,
+        imageConfig: image.config,
+        workdir: initialWorkdir(request.workdir ?? image.config.workdir),
+      });
+      const onEngineId = (engineId: string) => {
+        current = this.#changes.update(current, { engineId });
+      };
+      const spec = boxSpec(current, image.digest, images.layoutDir(image.digest));
+      await this.#engine("create", () => engine.create(spec, { signal, onEngineId }));
     } catch (error) {
       const failure = signal.aborted ? interrupted(signal, error) : toBoxRunError(error, "RUNTIME_ERROR");
-      this.#fail(box.id, failure);
+      this.#changes.failed(current, failure);
       throw failure;
     }
+    return this.#showRunning(current, signal, async (why, running) => {
+      await this.#engineEnds("remove", running);
+      this.#changes.failed(this.#changes.update(running, { startedAtMs: null }), why);
+    });
   }
 
   async #start(id: string, signal: AbortSignal): Promise<Box> {
@@ -266,47 +317,65 @@ export class BoxManager {
     const spec = this.#spec(box);
     await checkVolumes(box.volumes ?? []);
     this.#parts.resources.reserve(box.id, box);
+    this.#lives.set(id, (this.#lives.get(id) ?? 0) + 1);
     try {
       await this.#engine("start", () => this.#parts.engine.start(spec, { signal }));
     } catch (error) {
       this.#parts.resources.release(box.id);
       throw signal.aborted ? interrupted(signal, error) : error;
     }
-    return this.#update(box.id, {
-      status: "running",
-      startedAtMs: this.#parts.clock.now(),
-      stoppedAtMs: null,
-      errorCode: null,
-      errorMessage: null,
+    return this.#showRunning(box, signal, async (_, running) => {
+      await this.#engineEnds("stop", running);
+      this.#changes.stopped(running);
     });
   }
 
   async #recover(box: BoxRecord): Promise<void> {
+    const { engine } = this.#parts;
+    engine.recognize(box);
     try {
-      const { engine } = this.#parts;
       if (box.status === "creating" || box.status === "running") {
         if (box.status === "running") await this.#takeOver(box, new AbortController().signal);
         else if (engine.has(box)) await this.#abandonCreate(box);
         else this.#lose(box);
       } else if (engine.trouble(box) === undefined) {
         // A start that the last server did not finish must not leave a VM that nobody counts.
-        await engine.stop(box.id);
+        await this.#eventually(box.id, "stop", () => engine.stop(box.id));
       }
     } catch (error) {
       this.#parts.logger.error({ box_id: box.id, err: error }, "box could not be recovered");
-      this.#fail(box.id, toBoxRunError(error, "RUNTIME_ERROR"));
+      this.#changes.failed(box, toBoxRunError(error, "RUNTIME_ERROR"));
     }
   }
 
   async #abandonCreate(box: BoxRecord): Promise<void> {
-    await this.#parts.engine.remove(box.id);
-    this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", "The server stopped while the box was being created"));
+    await this.#eventually(box.id, "remove", () => this.#parts.engine.remove(box.id));
+    this.#changes.failed(box, new BoxRunError("RUNTIME_ERROR", "The server stopped while the box was being created"));
+  }
+
+  /** Ends what the last server has left of a box that does not run; if that does not work now, later, unless the box runs by then. */
+  async #eventually(boxId: string, operation: string, end: () => Promise<void>): Promise<void> {
+    const { logger, store, retryTimes: times } = this.#parts;
+    const onFailure = (error: unknown) => {
+      logger.error({ box_id: boxId, operation, err: error }, "what is left of a box could not be ended yet");
+    };
+    try {
+      await end();
+    } catch (error) {
+      onFailure(error);
+      const again = () =>
+        this.#lock.run(boxId, async () => {
+          const status = store.boxes.get(boxId)?.status;
+          if (status === "stopped" || status === "error") await end();
+        });
+      untilDone(again, { times, signal: this.#released.signal, onFailure }).catch(() => undefined);
+    }
   }
 
   /** A server that has its engine again ends what is left of its VM. */
   #lose(box: BoxRecord): void {
     const message = "The server was started without the box's engine; its creation was given up";
-    this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", message));
+    this.#changes.failed(box, new BoxRunError("RUNTIME_ERROR", message));
   }
 
   /** Only the proof that its VM is gone ends a box; until then it runs, holds what it has, and is tried again. */
@@ -325,7 +394,7 @@ export class BoxManager {
     logger.warn({ box_id: box.id, found: found.state }, `the box's VM ended ${when}`);
     const message = `The box's VM ended ${when}; ${what}`;
     void this.#endAll(box.id, message, () => Promise.resolve());
-    this.#fail(box.id, new BoxRunError("RUNTIME_ERROR", message));
+    this.#changes.failed(box, new BoxRunError("RUNTIME_ERROR", message));
   }
 
   async #adopt(spec: BoxSpec, signal: AbortSignal): Promise<Adoption> {
@@ -369,35 +438,7 @@ export class BoxManager {
     }
   }
 
-  #fail(id: string, error: BoxRunError): void {
-    this.#parts.resources.release(id);
-    this.#update(id, {
-      status: "error",
-      errorCode: error.code,
-      errorMessage: error.message,
-      stoppedAtMs: this.#parts.clock.now(),
-    });
-  }
-
-  #update(id: string, patch: BoxPatch): Box {
-    const record = this.#parts.store.boxes.update(id, patch);
-    if (record === undefined) throw new BoxRunError("BOX_NOT_FOUND", `Box ${id} was removed`);
-    const box = this.#view(record);
-    this.#parts.events.box(box);
-    return box;
-  }
-
   #view(record: BoxRecord): Box {
     return boxView(record, record.status === "running" ? this.#parts.reach.why(record.id) : undefined);
   }
-}
-
-function removedInBetween(boxId: string): BoxRunError {
-  return new BoxRunError("CANCELED", `Box ${boxId} was removed before it was up`);
-}
-
-/** What an aborted operation is called: by whoever aborted it, if they said. */
-function interrupted(signal: AbortSignal, error: unknown): BoxRunError {
-  if (signal.reason instanceof BoxRunError) return signal.reason;
-  return new BoxRunError("CANCELED", "The operation was given up before the box was up", { cause: error });
 }

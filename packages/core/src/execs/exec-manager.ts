@@ -10,6 +10,7 @@ import {
 } from "@boxrun/contract";
 import { findBox, requireAllowed } from "../boxes/box-lookup.ts";
 import type { Reach } from "../boxes/reach.ts";
+import { ExpectedEnds } from "../expected-ends.ts";
 import { newExecId } from "../ids.ts";
 import type { CoreMetrics } from "../metrics.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -23,6 +24,7 @@ import {
   type OutputProgress,
   type Store,
 } from "../ports/store.ts";
+import { type RetryTimes, whileBusy } from "../retry.ts";
 import type { ServerEvents } from "../server-events.ts";
 import { execView } from "../views.ts";
 import { Wakeups } from "../wakeups.ts";
@@ -46,6 +48,7 @@ interface Parts {
   readonly outputLimitBytes: number;
   /** How long a program is slowed down to a reader that takes nothing. */
   readonly readerStallMs: number;
+  readonly retryTimes: RetryTimes;
 }
 
 /** An exec that this server is busy with. */
@@ -67,8 +70,7 @@ const defaultTerminal: TerminalSize = { cols: 80, rows: 24 };
 export class ExecManager {
   readonly #parts: Parts;
   readonly #active = new Map<string, Followed>();
-  /** Why the execs of a box are about to end, where the server knows better than the engine. */
-  readonly #expectedEnds = new Map<string, string>();
+  readonly #expectedEnds = new ExpectedEnds();
   readonly #wakeups = new Wakeups();
   readonly #released = new AbortController();
 
@@ -98,7 +100,7 @@ export class ExecManager {
       createdAtMs: this.#parts.clock.now(),
       finishedAtMs: null,
     };
-    this.#parts.store.execs.insert(exec);
+    await whileBusy(() => this.#parts.store.execs.insert(exec), this.#parts.retryTimes);
     this.#parts.events.exec(execView(exec));
     const spec = execSpec(exec, box, tty);
     const { active, done } = this.#follow(exec, () => this.#parts.engine.exec(box.id, spec), noOutput);
@@ -167,27 +169,24 @@ export class ExecManager {
   }
 
   /**
-   * Ends a box's execs by what `endBox` does to the box, and resolves once their ends are stored. Meanwhile new ones are refused, and
-   * those that the engine loses end with `message`.
+   * Ends a box's execs by what `endBox` does to the box, and resolves once their ends are stored; a store that can't write holds nobody
+   * up for ever, and gets them later. Meanwhile new ones are refused, and those that the engine loses end with `message`.
    */
   async endAll(boxId: string, message: string, endBox: () => Promise<void>): Promise<void> {
-    this.#expectedEnds.set(boxId, message);
-    try {
+    await this.#expectedEnds.during(boxId, message, async () => {
       const ours = () => [...this.#active.values()].filter(({ active }) => active.boxId === boxId);
       // Their programs end, whether somebody still reads or not.
       for (const { readers } of ours()) readers.wake();
       await endBox();
       const theirs = ours();
       for (const { active } of theirs) active.endsWithBox(message);
-      await Promise.all(theirs.map(({ done }) => done));
-    } finally {
-      this.#expectedEnds.delete(boxId);
-    }
+      await within(this.#parts.retryTimes.limitMs, Promise.all(theirs.map(({ done }) => done)));
+    });
   }
 
-  /** Tells the readers of a removed box's execs that there is nothing more to come. */
-  wakeReaders(execIds: readonly string[]): void {
-    for (const id of execIds) this.#wakeups.wake(id);
+  /** Lets everybody who reads look again: a box was removed, and there is nothing more to come of its execs. */
+  wakeReaders(): void {
+    this.#wakeups.wakeAll();
   }
 
   /** Picks up the execs that the last server left running. Called once, after the boxes were recovered. */
@@ -231,6 +230,8 @@ export class ExecManager {
     const done = this.#run(exec, active, { progress, readers }).finally(() => {
       active[Symbol.dispose]();
       this.#active.delete(id);
+      // Also those that find no end in the store, because it could not be stored.
+      this.#wakeups.wake(id);
     });
     const followed = { active, done, readers };
     this.#active.set(id, followed);
@@ -297,7 +298,7 @@ export class ExecManager {
       execId: exec.id,
       logger: this.#parts.logger,
       released: this.#released.signal,
-      mayWait: () => !this.#expectedEnds.has(exec.boxId),
+      times: this.#parts.retryTimes,
     };
   }
 

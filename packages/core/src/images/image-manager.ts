@@ -12,6 +12,7 @@ import type { Engine } from "../ports/engine.ts";
 import type { ImageContent, StoredImage } from "../ports/images.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, ImageRecord, Store } from "../ports/store.ts";
+import { type RetryTimes, whileBusy } from "../retry.ts";
 import { SharedTasks } from "../shared-tasks.ts";
 import { imageView } from "../views.ts";
 
@@ -21,6 +22,7 @@ interface Parts {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly retryTimes: RetryTimes;
 }
 
 interface PullRequest {
@@ -117,7 +119,7 @@ export class ImageManager {
   }
 
   async #record(reference: string, image: StoredImage): Promise<ImageRecord> {
-    const { store, clock, logger } = this.#parts;
+    const { store, clock, logger, retryTimes } = this.#parts;
     const before = store.images.get(reference);
     const record: ImageRecord = {
       reference,
@@ -126,7 +128,7 @@ export class ImageManager {
       config: image.config,
       createdAtMs: clock.now(),
     };
-    store.images.put(record);
+    await whileBusy(() => store.images.put(record), retryTimes);
     // A tag that has moved leaves an image without a name behind.
     if (before !== undefined && before.digest !== image.digest) {
       await this.#discardUnused(before.digest).catch((error: unknown) => {

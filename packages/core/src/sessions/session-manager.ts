@@ -2,12 +2,14 @@ import { type AttachRequest, BoxRunError, type Session as SessionView, toBoxRunE
 import { findBox, requireAllowed } from "../boxes/box-lookup.ts";
 import type { Reach } from "../boxes/reach.ts";
 import { SteadyExec } from "../execs/steady-exec.ts";
+import { ExpectedEnds } from "../expected-ends.ts";
 import { newSessionId } from "../ids.ts";
 import { KeyedLock } from "../keyed-lock.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Engine, EngineExec, OutputOffsets } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, SessionRecord, Store } from "../ports/store.ts";
+import { type RetryTimes, whileBusy } from "../retry.ts";
 import { within } from "../within.ts";
 import type { AttachedTerminal } from "./client.ts";
 import { Session } from "./session.ts";
@@ -19,6 +21,7 @@ interface Parts {
   readonly reach: Reach;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly retryTimes: RetryTimes;
 }
 
 /** What shells get to be told to end in when the server stops. */
@@ -33,8 +36,7 @@ export class SessionManager {
   readonly #sessions = new Map<string, Session>();
   /** One at a time attaches to a name, so that ten who come at once start one shell. */
   readonly #lock = new KeyedLock();
-  /** Why the sessions of a box are about to end. */
-  readonly #expectedEnds = new Map<string, string>();
+  readonly #expectedEnds = new ExpectedEnds();
   #released = false;
 
   constructor(parts: Parts) {
@@ -104,15 +106,12 @@ export class SessionManager {
 
   /** Ends a box's sessions by what `endBox` does to the box, and resolves once they are gone. Meanwhile new ones are refused. */
   async endAll(boxId: string, message: string, endBox: () => Promise<void>): Promise<void> {
-    this.#expectedEnds.set(boxId, message);
-    try {
+    await this.#expectedEnds.during(boxId, message, async () => {
       await endBox();
       const ours = this.#of(boxId);
       for (const session of ours) session.endsWithBox(new BoxRunError("BOX_NOT_RUNNING", message));
       await Promise.all(ours.map((session) => session.done));
-    } finally {
-      this.#expectedEnds.delete(boxId);
-    }
+    });
   }
 
   /** Picks up the sessions that the last server left, and ends the shells that nobody can come back to. Called once, after the boxes were recovered. */
@@ -149,7 +148,7 @@ export class SessionManager {
   }
 
   async #start(box: BoxRecord, request: AttachRequest): Promise<Session> {
-    const { store, engine, clock } = this.#parts;
+    const { store, engine, clock, retryTimes } = this.#parts;
     const record: SessionRecord = {
       id: newSessionId(),
       boxId: box.id,
@@ -161,7 +160,7 @@ export class SessionManager {
       outputOffset: 0,
       modes: [],
     };
-    store.sessions.insert(record);
+    await whileBusy(() => store.sessions.insert(record), retryTimes);
     const { session, exec } = this.#follow(record, () => engine.exec(box.id, shellSpec(record.id, box, request)));
     try {
       await exec.started;

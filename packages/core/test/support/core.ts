@@ -7,6 +7,7 @@ import { openStore } from "@boxrun/store";
 import {
   BoxRunCore,
   type Clock,
+  type CoreOptions,
   noMetrics,
   type OtherEngines,
   type OutputEvent,
@@ -22,6 +23,7 @@ interface HarnessOptions {
   readonly outputLimitBytes?: number;
   readonly readerStallMs?: number;
   readonly maxMemoryMb?: number;
+  readonly retryTimes?: CoreOptions["retryTimes"];
 }
 
 /** A core on a real SQLite file and the in-memory engine, which can be "killed" and started again on what it left. */
@@ -77,6 +79,7 @@ export class CoreHarness implements AsyncDisposable {
       outputLimitBytes: this.#options.outputLimitBytes ?? 64 * 1024 * 1024,
       readerStallMs: this.#options.readerStallMs ?? 60_000,
       version: "test",
+      ...(this.#options.retryTimes && { retryTimes: this.#options.retryTimes }),
     });
     this.#running = { core, engine, store };
     await core.recover();

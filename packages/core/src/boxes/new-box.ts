@@ -1,0 +1,30 @@
+import { type CreateBoxRequest, resolveImageAlias } from "@boxrun/contract";
+import { newBoxId } from "../ids.ts";
+import type { BoxRecord } from "../ports/store.ts";
+import { initialWorkdir } from "../views.ts";
+
+/** A box as it is when it was asked for, and nothing of it is there yet. */
+export function newBoxRecord(request: CreateBoxRequest, engine: string, nowMs: number): BoxRecord {
+  return {
+    id: newBoxId(),
+    name: request.name ?? null,
+    status: "creating",
+    image: resolveImageAlias(request.image),
+    imageDigest: null,
+    imageConfig: null,
+    cpu: request.cpu,
+    memoryMb: request.memory_mb,
+    diskSizeGb: request.disk_size_gb,
+    network: request.network,
+    workdir: initialWorkdir(request.workdir),
+    env: request.env ?? null,
+    volumes: request.volumes ?? null,
+    engine,
+    engineId: null,
+    errorCode: null,
+    errorMessage: null,
+    createdAtMs: nowMs,
+    startedAtMs: null,
+    stoppedAtMs: null,
+  };
+}
