@@ -79,6 +79,8 @@ export const boxSchema = z.object({
   image_digest: z.string().nullable(),
   /** Why a box that runs does not answer at the moment; missing if it does. */
   unreachable: z.string().optional(),
+  /** What of a box that runs does not work at the moment, though it does itself: its network, a volume; missing if all works. */
+  impaired: z.string().optional(),
 });
 export type Box = z.infer<typeof boxSchema>;
 

@@ -87,6 +87,7 @@ export class BoxRunCore {
     this.boxes = new BoxManager({ ...shared, keptBoxes, images, execs, sessions, resources: this.#resources });
     this.files = new FileManager(shared);
     this.#engines.onDeath((death) => this.boxes.died(death));
+    this.#engines.onImpairment((boxId) => this.boxes.tellReach(boxId));
   }
 
   /** Takes over what the last server left. Call it once, before anything else. */

@@ -151,6 +151,17 @@ export class Engines implements Engine {
     return (await Promise.all(this.#all().map((engine) => engine.listBoxes()))).flat();
   }
 
+  impairment(boxId: string): string | undefined {
+    return this.#makers.get(boxId)?.impairment?.(boxId);
+  }
+
+  onImpairment(listener: (boxId: string) => void): () => void {
+    const unsubscribe = this.#all().map((engine) => engine.onImpairment?.(listener));
+    return () => {
+      for (const stop of unsubscribe) stop?.();
+    };
+  }
+
   onDeath(listener: (death: BoxDeath) => void): () => void {
     const unsubscribe = this.#all().map((engine) => engine.onDeath(listener));
     return () => {

@@ -7,8 +7,13 @@ import type { BoxRecord, ExecRecord, ImageRecord } from "./ports/store.ts";
 const timestamp = (ms: number) => new Date(ms).toISOString();
 const optionalTimestamp = (ms: number | null) => (ms === null ? null : timestamp(ms));
 
-/** `unreachable`: why a running box does not answer, which no record has. */
-export function boxView(record: BoxRecord, unreachable?: string): Box {
+/** Of a running box, what no record has. */
+interface Condition {
+  readonly unreachable: string | undefined;
+  readonly impaired: string | undefined;
+}
+
+export function boxView(record: BoxRecord, { unreachable, impaired }: Partial<Condition> = {}): Box {
   return {
     id: record.id,
     name: record.name,
@@ -30,6 +35,7 @@ export function boxView(record: BoxRecord, unreachable?: string): Box {
     engine: record.engine,
     image_digest: record.imageDigest,
     ...(unreachable === undefined ? {} : { unreachable }),
+    ...(impaired === undefined ? {} : { impaired }),
   };
 }
 

@@ -21,6 +21,35 @@ const exec = (id: string) => harness.core.execs.get(box, id);
 const type = (id: string, text: string) =>
   harness.core.execs.writeStdin(box, id, Readable.from([Buffer.from(text)]), { eof: true, signal: never });
 
+describe("a box whose network or volume does not work", () => {
+  it("says so, to watchers too, and no longer when it works again or the box is stopped", async () => {
+    const told: (string | undefined)[] = [];
+    const watching = new AbortController();
+    const watch = (async () => {
+      for await (const change of harness.core.events({ signal: watching.signal })) {
+        if (change.event === "box") told.push(change.data.impaired);
+      }
+    })();
+    const { boxes } = harness.core;
+    await clock.advance(1);
+    harness.engine.impair(box, "the network does not work");
+    expect(boxes.get(box)).toMatchObject({ status: "running", impaired: "the network does not work" });
+    await clock.advance(1);
+    harness.engine.impair(box, undefined);
+    expect(boxes.get(box)).not.toHaveProperty("impaired");
+    await clock.advance(1);
+    harness.engine.impair(box, "the volume /data does not work");
+    await clock.advance(1);
+    await boxes.stop(box);
+    expect(boxes.get(box)).not.toHaveProperty("impaired");
+    watching.abort();
+    await watch;
+    expect(told.filter((impaired) => impaired !== undefined)).toEqual([
+      ...["the network does not work", "the volume /data does not work"],
+    ]);
+  });
+});
+
 describe("a box that falls silent", () => {
   it("keeps its commands, and each goes on behind its last byte when the box answers again", async () => {
     const { id } = await harness.start(box, ["sh", "-c", "seq 20000; cat; exit 7"], { stdin: true });

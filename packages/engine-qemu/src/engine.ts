@@ -89,6 +89,14 @@ class QemuEngine implements Engine {
     return await asBoxRunError("list the engine's boxes", () => this.#boxes.list());
   }
 
+  impairment(boxId: string): string | undefined {
+    return this.#boxes.impairment(boxId);
+  }
+
+  onImpairment(listener: (boxId: string) => void): () => void {
+    return this.#boxes.onImpairment(listener);
+  }
+
   onDeath(listener: (death: BoxDeath) => void): () => void {
     return this.#boxes.onDeath(listener);
   }

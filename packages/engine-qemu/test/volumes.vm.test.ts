@@ -126,6 +126,12 @@ describe.skipIf(support.kind === "none")("volumes", () => {
     expect((await sh(engine, spec.id, "cat /v0/from-host /v18/from-host; ls /sys/class/net")).stdout).toMatch(
       /^.*\n.*\neth0\nlo\n$/,
     );
+    // Whose server ends is told by its name.
+    const impaired = new Promise<string | undefined>((resolve) => {
+      engine.onImpairment?.((boxId) => resolve(engine.impairment?.(boxId)));
+    });
+    process.kill(host.helperPids(spec.id)[18] ?? 0, "SIGKILL");
+    expect(await impaired).toMatch(/^the volume \/v18 does not work: .* has ended/);
     await engine.remove(spec.id);
     expect(host.residue(spec.id)).toEqual([]);
     await engine.close();

@@ -55,6 +55,7 @@ function description({ box, execs }: Inspected): string {
 function boxFields(box: Box): [string, Cell][] {
   const optional: [string, string | null][] = [
     ["unreachable", box.unreachable ?? null],
+    ["impaired", box.impaired ?? null],
     ["error", box.error_message === null ? null : `${box.error_code}: ${box.error_message}`],
     ["started", box.started_at === null ? null : when(box.started_at)],
     ["stopped", box.stopped_at === null ? null : when(box.stopped_at)],

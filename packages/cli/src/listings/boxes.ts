@@ -24,13 +24,14 @@ const boxFields = {
   engine: null,
   image_digest: null,
   unreachable: null,
+  impaired: null,
 } as const satisfies Record<keyof Box, null>;
 
-/** A box that runs and does not answer is no box to work with, and is not stopped either. */
-export function statusCell({ status, unreachable }: Box): Exclude<Cell, string> {
-  return unreachable === undefined
-    ? { text: status, style: statusStyle(status) }
-    : { text: `${status} (unreachable)`, style: "red" };
+/** A box that runs and does not answer is no box to work with, and is not stopped either. One without its network may be. */
+export function statusCell({ status, unreachable, impaired }: Box): Exclude<Cell, string> {
+  if (unreachable !== undefined) return { text: `${status} (unreachable)`, style: "red" };
+  if (impaired !== undefined) return { text: `${status} (impaired)`, style: "yellow" };
+  return { text: status, style: statusStyle(status) };
 }
 
 export const boxListing: Listing<Box> = {

@@ -171,7 +171,7 @@ export class BoxManager {
     });
   }
 
-  /** Whether a running box answers has changed. */
+  /** Whether a running box answers, or what of it does not work, has changed. */
   tellReach(boxId: string): void {
     const box = this.#parts.store.boxes.get(boxId);
     if (box !== undefined) this.#parts.events.box(this.#view(box));
@@ -439,6 +439,8 @@ export class BoxManager {
   }
 
   #view(record: BoxRecord): Box {
-    return boxView(record, record.status === "running" ? this.#parts.reach.why(record.id) : undefined);
+    if (record.status !== "running") return boxView(record);
+    const { reach, engine } = this.#parts;
+    return boxView(record, { unreachable: reach.why(record.id), impaired: engine.impairment?.(record.id) });
   }
 }

@@ -44,6 +44,12 @@ export interface Engine {
    */
   onDeath(listener: (death: BoxDeath) => void): () => void;
 
+  /** What of a running box does not work though its VM does, for a person: its network, a volume. An engine that can't know leaves it out. */
+  impairment?(boxId: string): string | undefined;
+
+  /** Tells, within seconds, that a box's `impairment` has changed. Returns the unsubscribe function. */
+  onImpairment?(listener: (boxId: string) => void): () => void;
+
   /**
    * Starts a command. Resolves once the engine has taken it, with the command started or ended as `not_started`; rejects only if the
    * box could not be asked (BOX_NOT_RUNNING, BOX_UNREACHABLE, RUNTIME_ERROR). The same `spec.id` again starts nothing and returns the exec.

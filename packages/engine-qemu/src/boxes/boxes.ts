@@ -10,7 +10,8 @@ import { adoptMachine } from "../vm/adopt.ts";
 import { boxFiles } from "../vm/command-line.ts";
 import { endProcesses } from "../vm/machine.ts";
 import { processesOf, readVmRecord } from "../vm/record.ts";
-import { quitLimitMs, Vm } from "../vm/vm.ts";
+import { helpersOf } from "../vm/surroundings.ts";
+import { quitLimitMs, Vm, type VmContext } from "../vm/vm.ts";
 import type { BoxBooter } from "./booter.ts";
 import type { BoxLayout } from "./layout.ts";
 
@@ -28,6 +29,7 @@ export class Boxes {
   /** Creates and starts under way. */
   readonly #underWay = new Map<string, Set<AbortController>>();
   readonly #deathListeners = new Set<(death: BoxDeath) => void>();
+  readonly #impairmentListeners = new Set<(boxId: string) => void>();
   #closed = false;
 
   constructor(options: { layout: BoxLayout; images: ImageDisks; booter: BoxBooter; logger: Logger }) {
@@ -104,7 +106,7 @@ export class Boxes {
       if (!existsSync(join(boxDir, boxFiles.disk))) return { state: "missing" };
       const found = await adoptMachine(boxDir, signal);
       if ("line" in found) {
-        this.#keep(new Vm(found, this.#context(spec.id, boxDir)));
+        this.#keep(new Vm(found, this.#context(spec, boxDir)));
         return { state: "running" };
       }
       if (found.state === "dead") await endLeftovers(boxDir);
@@ -119,6 +121,15 @@ export class Boxes {
       if (isErrno(error, "ENOENT")) return [];
       throw error;
     }
+  }
+
+  impairment(boxId: string): string | undefined {
+    return this.#vms.get(boxId)?.impairment;
+  }
+
+  onImpairment(listener: (boxId: string) => void): () => void {
+    this.#impairmentListeners.add(listener);
+    return () => this.#impairmentListeners.delete(listener);
   }
 
   onDeath(listener: (death: BoxDeath) => void): () => void {
@@ -147,7 +158,7 @@ export class Boxes {
 
   async #boot(spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<void> {
     const machine = await this.#booter.boot(spec, boxDir, signal);
-    this.#keep(new Vm(machine, this.#context(spec.id, boxDir)));
+    this.#keep(new Vm(machine, this.#context(spec, boxDir)));
   }
 
   /** Ends a VM that was not taken over: by its agent if that can be reached after all, and else as far as QEMU can. */
@@ -158,7 +169,7 @@ export class Boxes {
       signalProcess(record.qemu, "SIGCONT");
       const found = await adoptMachine(boxDir, new AbortController().signal);
       if ("line" in found) {
-        const vm = new Vm(found, this.#context(boxId, boxDir));
+        const vm = new Vm(found, this.#context({ id: boxId, volumes: [], network: false }, boxDir));
         this.#keep(vm);
         return await vm.powerOff();
       }
@@ -181,10 +192,17 @@ export class Boxes {
     });
   }
 
-  #context(boxId: string, boxDir: string) {
+  #context(spec: Pick<BoxSpec, "id" | "volumes" | "network">, boxDir: string): VmContext {
+    const boxId = spec.id;
     return {
       boxId,
       boxDir,
+      helpersOf: (refs) => helpersOf(spec, refs, boxDir),
+      onImpairment: (trouble) => {
+        if (trouble === undefined) this.#logger.info({ boxId }, "everything around a box works again");
+        else this.#logger.warn({ boxId, trouble }, "something around a box does not work");
+        for (const listener of this.#impairmentListeners) listener(boxId);
+      },
       onDeath: (reason: string) => {
         for (const listener of this.#deathListeners) listener({ boxId, reason });
       },

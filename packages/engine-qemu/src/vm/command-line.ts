@@ -15,6 +15,8 @@ export const boxFiles = {
   agentSocket: "s/agent",
   qmpSocket: "s/qmp",
   netSocket: "s/net",
+  /** Beside its socket: the host helper's (host-helper/state.go). */
+  netState: "s/net.state",
   volumeSocket: (index: number) => `s/vol${index}`,
 } as const;
 

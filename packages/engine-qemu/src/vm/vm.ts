@@ -11,9 +11,10 @@ import {
   okSchema,
   requestJson,
 } from "@boxrun/guest-agent";
-import { isAlive, isStopped, signalProcess, waitUntilGone } from "@boxrun/host";
+import { isAlive, isStopped, type ProcessRef, signalProcess, waitUntilGone } from "@boxrun/host";
 import { lastWords } from "./console.ts";
 import { endProcesses, type Machine } from "./machine.ts";
+import { type Helper, Surroundings } from "./surroundings.ts";
 
 /** Of the 15 s that a stop may take: to hear the request, to end everything in the guest, and for QEMU to write out and quit. */
 const hearLimitMs = 3000;
@@ -25,6 +26,10 @@ export interface VmContext {
   readonly boxDir: string;
   /** Called once if the VM ends and nobody asked for it. */
   readonly onDeath: (reason: string) => void;
+  /** What of the box is served by which of the machine's helpers. */
+  readonly helpersOf: (refs: readonly ProcessRef[]) => readonly Helper[];
+  /** Called when what does not work around the VM has changed; `undefined` if all does. */
+  readonly onImpairment: (trouble: string | undefined) => void;
 }
 
 /** A box's running VM. */
@@ -38,6 +43,7 @@ export class Vm {
   readonly #machine: Machine;
   readonly #context: VmContext;
   readonly #gone = new AbortController();
+  readonly #surroundings: Surroundings;
   #ending = false;
   #released = false;
 
@@ -49,7 +55,13 @@ export class Vm {
     this.#machine = machine;
     this.#context = context;
     new GuestClock(machine.line, { isHeld: () => isStopped(machine.qemu), gone: this.#gone.signal });
+    this.#surroundings = new Surroundings(context.helpersOf(machine.helpers), context.onImpairment);
     this.ended = this.#watch();
+  }
+
+  /** What does not work around the VM, for a person. */
+  get impairment(): string | undefined {
+    return this.#surroundings.trouble;
   }
 
   /** Aborts, with a BoxRunError, when the VM is gone or let go: execs and transfers of it are over then. */
@@ -129,6 +141,7 @@ export class Vm {
   }
 
   #end(reason: BoxRunError): void {
+    this.#surroundings.close();
     this.line.end(reason);
     this.#gone.abort(reason);
   }

@@ -15,12 +15,15 @@ export interface TestHost extends AsyncDisposable {
   makeEngine(options?: Partial<QemuEngineOptions>): Engine;
   boxDir(boxId: string): string;
   qemuPid(boxId: string): number;
+  /** Of its volumes, and of its network. */
+  helperPids(boxId: string): readonly number[];
   /** Everything that this host still has of a box. */
   residue(boxId: string): readonly string[];
 }
 
 const indexSchema = z.object({ manifests: z.array(z.object({ digest: z.string() })).length(1) });
-const recordSchema = z.object({ qemu: z.object({ pid: z.int() }) });
+const processSchema = z.object({ pid: z.int() });
+const recordSchema = z.object({ qemu: processSchema, helpers: z.array(processSchema) });
 
 /** Builds what is missing; does nothing when all is there. */
 export async function openTestHost(): Promise<TestHost> {
@@ -32,13 +35,16 @@ export async function openTestHost(): Promise<TestHost> {
   // A comma and a space: QEMU's option syntax would stumble over them.
   const stateDir = mkdtempSync(join(tmpdir(), "bq, "));
   const boxDir = (boxId: string) => join(stateDir, "vm", boxId);
+  const record = (boxId: string) =>
+    recordSchema.parse(JSON.parse(readFileSync(join(boxDir(boxId), "vm.json"), "utf8")));
   return {
     stateDir,
     cacheDir,
     image: { digest, layoutDir },
     makeEngine: (options = {}) => createQemuEngine({ stateDir, cacheDir, logger: silentLogger, ...options }),
     boxDir,
-    qemuPid: (boxId) => recordSchema.parse(JSON.parse(readFileSync(join(boxDir(boxId), "vm.json"), "utf8"))).qemu.pid,
+    qemuPid: (boxId) => record(boxId).qemu.pid,
+    helperPids: (boxId) => record(boxId).helpers.map(({ pid }) => pid),
     residue: (boxId) => [...processesWith(boxDir(boxId)), ...socketsWith(boxId), ...filesWith(stateDir, boxId)],
     async [Symbol.asyncDispose]() {
       // Boxes that a failed test has left.

@@ -62,6 +62,8 @@ export class MemoryEngine implements Engine {
   /** Boxes that this engine created, started or adopted. */
   readonly #ours = new Set<string>();
   readonly #deathListeners = new Set<(death: BoxDeath) => void>();
+  readonly #impairments = new Map<string, string>();
+  readonly #impairmentListeners = new Set<(boxId: string) => void>();
   readonly #closed = new AbortController();
   readonly #stopListening: () => void;
 
@@ -73,6 +75,22 @@ export class MemoryEngine implements Engine {
     this.#stopListening = this.host.onDeath((death) => {
       if (this.#ours.has(death.boxId)) for (const listener of this.#deathListeners) listener(death);
     });
+  }
+
+  /** For tests: something of the box does not work from now on, or all does again. */
+  impair(boxId: string, why: string | undefined): void {
+    if (why === undefined) this.#impairments.delete(boxId);
+    else this.#impairments.set(boxId, why);
+    for (const listener of this.#impairmentListeners) listener(boxId);
+  }
+
+  impairment(boxId: string): string | undefined {
+    return this.#impairments.get(boxId);
+  }
+
+  onImpairment(listener: (boxId: string) => void): () => void {
+    this.#impairmentListeners.add(listener);
+    return () => this.#impairmentListeners.delete(listener);
   }
 
   async describe(): Promise<EngineDescription> {
