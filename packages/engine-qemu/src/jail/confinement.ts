@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,7 +35,7 @@ export async function findConfinement(options: {
   const { qemu, guest, accelerator, cacheDir } = options;
   const { hostHelper } = guest;
   const versions = await Promise.all([qemu, bwrap, hostHelper].map(versionOf));
-  const version = [...versions, guest.dir, accelerator, process.getuid?.()].join(" ");
+  const version = [...versions, ...permissions(), guest.dir, accelerator, process.getuid?.()].join(" ");
   try {
     const found = await keptFinding(
       { cacheDir, name: "jail", version, parse: (json) => keptSchema.parse(json), keeps: () => true },
@@ -103,6 +104,18 @@ async function tryJail(jail: Jail, { kernel, initramfs }: Guest, accelerator: Ac
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** Where the host says who may make namespaces: it may change its mind. */
+function permissions(): readonly string[] {
+  const settings = ["user/max_user_namespaces", "kernel/unprivileged_userns_clone"];
+  return [...settings, "kernel/apparmor_restrict_unprivileged_userns"].map((name) => {
+    try {
+      return readFileSync(`/proc/sys/${name}`, "utf8").trim();
+    } catch {
+      return "none";
+    }
+  });
 }
 
 /** Stands for a program's version; asking the program itself would take longer. */

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { chmod, chown, lchown, stat, writeFile } from "node:fs/promises";
+import { release } from "node:os";
 import { dirname, join } from "node:path";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { type Accelerator, boxFiles, qemuArgs, type VmShape } from "../vm/command-line.ts";
@@ -34,6 +35,8 @@ const ownMemoryPerCpuMb = 16;
 const openFiles = 1024;
 /** Threads count: one for each CPU, up to 64 that wait for disks, and a few. */
 const processes = (cpu: number) => 128 + 2 * cpu;
+/** From here on Linux counts a user's processes for each user namespace; before, QEMU would be refused threads for what its user does elsewhere. */
+const countsInNamespace = [5, 14] as const;
 
 /** Starts QEMU in the jail, with the box's directory made ready for it. RUNTIME_ERROR with bwrap's own words if it can't be made. */
 export async function spawnJailed(
@@ -99,9 +102,15 @@ function ancestors(path: string): readonly string[] {
 function confineArgs(shape: VmShape, user: number | undefined): readonly string[] {
   const dataBytes = (shape.memoryMb + ownMemoryMb + shape.cpu * ownMemoryPerCpuMb) * 1024 * 1024;
   return [
-    ...["-files", String(openFiles), "-processes", String(processes(shape.cpu)), "-data-bytes", String(dataBytes)],
+    ...["-files", String(openFiles), "-data-bytes", String(dataBytes)],
+    ...(user !== undefined || isKernel(countsInNamespace) ? ["-processes", String(processes(shape.cpu))] : []),
     ...(user === undefined ? [] : ["-uid", String(user), ...deviceGroups(shape.accelerator)]),
   ];
+}
+
+function isKernel([needMajor, needMinor]: readonly [number, number]): boolean {
+  const [major = 0, minor = 0] = release().split(".").map(Number);
+  return major > needMajor || (major === needMajor && minor >= needMinor);
 }
 
 /** Where not everybody may use /dev/kvm, its group may. */
