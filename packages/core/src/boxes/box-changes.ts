@@ -83,6 +83,8 @@ export class BoxChanges {
 
   #tell(box: BoxRecord): void {
     const { engine, reach, events } = this.#parts;
-    events.box(boxView(engine.told(box), box.status === "running" ? reach.why(box.id) : undefined));
+    const condition =
+      box.status === "running" ? { unreachable: reach.why(box.id), impaired: engine.impairment?.(box.id) } : {};
+    events.box(boxView(engine.told(box), condition));
   }
 }

@@ -253,6 +253,7 @@ export class ExecManager {
         ...output,
         clock: this.#parts.clock,
         outputLimitBytes,
+        mayWaitForReaders: () => this.#expectedEnds.get(exec.boxId) === undefined,
         onHeldUp: (isHeldUp) => active.isHeldUp(isHeldUp),
         onStored: (bytes) => {
           metrics.outputBytes(bytes);

@@ -17,6 +17,8 @@ export interface PumpOptions extends Patience {
   readonly outputLimitBytes: number;
   /** Who follows it. */
   readonly readers: Readers;
+  /** `false` while its box is being ended: readers hold up nothing then. */
+  readonly mayWaitForReaders: () => boolean;
   /** The program waits for the store, or for its readers. */
   readonly onHeldUp: (isHeldUp: boolean) => void;
   /** Something new can be read. */
@@ -116,8 +118,8 @@ class OutputPump {
 
   /** Waits until the readers that move have taken what is to go. */
   async #makeRoom(part: TakenOutput): Promise<void> {
-    const { readers, released, mayWait, outputLimitBytes } = this.#options;
-    for (let { untilSeq } = part.limit; untilSeq !== null && mayWait() && !released.aborted; ) {
+    const { readers, released, mayWaitForReaders, outputLimitBytes } = this.#options;
+    for (let { untilSeq } = part.limit; untilSeq !== null && mayWaitForReaders() && !released.aborted; ) {
       await readers.changed(untilSeq, released);
       const nothing = this.taken();
       if ((await this.#append(nothing)) <= outputLimitBytes) return;

@@ -77,6 +77,8 @@ export function faultyStore(store: Store, faults: Faults): Store {
         return output.read(...args);
       },
       progress: (execId) => output.progress(execId),
+      totalBytes: () => output.totalBytes(),
+      expire: (finishedBeforeMs) => faults.around("output.expire", false, () => output.expire(finishedBeforeMs)),
     },
     close: () => store.close(),
   };
@@ -84,7 +86,7 @@ export function faultyStore(store: Store, faults: Faults): Store {
 
 /** By contract, what these leave behind when they reject is the same as if they had not been called. */
 const allOrNothing: ReadonlySet<string> = new Set(["create", "start", "exec"]);
-const neverFails: ReadonlySet<string> = new Set(["onDeath", "describe", "close"]);
+const neverFails: ReadonlySet<string> = new Set(["onDeath", "onImpairment", "impairment", "describe", "close"]);
 /** Of a failure of these the core makes an end, so far: the box or the command is given up though it may live. */
 const spared: ReadonlySet<string> = new Set(["adopt", "resumeExec"]);
 

@@ -39,6 +39,7 @@ export async function beginLife(directory: string, host: MemoryHost, weather: We
     metrics: noMetrics,
     limits,
     outputLimitBytes: 64 * 1024 * 1024,
+    readerStallMs: 60_000,
     version: "test",
     retryTimes: { firstMs: 1, longestMs: 8, limitMs: 60 },
   });
