@@ -49,7 +49,7 @@ func NewContained(procs *proc.Table, agentDir string) *Contained {
 
 // cover hides the agent's program, which the next life of the box needs, from what runs in this one: neither seen nor removed by mistake.
 func (m *Contained) cover() error {
-	return mount{"tmpfs", m.agentDir, "tmpfs", syscall.MS_NOSUID | syscall.MS_NODEV, "mode=0700"}.do()
+	return mount{"tmpfs", m.agentDir, "tmpfs", syscall.MS_NOSUID | syscall.MS_NODEV, "mode=0700,size=32m,nr_inodes=64"}.do()
 }
 
 // Succeed runs another agent in this one's place. It returns only if that fails.

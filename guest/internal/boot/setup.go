@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -117,7 +118,13 @@ func mountKernel(root *inroot.Root, image string) error {
 		{"tmpfs", "/dev/shm", "tmpfs", syscall.MS_NOSUID | syscall.MS_NODEV, tmpfsOptions("1777", shmPercent)},
 		{"cgroup2", "/sys/fs/cgroup", "cgroup2", quiet, ""},
 	} {
-		if err := mountAt(root, m); err != nil {
+		err := mountAt(root, m)
+		if m.kind == "devtmpfs" && errors.Is(err, syscall.EINVAL) {
+			// There is one for the whole machine, and not every kernel lets it be bounded afterwards.
+			m.data = "mode=0755"
+			err = mountAt(root, m)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defaultCacheDir } from "@boxrun/host";
@@ -15,7 +24,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 const blob = z.object({ mediaType: z.string(), digest: z.string(), size: z.int() });
 const index = z.object({ manifests: z.array(blob).length(1) });
 const manifest = z.object({ config: blob, layers: z.array(blob) });
-const config = z.object({ config: z.looseObject({}), rootfs: z.object({ diff_ids: z.array(z.string()) }) });
+const config = z.looseObject({ config: z.looseObject({}), rootfs: z.object({ diff_ids: z.array(z.string()) }) });
 
 /** Reads a layout's one image, and checks every blob against its digest and size. */
 function read(layoutDir: string) {
@@ -73,4 +82,29 @@ test("an image with the agent has its own layers and config, and the agent's lay
   expect(readdirSync(images)).toHaveLength(2);
   await removeAgentImages(image.digest, images);
   expect(readdirSync(images)).toEqual([]);
+});
+
+test("an image without layers, whose config says next to nothing, becomes one that BoxLite takes", async () => {
+  const layoutDir = join(dir, "empty-image");
+  const blobs = join(layoutDir, "blobs/sha256");
+  mkdirSync(blobs, { recursive: true });
+  const put = (mediaType: string, document: object) => {
+    const content = JSON.stringify(document);
+    const hex = createHash("sha256").update(content).digest("hex");
+    writeFileSync(join(blobs, hex), content);
+    return { mediaType, digest: `sha256:${hex}`, size: content.length };
+  };
+  const bare = put("application/vnd.oci.image.config.v1+json", {
+    config: {},
+    rootfs: { type: "layers", diff_ids: null },
+  });
+  const type = "application/vnd.oci.image.manifest.v1+json";
+  const descriptor = put(type, { schemaVersion: 2, mediaType: type, config: bare, layers: [] });
+  writeFileSync(join(layoutDir, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [descriptor] }));
+  const agent = { file: join(dir, "agent-of-empty"), key: "c".repeat(64) };
+  writeFileSync(agent.file, "an agent");
+  const made = read(await withAgent({ digest: descriptor.digest, layoutDir }, agent, join(dir, "of-empty")));
+  expect(made.layers).toHaveLength(1);
+  expect(made.config.rootfs.diff_ids).toEqual([made.layers[0]?.digest]);
+  expect(made.config).toMatchObject({ os: "linux", architecture: process.arch === "x64" ? "amd64" : process.arch });
 });
