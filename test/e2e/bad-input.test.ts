@@ -156,7 +156,7 @@ describe("a box pulled to and fro", () => {
   it("is removed while it is being created", async () => {
     const creating = json("POST", urls.boxes(), { image: "base", name: "fleeting", memory_mb: 256, disk_size_gb: 1 });
     await expect.poll(async () => (await json("GET", urls.box("fleeting"))).status, { timeout: 30_000 }).toBe(200);
-    expectRefusal(await json("POST", urls.boxAction("fleeting", "stop")), 400, "BOX_NOT_RUNNING", /being created/);
+    expectRefusal(await json("POST", urls.stopBox("fleeting")), 400, "BOX_NOT_RUNNING", /being created/);
     expectRefusal(await json("DELETE", urls.box("fleeting")), 409, "BOX_ALREADY_RUNNING", /being created/);
     expect((await json("DELETE", urls.removeBox("fleeting", true))).body).toEqual({ ok: true });
     expectRefusal(await creating, 400, "CANCELED", /removed/);

@@ -12,7 +12,7 @@ it("a box of an engine that is not there is listed, says so and can be removed, 
   await using server = await TestServer.start({ env: { BOXRUN_ENGINE: "qemu" } });
   const ours = await server.http.createBox({ name: "ours" });
   const foreign = await server.http.createBox({ name: "foreign" });
-  await server.http.json("POST", urls.boxAction("foreign", "stop"));
+  await server.http.json("POST", urls.stopBox("foreign"));
   await server.stop();
   const database = new DatabaseSync(join(server.stateDir, "boxrun.db"));
   database.prepare("UPDATE boxes SET engine = 'firecracker' WHERE id = ?").run(foreign.id);
@@ -23,7 +23,7 @@ it("a box of an engine that is not there is listed, says so and can be removed, 
     { name: "foreign", engine: "firecracker", status: "stopped", error_message: expect.stringContaining(why) },
     { name: "ours", engine: "qemu", status: "running", error_message: null },
   ]);
-  expect(await server.http.json("POST", urls.boxAction("foreign", "start"))).toMatchObject({
+  expect(await server.http.json("POST", urls.startBox("foreign"))).toMatchObject({
     status: 400,
     body: { code: "RUNTIME_ERROR", message: `Cannot start box foreign: it ${why}` },
   });

@@ -55,6 +55,8 @@ func (outside) SetUp(*wire.Setup) (*server.Box, error) { return nil, errNotVM }
 func (outside) SetClock(*wire.Clock) error             { return errNotVM }
 func (outside) Sync()                                  { syscall.Sync() }
 
+func (outside) EndProcesses(time.Duration) []wire.Killed { return []wire.Killed{} }
+
 func (outside) PowerOff() {
 	time.AfterFunc(100*time.Millisecond, func() {
 		log.Print("powered off")

@@ -69,7 +69,19 @@ func (m *Contained) Succeed(program []byte) error {
 func (m *Contained) Prepare() { _, _ = m.prepared() }
 
 // HandleSignals keeps the container's PID 1 alive, as Machine's does the VM's.
-func (m *Contained) HandleSignals() { handleSignals(m.PowerOff) }
+func (m *Contained) HandleSignals() {
+	handleSignals(func() {
+		go func() {
+			m.EndProcesses(insideTime)
+			m.PowerOff()
+		}()
+	})
+}
+
+// EndProcesses ends every process of the box, and says which had to be killed.
+func (m *Contained) EndProcesses(grace time.Duration) []wire.Killed {
+	return endProcesses(m.procs, grace)
+}
 
 // SetUp makes the box as asked. Of the message's root and volumes nothing is used: they are mounted.
 func (m *Contained) SetUp(s *wire.Setup) (*server.Box, error) {
@@ -170,7 +182,7 @@ func (m *Contained) PowerOff() {
 	m.poweringOff.Do(func() {
 		go func() {
 			asked := time.Now()
-			endProcesses(m.procs)
+			endProcesses(m.procs, termTime)
 			syscall.Sync()
 			time.Sleep(time.Until(asked.Add(answerTime)))
 			os.Exit(0)

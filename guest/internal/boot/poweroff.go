@@ -5,18 +5,25 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"boxrun.dev/guest/internal/proc"
+	"boxrun.dev/guest/internal/wire"
 )
 
 const (
 	// answerTime is what the answer to POST /poweroff gets to leave the VM.
 	answerTime = 100 * time.Millisecond
-	// termTime is what the box's processes get between SIGTERM and SIGKILL.
+	// termTime is what the box's processes get between SIGTERM and SIGKILL where nobody says how long: the host's time for a stop is over soon.
 	termTime = 2 * time.Second
 	killTime = 2 * time.Second
+	// insideTime is what they get when it is the box itself that powers off.
+	insideTime = 10 * time.Second
+	// maxKilled is how many of those that had to be killed are told.
+	maxKilled = 32
 )
 
 // HandleSignals keeps PID 1 alive: programs of the box may send it anything, and the Go runtime would end itself on some.
@@ -24,7 +31,17 @@ const (
 func (m *Machine) HandleSignals() {
 	// Ctrl-Alt-Del becomes a SIGINT.
 	_ = syscall.Reboot(syscall.LINUX_REBOOT_CMD_CAD_OFF)
-	handleSignals(m.PowerOff)
+	handleSignals(func() {
+		go func() {
+			m.EndProcesses(insideTime)
+			m.PowerOff()
+		}()
+	})
+}
+
+// EndProcesses ends every process of the box, and says which had to be killed.
+func (m *Machine) EndProcesses(grace time.Duration) []wire.Killed {
+	return endProcesses(m.procs, grace)
 }
 
 func handleSignals(powerOff func()) {
@@ -49,7 +66,7 @@ func (m *Machine) PowerOff() {
 }
 
 func (m *Machine) end(asked time.Time) {
-	endProcesses(m.procs)
+	endProcesses(m.procs, termTime)
 	syscall.Sync()
 	m.mu.Lock()
 	if m.root != nil {
@@ -68,14 +85,41 @@ func (m *Machine) end(asked time.Time) {
 	log.Printf("power off: %v", err)
 }
 
-// endProcesses ends every process but PID 1, politely first.
-func endProcesses(procs *proc.Table) {
+// endProcesses ends every process but PID 1, politely first, and says which had to be killed.
+func endProcesses(procs *proc.Table, grace time.Duration) []wire.Killed {
 	_ = syscall.Kill(-1, syscall.SIGTERM)
 	_ = syscall.Kill(-1, syscall.SIGCONT)
-	if waitFor(termTime, procs.Childless) != nil {
-		_ = syscall.Kill(-1, syscall.SIGKILL)
-		_ = waitFor(killTime, procs.Childless)
+	if waitFor(grace, procs.Childless) == nil {
+		return []wire.Killed{}
 	}
+	killed := living()
+	_ = syscall.Kill(-1, syscall.SIGKILL)
+	_ = waitFor(killTime, procs.Childless)
+	return killed
+}
+
+// living lists the box's processes: all but PID 1, what has ended and the kernel's own, neither of which has arguments.
+func living() []wire.Killed {
+	found := []wire.Killed{}
+	names, err := os.ReadDir("/proc")
+	if err != nil {
+		return found
+	}
+	for _, entry := range names {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || pid == 1 || len(found) == maxKilled {
+			continue
+		}
+		arguments, err := os.ReadFile("/proc/" + entry.Name() + "/cmdline")
+		if err != nil || len(arguments) == 0 {
+			continue
+		}
+		name, err := os.ReadFile("/proc/" + entry.Name() + "/comm")
+		if err == nil {
+			found = append(found, wire.Killed{PID: pid, Name: strings.ToValidUTF8(strings.TrimSuffix(string(name), "\n"), "?")})
+		}
+	}
+	return found
 }
 
 // unmountBox unmounts everything of the box's, the last mount first. What cannot be unmounted is detached, and the disk

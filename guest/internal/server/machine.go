@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"boxrun.dev/guest/internal/wire"
 )
@@ -62,8 +63,20 @@ func (s *Server) sync(w http.ResponseWriter, _ *http.Request) error {
 	return writeOK(w)
 }
 
-func (s *Server) powerOff(w http.ResponseWriter, _ *http.Request) error {
-	err := writeOK(w)
+func (s *Server) powerOff(w http.ResponseWriter, r *http.Request) error {
+	var body wire.PowerOff
+	if r.ContentLength != 0 {
+		if err := readJSON(r, &body); err != nil {
+			return err
+		}
+	}
+	var err error
+	if body.GraceMS == nil {
+		err = writeOK(w)
+	} else {
+		grace := time.Duration(max(*body.GraceMS, 0)) * time.Millisecond
+		err = writeJSON(w, wire.PoweredOff{OK: true, Killed: s.machine.EndProcesses(grace)})
+	}
 	_ = http.NewResponseController(w).Flush()
 	s.machine.PowerOff()
 	return err

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"boxrun.dev/guest/internal/exec"
 	"boxrun.dev/guest/internal/files"
@@ -31,6 +32,8 @@ type Machine interface {
 	SetClock(*wire.Clock) error
 	// Sync flushes the file systems.
 	Sync()
+	// EndProcesses ends every process of the box, politely first, and says which had to be killed.
+	EndProcesses(grace time.Duration) []wire.Killed
 	// PowerOff ends the VM; it returns at once, and the VM lives long enough for an answer to get out.
 	PowerOff()
 }

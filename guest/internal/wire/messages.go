@@ -131,6 +131,24 @@ type Signal struct {
 	Signal string `json:"signal"`
 }
 
+// PowerOff is the body of POST /poweroff. With grace_ms the answer, a PoweredOff, comes when every process has ended; without, which
+// is how an older host asks, it comes at once and the grace is 2 s.
+type PowerOff struct {
+	GraceMS *int64 `json:"grace_ms"`
+}
+
+// PoweredOff says who had to be killed.
+type PoweredOff struct {
+	OK     bool     `json:"ok"`
+	Killed []Killed `json:"killed"`
+}
+
+// Killed is a process that did not end of SIGTERM.
+type Killed struct {
+	PID  int    `json:"pid"`
+	Name string `json:"name"`
+}
+
 // Cancel is the body of POST /execs/{id}/cancel. Without grace_ms it is 5000.
 type Cancel struct {
 	GraceMS *int64 `json:"grace_ms"`

@@ -25,8 +25,8 @@ export interface StoppedServer {
   readonly runningBoxes: number | null;
 }
 
-/** A server ends within 10 s of SIGTERM, whatever hangs. */
-const endDeadlineMs = 15_000;
+/** A server ends within 10 s of SIGTERM, whatever hangs, and within a minute if it was started with --stop-boxes. */
+const endDeadlineMs = 70_000;
 /** Nobody tells when a process that is not our child ends: it is looked for so often. */
 const lookMs = 50;
 const askDeadlineMs = 3_000;

@@ -1,4 +1,4 @@
-import { BoxRunError, usageSchema } from "@boxrun/contract";
+import { BoxRunError, execRequestSchema, usageSchema } from "@boxrun/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { CliWithServer } from "./support/server.ts";
@@ -123,6 +123,21 @@ describe("start, stop and rm", () => {
 });
 
 describe("the rest", () => {
+  it("stop says who had to be killed, and that a box was ended by force", async () => {
+    const [stubborn, silent] = [await cli.createBox("stubborn"), await cli.createBox("silent")];
+    await cli.server.core.execs.start(stubborn, execRequestSchema.parse({ cmd: ["cat"], stdin: true }));
+    cli.server.host.ignoreEnds(stubborn);
+    cli.server.host.silence(silent);
+    expect(await cli.run("stop", "--timeout", "3", "stubborn", "silent")).toMatchObject({
+      code: 0,
+      stdout: "stubborn\nsilent\n",
+      stderr:
+        "stubborn: killed what did not end by itself: cat (2)\nsilent: its agent did not answer, so that its VM was ended by force\n",
+    });
+    expect(cli.server.engine.controls.graceMs).toBe(3000);
+    await cli.run("rm", "stubborn", "silent");
+  });
+
   it("gc removes what was stopped for long enough", async () => {
     await cli.createBox("old");
     await cli.run("stop", "old");

@@ -84,6 +84,20 @@ export const boxSchema = z.object({
 });
 export type Box = z.infer<typeof boxSchema>;
 
+export const stopBoxQuerySchema = z.strictObject({
+  /** What programs get between SIGTERM and SIGKILL. Default: 10 s. */
+  timeout_ms: z.coerce.number().int().nonnegative().max(600_000).optional(),
+});
+
+/** A box that was stopped just now, and how that went. */
+export const stoppedBoxSchema = boxSchema.extend({
+  /** The processes that had to be killed, as the box has told. */
+  killed: z.array(z.object({ pid: z.int(), name: z.string() })).optional(),
+  /** The VM was ended without its agent's word that everything in it had ended: what it had only in memory is lost. */
+  forced: z.boolean().optional(),
+});
+export type StoppedBox = z.infer<typeof stoppedBoxSchema>;
+
 export const boxListQuerySchema = z.strictObject({
   status: z.enum([...boxStatuses, "all"]).optional(),
 });

@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { boxListQuerySchema, boxSchema, createBoxRequestSchema, okSchema, removeBoxQuerySchema } from "./box.ts";
+import {
+  boxListQuerySchema,
+  boxSchema,
+  createBoxRequestSchema,
+  okSchema,
+  removeBoxQuerySchema,
+  stopBoxQuerySchema,
+  stoppedBoxSchema,
+} from "./box.ts";
 import { errorBodySchema } from "./error-body.ts";
 import type { ErrorCode } from "./errors.ts";
 import { boxRemovedSchema, endEventSchema, eventsQuerySchema, exitEventSchema, logEventSchema } from "./events.ts";
@@ -78,7 +86,7 @@ export type EventSchemas = Readonly<Record<string, z.ZodType>>;
 export const commonErrors = ["UNAUTHORIZED", "FORBIDDEN", "INTERNAL_ERROR"] as const satisfies ErrorCode[];
 
 const boxMissing = ["BOX_NOT_FOUND"] as const;
-const boxNeeded = ["BOX_NOT_FOUND", "BOX_NOT_RUNNING", "RUNTIME_ERROR"] as const;
+const boxNeeded = ["BOX_NOT_FOUND", "BOX_NOT_RUNNING", "BOX_UNREACHABLE", "RUNTIME_ERROR"] as const;
 /** Programs and transfers of one box are counted. */
 const boxCounts = [...boxNeeded, "RESOURCE_EXCEEDED"] as const;
 const sessionMissing = ["BOX_NOT_FOUND", "SESSION_NOT_FOUND"] as const;
@@ -130,7 +138,8 @@ const boxOperations = {
     path: "/v1/boxes/{id}:stop",
     tag: "boxes",
     summary: "Stop a running box; its disk is kept",
-    response: json(boxSchema),
+    query: stopBoxQuerySchema,
+    response: json(stoppedBoxSchema),
     errors: boxNeeded,
   },
   removeBox: {

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "d800c998c267e044";
+export const revision = "e3899a03b7a2cc78";

@@ -134,8 +134,8 @@ export class Engines implements Engine {
     await this.#of(spec.id).start(spec, options);
   }
 
-  async stop(boxId: string): Promise<void> {
-    await this.#of(boxId).stop(boxId);
+  async stop(boxId: string, options?: { readonly graceMs: number }) {
+    return await this.#of(boxId).stop(boxId, options);
   }
 
   async remove(boxId: string): Promise<void> {

@@ -116,6 +116,16 @@ describe("stopping and starting", () => {
     expect(stdout(await harness.events(box.id, (await harness.start(box.id, ["echo", "again"])).id))).toBe("again\n");
   });
 
+  it("says which programs had to be killed", async () => {
+    const box = await harness.create();
+    await harness.start(box.id, ["sleep", "1000"]);
+    expect(await harness.core.boxes.stop(box.id)).toMatchObject({ killed: [], forced: false });
+    await harness.core.boxes.start(box.id, { signal: never });
+    await harness.start(box.id, ["cat"], { stdin: true });
+    harness.host.ignoreEnds(box.id);
+    expect(await harness.core.boxes.stop(box.id)).toMatchObject({ killed: [{ name: "cat" }], forced: false });
+  });
+
   it("refuses what the state does not allow", async () => {
     const box = await harness.create();
     await expect(harness.core.boxes.start(box.id, { signal: never })).rejects.toMatchObject({

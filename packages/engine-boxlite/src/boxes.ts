@@ -1,7 +1,16 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { BoxRunError } from "@boxrun/contract";
-import { type Adoption, type BoxDeath, type BoxSpec, type CreateOptions, KeyedLock, type Logger } from "@boxrun/core";
+import {
+  type Adoption,
+  type BoxDeath,
+  type BoxSpec,
+  type CreateOptions,
+  KeyedLock,
+  type Logger,
+  nothingStopped,
+  type StopReport,
+} from "@boxrun/core";
 import { locateAgent } from "@boxrun/guest-agent";
 import { isAlive, isErrno, signalProcess, waitUntilGone } from "@boxrun/host";
 import { adoptMachine } from "./adopt.ts";
@@ -79,15 +88,15 @@ export class Boxes {
     });
   }
 
-  async stop(boxId: string): Promise<void> {
+  async stop(boxId: string, graceMs: number): Promise<StopReport> {
     const boxDir = this.#layout.box(boxId);
-    await this.#lock.run(boxId, async () => {
+    return await this.#lock.run(boxId, async () => {
       const record = await readBoxRecord(boxDir);
-      if (record === undefined) return;
+      if (record === undefined) return nothingStopped;
       const runtime = await openRuntime(this.#layout.home);
       const vm = this.#vms.get(boxId);
-      if (vm !== undefined) await vm.powerOff(() => stopHandle(runtime, boxId));
-      else await this.#stopStranger(runtime, boxId, record);
+      if (vm !== undefined) return await vm.powerOff(graceMs, () => stopHandle(runtime, boxId));
+      return await this.#stopStranger(runtime, boxId, record, graceMs);
     });
   }
 
@@ -187,20 +196,22 @@ export class Boxes {
   }
 
   /** Ends a VM that was not taken over: by its agent if that can be reached after all, and else as far as BoxLite can. */
-  async #stopStranger(runtime: Runtime, boxId: string, record: BoxRecord): Promise<void> {
-    if (record.vm !== null && isAlive(record.vm.process)) {
+  async #stopStranger(runtime: Runtime, boxId: string, record: BoxRecord, graceMs: number): Promise<StopReport> {
+    const isThere = record.vm !== null && isAlive(record.vm.process);
+    if (record.vm !== null && isThere) {
       // A frozen one hears nothing.
       signalProcess(record.vm.process, "SIGCONT");
       const found = await adoptMachine(record, this.#layout.box(boxId), this.#layout, new AbortController().signal);
       if ("line" in found) {
         const vm = this.#keep(boxId, record.engineId, found);
-        return await vm.powerOff(() => stopHandle(runtime, boxId));
+        return await vm.powerOff(graceMs, () => stopHandle(runtime, boxId));
       }
       this.#logger.warn({ boxId, found }, "a box is stopped whose agent can't be asked to");
       const stopping = stopHandle(runtime, boxId).catch(() => undefined);
       await Promise.race([stopping, waitUntilGone(record.vm.process, strangerLimitMs)]);
     }
     await this.#endLeftovers(runtime, boxId, record.engineId);
+    return { killed: [], forced: isThere };
   }
 
   /** Ends what an earlier server, or an earlier life of the box, may have left running. */

@@ -6,6 +6,7 @@ import {
   type BoxDeath,
   type BoxSpec,
   type CreateOptions,
+  defaultStopGraceMs,
   type Engine,
   type EngineDescription,
   type EngineExec,
@@ -14,6 +15,7 @@ import {
   type FileContent,
   type Logger,
   type OutputOffsets,
+  type StopReport,
   type TransferOptions,
   type WriteOptions,
 } from "@boxrun/core";
@@ -81,8 +83,8 @@ class BoxLiteEngine implements Engine {
     await this.#boxes.start(spec, options);
   }
 
-  async stop(boxId: string): Promise<void> {
-    await asBoxRunError(`stop box ${boxId}`, () => this.#boxes.stop(boxId));
+  async stop(boxId: string, options = { graceMs: defaultStopGraceMs }): Promise<StopReport> {
+    return await asBoxRunError(`stop box ${boxId}`, () => this.#boxes.stop(boxId, options.graceMs));
   }
 
   async remove(boxId: string): Promise<void> {

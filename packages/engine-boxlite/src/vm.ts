@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
-import type { Adoption } from "@boxrun/core";
+import { type Adoption, nothingStopped, type StopReport } from "@boxrun/core";
 import {
   AgentFiles,
   type AgentLine,
@@ -9,15 +9,13 @@ import {
   Forgetting,
   GuestClock,
   hearAgain,
-  okSchema,
-  requestJson,
+  powerOff,
 } from "@boxrun/guest-agent";
 import { isAlive, isStopped, signalProcess, waitUntilGone } from "@boxrun/host";
 import { z } from "zod";
 import type { Machine } from "./boot.ts";
 
-/** Of the 15 s that a stop may take: to hear the request, and for the guest to end what runs in it and its VM to end. */
-const hearLimitMs = 3000;
+/** For BoxLite to end the VM once nothing runs in it, and for its process to go. */
 const powerOffLimitMs = 8000;
 const killLimitMs = 3000;
 
@@ -77,19 +75,21 @@ export class Vm {
   }
 
   /** Ends the VM politely, its disk flushed, and by force if it takes too long. */
-  async powerOff(shutDown: () => Promise<void>): Promise<void> {
-    if (this.#gone.signal.aborted) return this.ended;
+  async powerOff(graceMs: number, shutDown: () => Promise<void>): Promise<StopReport> {
+    if (this.#gone.signal.aborted) {
+      await this.ended;
+      return nothingStopped;
+    }
     this.#ending.abort();
     // One that somebody has frozen hears nothing.
     signalProcess(this.#machine.process, "SIGCONT");
-    try {
-      await requestJson(this.line, "POST", "/poweroff", okSchema, { limitMs: hearLimitMs });
-    } catch {
-      // It does not answer, or ended faster than it answered: what follows ends it in any case.
-    }
+    // It may end faster than it answers, and if it does not answer, what follows ends it in any case.
+    const killed = await Promise.race([powerOff(this.line, graceMs), this.ended.then(() => [])]);
     await Promise.race([shutDown().catch(() => undefined), sleep(powerOffLimitMs, undefined, { ref: false })]);
-    if (!(await waitUntilGone(this.#machine.process, killLimitMs))) signalProcess(this.#machine.process, "SIGKILL");
-    return this.ended;
+    const isGone = await waitUntilGone(this.#machine.process, killLimitMs);
+    if (!isGone) signalProcess(this.#machine.process, "SIGKILL");
+    await this.ended;
+    return { killed: killed ?? [], forced: killed === undefined || !isGone };
   }
 
   /** Ends the VM at once. What was not flushed is lost to its disk, as in a power cut. */

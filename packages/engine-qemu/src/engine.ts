@@ -1,21 +1,23 @@
 import { mkdirSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
-import type {
-  Adoption,
-  BoxDeath,
-  BoxSpec,
-  CreateOptions,
-  Engine,
-  EngineCapability,
-  EngineDescription,
-  EngineExec,
-  ExecSpec,
-  FileContent,
-  Logger,
-  OutputOffsets,
-  TransferOptions,
-  WriteOptions,
+import {
+  type Adoption,
+  type BoxDeath,
+  type BoxSpec,
+  type CreateOptions,
+  defaultStopGraceMs,
+  type Engine,
+  type EngineCapability,
+  type EngineDescription,
+  type EngineExec,
+  type ExecSpec,
+  type FileContent,
+  type Logger,
+  type OutputOffsets,
+  type StopReport,
+  type TransferOptions,
+  type WriteOptions,
 } from "@boxrun/core";
 import { resumeExec, startExec } from "@boxrun/guest-agent";
 import { locateTool, requireTool } from "@boxrun/host";
@@ -73,8 +75,8 @@ class QemuEngine implements Engine {
     await this.#boxes.start(spec, options);
   }
 
-  async stop(boxId: string): Promise<void> {
-    await asBoxRunError(`stop box ${boxId}`, () => this.#boxes.stop(boxId));
+  async stop(boxId: string, options = { graceMs: defaultStopGraceMs }): Promise<StopReport> {
+    return await asBoxRunError(`stop box ${boxId}`, () => this.#boxes.stop(boxId, options.graceMs));
   }
 
   async remove(boxId: string): Promise<void> {

@@ -13,6 +13,10 @@ export type AgentExit = z.infer<typeof agentExitSchema>;
 
 export const okSchema = z.object({ ok: z.literal(true) });
 
+const killedSchema = z.object({ pid: z.int().positive(), name: z.string().max(64) });
+/** An older agent says only that it has heard. */
+export const poweredOffSchema = z.object({ ok: z.literal(true), killed: z.array(killedSchema).max(64).optional() });
+
 /** GET /hello lists every exec that the agent remembers. */
 export const helloLimitBytes = 1024 * 1024;
 

@@ -1,4 +1,4 @@
-import type { Box, BoxStatus, CreateBoxInput } from "@boxrun/contract";
+import type { Box, BoxStatus, CreateBoxInput, StoppedBox } from "@boxrun/contract";
 import { urls } from "@boxrun/contract/plain";
 import type { CallOptions, Http } from "./http.ts";
 import type { Contract } from "./shape.ts";
@@ -31,11 +31,13 @@ export class Boxes {
   }
 
   start(id: string, options: CallOptions = {}): Promise<Box> {
-    return this.#http.call("POST", urls.boxAction(id, "start"), box, options);
+    return this.#http.call("POST", urls.startBox(id), box, options);
   }
 
-  stop(id: string, options: CallOptions = {}): Promise<Box> {
-    return this.#http.call("POST", urls.boxAction(id, "stop"), box, options);
+  /** `timeoutMs`: what programs get between SIGTERM and SIGKILL, by default 10 s. The answer says which had to be killed. */
+  stop(id: string, options: CallOptions & { readonly timeoutMs?: number | undefined } = {}): Promise<StoppedBox> {
+    const { timeoutMs, ...call } = options;
+    return this.#http.call("POST", urls.stopBox(id, timeoutMs), (contract) => contract.stoppedBoxSchema, call);
   }
 
   /** `force`: also a running box. */

@@ -18,7 +18,7 @@ import { version } from "./version.ts";
 export interface ServeOptions {
   readonly flags?: ServeFlags;
   readonly env?: NodeJS.ProcessEnv;
-  /** Stop on SIGTERM and SIGINT, and end the process in 10 s whatever hangs. Default true. */
+  /** Stop on SIGTERM and SIGINT, and end the process in 10 s whatever hangs, or in a minute if the settings say to stop the boxes. Default true. */
   readonly handleSignals?: boolean;
 }
 
@@ -82,10 +82,13 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const started = Promise.withResolvers<RunningServer["stop"]>();
   if (options.handleSignals !== false) {
     opened.defer(
-      stopOnSignals(async () => {
-        const stop = await started.promise;
-        await stop();
-      }, logger),
+      stopOnSignals(
+        async () => {
+          const stop = await started.promise;
+          await stop();
+        },
+        { logger, stopsBoxes: settings.stopBoxes },
+      ),
     );
   }
   await core.recover();

@@ -132,7 +132,7 @@ describe("an attached terminal", () => {
     const client = await TestClient.attach(server, urls.attach(id));
     await client.until("$ ");
     const closed = client.closed();
-    await ask(server, urls.boxAction(id, "stop"), { method: "POST" });
+    await ask(server, urls.stopBox(id), { method: "POST" });
     expect((await closed).messages).toEqual([
       { type: "error", code: "BOX_NOT_RUNNING", message: "The box was stopped" },
     ]);
@@ -157,7 +157,7 @@ describe("a WebSocket is refused before it is one", () => {
   it("of a box that is stopped", async () => {
     await using server = await startTestServer({ tcp: null });
     const { id } = await createBox(server);
-    await ask(server, urls.boxAction(id, "stop"), { method: "POST" });
+    await ask(server, urls.stopBox(id), { method: "POST" });
     expect(await refusal(server, urls.attach(id))).toMatchObject({ status: 400, json: { code: "BOX_NOT_RUNNING" } });
   });
 

@@ -1,11 +1,25 @@
-import { type Box, BoxRunError, type BoxStatus, type CreateBoxRequest, toBoxRunError } from "@boxrun/contract";
+import {
+  type Box,
+  BoxRunError,
+  type BoxStatus,
+  type CreateBoxRequest,
+  type StoppedBox,
+  toBoxRunError,
+} from "@boxrun/contract";
 import type { Engines } from "../engines.ts";
 import type { ExecManager } from "../execs/exec-manager.ts";
 import type { ImageManager } from "../images/image-manager.ts";
 import { KeyedLock } from "../keyed-lock.ts";
 import type { CoreMetrics } from "../metrics.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Adoption, BoxDeath, BoxSpec } from "../ports/engine.ts";
+import {
+  type Adoption,
+  type BoxDeath,
+  type BoxSpec,
+  defaultStopGraceMs,
+  nothingStopped,
+  type StopReport,
+} from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, Store } from "../ports/store.ts";
 import { type RetryTimes, untilDone, whileBusy } from "../retry.ts";
@@ -42,6 +56,12 @@ interface CreateOptions {
   readonly signal: AbortSignal;
   /** Called as soon as the box is in the list, long before it runs. */
   readonly onInserted?: (boxId: string) => void;
+}
+
+interface EndOptions {
+  readonly force: boolean;
+  /** Of a stop; by default the usual one. */
+  readonly graceMs?: number;
 }
 
 /**
@@ -95,7 +115,8 @@ export class BoxManager {
     return this.#interruptible(id, options.signal, (signal) => this.#start(id, signal));
   }
 
-  async stop(idOrName: string): Promise<Box> {
+  /** What runs in it gets `graceMs` between SIGTERM and SIGKILL. */
+  async stop(idOrName: string, graceMs = defaultStopGraceMs): Promise<StoppedBox> {
     const found = findBox(this.#parts.store, idOrName);
     requireAllowed(found, "stop");
     // What is in progress in a box that runs is only an attempt to reach it.
@@ -103,10 +124,13 @@ export class BoxManager {
     return this.#lock.run(found.id, async () => {
       const box = findBox(this.#parts.store, found.id);
       requireAllowed(box, "stop");
-      await this.#endAll(box.id, "The box was stopped", () => this.#engineEnds("stop", box));
+      let report = nothingStopped;
+      await this.#endAll(box.id, "The box was stopped", async () => {
+        report = await this.#engineEnds("stop", box, { force: true, graceMs });
+      });
       const stopped = this.#changes.stopped(box);
       await this.#changes.stored(box, "is stopped");
-      return boxView(stopped);
+      return { ...boxView(stopped), killed: [...report.killed], forced: report.forced };
     });
   }
 
@@ -200,7 +224,9 @@ export class BoxManager {
   }
 
   async #remove(box: BoxRecord, options: { readonly force: boolean }): Promise<void> {
-    await this.#endAll(box.id, "The box was removed", () => this.#engineEnds("remove", box, options));
+    await this.#endAll(box.id, "The box was removed", async () => {
+      await this.#engineEnds("remove", box, options);
+    });
     this.#changes.removed(box);
     this.#lives.delete(box.id);
     this.#parts.execs.wakeReaders();
@@ -219,10 +245,19 @@ export class BoxManager {
   }
 
   /** Lets the engine end a box. If that fails half-way, the box is shown as what is left of it. */
-  async #engineEnds(how: "stop" | "remove", box: BoxRecord, options = { force: true }): Promise<void> {
+  async #engineEnds(
+    how: "stop" | "remove",
+    box: BoxRecord,
+    options: EndOptions = { force: true },
+  ): Promise<StopReport> {
     const { engine, reach } = this.#parts;
+    let report = nothingStopped;
     try {
-      await this.#engine(how, () => (how === "stop" ? engine.stop(box.id) : engine.destroy(box, options)));
+      await this.#engine(how, async () => {
+        if (how === "stop") report = await engine.stop(box.id, { graceMs: options.graceMs ?? defaultStopGraceMs });
+        else await engine.destroy(box, options);
+      });
+      return report;
     } catch (error) {
       if (box.status === "running" && box.imageDigest !== null) {
         const left = await this.#adopt(this.#spec(box), this.#released.signal);
@@ -340,7 +375,7 @@ export class BoxManager {
         else this.#lose(box);
       } else if (engine.trouble(box) === undefined) {
         // A start that the last server did not finish must not leave a VM that nobody counts.
-        await this.#eventually(box.id, "stop", () => engine.stop(box.id));
+        await this.#eventually(box.id, "stop", async () => void (await engine.stop(box.id)));
       }
     } catch (error) {
       this.#parts.logger.error({ box_id: box.id, err: error }, "box could not be recovered");

@@ -23,8 +23,11 @@ export interface Engine {
   /** Boots a stopped or dead box on the disk that it has. If it rejects, the box is stopped and its disk is kept. A running box: no-op. */
   start(spec: BoxSpec, options: { readonly signal: AbortSignal }): Promise<void>;
 
-  /** Flushes the disk and ends the VM, politely and then by force, within 15 s. A box that is not running: no-op. */
-  stop(boxId: string): Promise<void>;
+  /**
+   * Ends what runs in the box, by SIGTERM and `graceMs` later by SIGKILL, flushes the disk and ends the VM: politely and then by force, within
+   * 30 s more. A box that is not running: no-op.
+   */
+  stop(boxId: string, options?: { readonly graceMs: number }): Promise<StopReport>;
 
   /** Ends the VM by force and destroys everything of it. Idempotent: an unknown box is a success. */
   remove(boxId: string): Promise<void>;
@@ -155,6 +158,20 @@ export interface CreateOptions {
 export type Adoption =
   | { readonly state: "running" | "dead" | "missing" }
   | { readonly state: "unreachable"; readonly why: string };
+
+/** What programs get between SIGTERM and SIGKILL at a stop, where nobody says how long. */
+export const defaultStopGraceMs = 10_000;
+
+/** How a stop went. */
+export interface StopReport {
+  /** The processes that had to be killed, as far as the box has told: what it says is a guest's word. */
+  readonly killed: readonly { readonly pid: number; readonly name: string }[];
+  /** The VM was ended without its agent's word that everything in it had ended: what it had only in memory is lost. */
+  readonly forced: boolean;
+}
+
+/** Nothing was there to be stopped. */
+export const nothingStopped: StopReport = { killed: [], forced: false };
 
 export interface BoxDeath {
   readonly boxId: string;

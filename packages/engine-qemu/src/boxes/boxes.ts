@@ -2,7 +2,16 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
-import { type Adoption, type BoxDeath, type BoxSpec, type CreateOptions, KeyedLock, type Logger } from "@boxrun/core";
+import {
+  type Adoption,
+  type BoxDeath,
+  type BoxSpec,
+  type CreateOptions,
+  KeyedLock,
+  type Logger,
+  nothingStopped,
+  type StopReport,
+} from "@boxrun/core";
 import { isAlive, isErrno, signalProcess, waitUntilGone } from "@boxrun/host";
 import { makeBoxDisk } from "../disks/box-disk.ts";
 import type { ImageDisks } from "../disks/image-disks.ts";
@@ -75,12 +84,12 @@ export class Boxes {
     });
   }
 
-  async stop(boxId: string): Promise<void> {
+  async stop(boxId: string, graceMs: number): Promise<StopReport> {
     const boxDir = this.#layout.dir(boxId);
-    await this.#lock.run(boxId, async () => {
+    return await this.#lock.run(boxId, async () => {
       const vm = this.#vms.get(boxId);
-      if (vm !== undefined) await vm.powerOff();
-      else if (existsSync(boxDir)) await this.#stopStranger(boxId, boxDir);
+      if (vm !== undefined) return await vm.powerOff(graceMs);
+      return existsSync(boxDir) ? await this.#stopStranger(boxId, boxDir, graceMs) : nothingStopped;
     });
   }
 
@@ -162,16 +171,17 @@ export class Boxes {
   }
 
   /** Ends a VM that was not taken over: by its agent if that can be reached after all, and else as far as QEMU can. */
-  async #stopStranger(boxId: string, boxDir: string): Promise<void> {
+  async #stopStranger(boxId: string, boxDir: string, graceMs: number): Promise<StopReport> {
     const record = await readVmRecord(boxDir);
-    if (record !== undefined && isAlive(record.qemu)) {
+    const isThere = record !== undefined && isAlive(record.qemu);
+    if (isThere) {
       // A frozen one hears nothing.
       signalProcess(record.qemu, "SIGCONT");
       const found = await adoptMachine(boxDir, new AbortController().signal);
       if ("line" in found) {
         const vm = new Vm(found, this.#context({ id: boxId, volumes: [], network: false }, boxDir));
         this.#keep(vm);
-        return await vm.powerOff();
+        return await vm.powerOff(graceMs);
       }
       this.#logger.warn({ boxId, found }, "a box is stopped whose agent can't be asked to");
       // QEMU writes out what the guest has written to its disk; what the guest holds in memory is lost.
@@ -179,6 +189,7 @@ export class Boxes {
       await waitUntilGone(record.qemu, quitLimitMs);
     }
     await endLeftovers(boxDir);
+    return { killed: [], forced: isThere };
   }
 
   #keep(vm: Vm): void {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
-import type { Adoption } from "@boxrun/core";
+import { type Adoption, nothingStopped, type StopReport } from "@boxrun/core";
 import {
   AgentFiles,
   type AgentLine,
@@ -8,16 +8,14 @@ import {
   Forgetting,
   GuestClock,
   hearAgain,
-  okSchema,
-  requestJson,
+  powerOff,
 } from "@boxrun/guest-agent";
 import { isAlive, isStopped, type ProcessRef, signalProcess, waitUntilGone } from "@boxrun/host";
 import { lastWords } from "./console.ts";
 import { endProcesses, type Machine } from "./machine.ts";
 import { type Helper, Surroundings } from "./surroundings.ts";
 
-/** Of the 15 s that a stop may take: to hear the request, to end everything in the guest, and for QEMU to write out and quit. */
-const hearLimitMs = 3000;
+/** For the guest to unmount and end once nothing runs in it, and for QEMU to write out and quit. */
 const powerOffLimitMs = 8000;
 export const quitLimitMs = 3000;
 
@@ -80,20 +78,23 @@ export class Vm {
   }
 
   /** Ends the VM politely, its disk flushed, and by force if it takes too long. */
-  async powerOff(): Promise<void> {
-    if (this.#gone.signal.aborted) return this.ended;
+  async powerOff(graceMs: number): Promise<StopReport> {
+    if (this.#gone.signal.aborted) {
+      await this.ended;
+      return nothingStopped;
+    }
     this.#ending = true;
     // One that somebody has frozen hears nothing.
     signalProcess(this.#machine.qemu, "SIGCONT");
-    try {
-      await requestJson(this.line, "POST", "/poweroff", okSchema, { limitMs: hearLimitMs });
-      await Promise.race([this.#machine.guestEnd, sleep(powerOffLimitMs, undefined, { ref: false })]);
-    } catch {
-      // It does not answer, or ended faster than it answered: what follows ends it in any case.
-    }
+    const { guestEnd } = this.#machine;
+    // It may end faster than it answers, and if it does not answer, what follows ends it in any case.
+    const killed = await Promise.race([powerOff(this.line, graceMs), guestEnd.then(() => [])]);
+    const limit = sleep(powerOffLimitMs, undefined, { ref: false });
+    const ended = killed === undefined ? undefined : await Promise.race([guestEnd, limit]);
     // Written by the guest is not yet written by QEMU: quit flushes.
     await this.#quit();
-    return this.ended;
+    await this.ended;
+    return { killed: killed ?? [], forced: ended === undefined };
   }
 
   /** Ends the VM at once. What was not flushed is lost to its disk, as in a power cut. */

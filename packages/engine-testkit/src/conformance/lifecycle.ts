@@ -61,22 +61,31 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
     expect((await collect(exec)).exit.reason).toBe("canceled");
   });
 
-  behaviour("stop and start keep the disk, without a sync by the program", [], async () => {
-    const box = await harness.anyBox();
-    const [written, writtenInside] = [harness.newPath(), harness.newPath()];
-    await harness.write(written, "on the disk", box);
-    await harness.sh(`echo more > ${writtenInside}`, box);
-    await harness.engine.stop(box);
-    const whileStopped = await harness.engine.exec(box, execSpec(["true"])).catch((error: unknown) => error);
-    expect(whileStopped).toMatchObject({ code: "BOX_NOT_RUNNING" });
-    expect(await harness.engine.listBoxes()).toContain(box);
-    // Stopping what is stopped is a success.
-    await harness.engine.stop(box);
-    await harness.engine.start(harness.specOf(box), { signal: never() });
-    expect((await harness.read(written, box)).toString()).toBe("on the disk");
-    expect((await harness.read(writtenInside, box)).toString()).toBe("more\n");
-    harness.handOn(box);
-  });
+  behaviour(
+    "stop gives programs time to end, and start finds the disk as it was, without a sync by any",
+    [],
+    async () => {
+      const box = await harness.anyBox();
+      const [written, writtenInside, saved] = [harness.newPath(), harness.newPath(), harness.newPath()];
+      await harness.write(written, "on the disk", box);
+      await harness.sh(`echo more > ${writtenInside}`, box);
+      // More than the 2 s that an older agent gives.
+      const handler = `trap "sleep 3; echo saved > ${saved}; exit" TERM; echo ready; while :; do sleep 1; done`;
+      const saving = options.realLinux ? await harness.start(box, ["sh", "-c", handler]) : undefined;
+      if (saving !== undefined) await new OutputReader(saving).until("ready");
+      expect(await harness.engine.stop(box, { graceMs: 30_000 })).toEqual({ killed: [], forced: false });
+      const whileStopped = await harness.engine.exec(box, execSpec(["true"])).catch((error: unknown) => error);
+      expect(whileStopped).toMatchObject({ code: "BOX_NOT_RUNNING" });
+      expect(await harness.engine.listBoxes()).toContain(box);
+      // Stopping what is stopped is a success.
+      await harness.engine.stop(box);
+      await harness.engine.start(harness.specOf(box), { signal: never() });
+      expect((await harness.read(written, box)).toString()).toBe("on the disk");
+      expect((await harness.read(writtenInside, box)).toString()).toBe("more\n");
+      if (saving !== undefined) expect((await harness.read(saved, box)).toString()).toBe("saved\n");
+      harness.handOn(box);
+    },
+  );
 
   behaviour("execs that run when their box is stopped or removed settle", [], async () => {
     const box = await harness.anyBox();
@@ -95,11 +104,14 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
     }
   });
 
-  behaviour("stop and remove are not told as deaths", [], async () => {
+  behaviour("stop and remove are not told as deaths, and stop says who had to be killed", [], async () => {
     const deaths: BoxDeath[] = [];
     const off = harness.engine.onDeath((death) => deaths.push(death));
     const box = await harness.anyBox();
-    await harness.engine.stop(box);
+    const stubborn = ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done"];
+    if (options.realLinux) await new OutputReader(await harness.start(box, stubborn)).until("ready");
+    const { killed } = await harness.engine.stop(box, { graceMs: 0 });
+    if (options.realLinux) expect(killed).toContainEqual({ pid: expect.any(Number), name: "sh" });
     await harness.engine.start(harness.specOf(box), { signal: never() });
     await harness.engine.remove(box);
     // A death that is told late would come while another box boots.

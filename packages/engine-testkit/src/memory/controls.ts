@@ -29,6 +29,8 @@ export interface Hold {
 export class MemoryControls {
   readonly #calls = new Map<ControlledMethod, number>();
   readonly #failures = new Map<ControlledMethod, BoxRunError[]>();
+  /** What the last stop gave the programs. */
+  graceMs: number | undefined;
   readonly #holds = new Map<ControlledMethod, { reach: () => void; released: Promise<void> }>();
 
   /** How often it was called. */

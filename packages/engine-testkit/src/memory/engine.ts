@@ -13,6 +13,7 @@ import type {
   ExecSpec,
   FileContent,
   OutputOffsets,
+  StopReport,
   TransferOptions,
   WriteOptions,
 } from "@boxrun/core";
@@ -138,12 +139,16 @@ export class MemoryEngine implements Engine {
     }
   }
 
-  async stop(boxId: string): Promise<void> {
+  async stop(boxId: string, options?: { readonly graceMs: number }): Promise<StopReport> {
+    this.controls.graceMs = options?.graceMs;
     await this.controls.enter("stop");
     const box = this.host.boxes.get(boxId);
-    if (box === undefined || box.state === "creating") return;
+    if (box === undefined || box.state === "creating") return { killed: [], forced: false };
+    const stubborn = [...box.execs.values()].filter(({ ignoresEnds, hasEnded }) => ignoresEnds && !hasEnded);
+    const killed = stubborn.map(({ spec }, index) => ({ pid: index + 2, name: spec.cmd[0] ?? "" }));
     box.state = "stopped";
     box.loseExecs("the box was stopped");
+    return { killed, forced: box.silence.aborted };
   }
 
   async remove(boxId: string): Promise<void> {

@@ -17,7 +17,7 @@ export function boxHandlers({ core, lifetime }: Context): BoxHandlers {
     listBoxes: async ({ query }) => core.boxes.list(query.status === "all" ? undefined : query.status),
     getBox: async ({ path }) => core.boxes.get(path.id),
     startBox: async ({ path }) => core.boxes.start(path.id, { signal }),
-    stopBox: ({ path }) => core.boxes.stop(path.id),
+    stopBox: ({ path, query }) => core.boxes.stop(path.id, query.timeout_ms),
     removeBox: async ({ path, query }) => {
       await core.boxes.remove(path.id, query);
       return { ok: true };
