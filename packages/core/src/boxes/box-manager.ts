@@ -8,6 +8,7 @@ import {
 } from "@boxrun/contract";
 import type { Engines } from "../engines.ts";
 import type { ExecManager } from "../execs/exec-manager.ts";
+import { isUnreachable } from "../execs/steady-exec.ts";
 import type { ImageManager } from "../images/image-manager.ts";
 import { KeyedLock } from "../keyed-lock.ts";
 import type { CoreMetrics } from "../metrics.ts";
@@ -63,6 +64,9 @@ interface EndOptions {
   /** Of a stop; by default the usual one. */
   readonly graceMs?: number;
 }
+
+/** More than an engine takes to end a VM by force, once its programs have had their time. */
+const stopLimitMs = 60_000;
 
 /**
  * The life of a box. Whatever changes a box holds its lock; a forced removal first interrupts what is in progress.
@@ -132,6 +136,12 @@ export class BoxManager {
       await this.#changes.stored(box, "is stopped");
       return { ...boxView(stopped), killed: [...report.killed], forced: report.forced };
     });
+  }
+
+  /** An engine that does not come to an end holds nobody up: whether the VM is gone is found out as of any box that does not answer. */
+  async #stopInTime({ id, name }: BoxRecord, graceMs: number): Promise<StopReport> {
+    const { engine, reach } = this.#parts;
+    return await reach.inTime(id, `stop box ${name ?? id}`, engine.stop(id, { graceMs }), graceMs + stopLimitMs);
   }
 
   async remove(idOrName: string, options: { readonly force: boolean }): Promise<void> {
@@ -254,12 +264,14 @@ export class BoxManager {
     let report = nothingStopped;
     try {
       await this.#engine(how, async () => {
-        if (how === "stop") report = await engine.stop(box.id, { graceMs: options.graceMs ?? defaultStopGraceMs });
+        if (how === "stop") report = await this.#stopInTime(box, options.graceMs ?? defaultStopGraceMs);
         else await engine.destroy(box, options);
       });
       return report;
     } catch (error) {
-      if (box.status === "running" && box.imageDigest !== null) {
+      // Not asked now: the engine is still at it.
+      if (isUnreachable(error)) reach.lost(box.id, error.message);
+      else if (box.status === "running" && box.imageDigest !== null) {
         const left = await this.#adopt(this.#spec(box), this.#released.signal);
         if (left.state === "unreachable") reach.lost(box.id, left.why);
         else if (left.state !== "running") {

@@ -85,10 +85,10 @@ export class Reach {
   }
 
   /** What `answer` gives. BOX_UNREACHABLE if the box, which was asked, takes too long. */
-  async inTime<T>(boxId: string, operation: string, answer: Promise<T>): Promise<T> {
+  async inTime<T>(boxId: string, operation: string, answer: Promise<T>, limitMs = answerLimitMs): Promise<T> {
     const late = new AbortController();
-    using _ = this.#parts.clock.after(answerLimitMs, () => {
-      const why = this.why(boxId) ?? `it has not answered for ${answerLimitMs / 1000} s`;
+    using _ = this.#parts.clock.after(limitMs, () => {
+      const why = this.why(boxId) ?? `it has not answered for ${limitMs / 1000} s`;
       late.abort(new BoxRunError("BOX_UNREACHABLE", `Cannot ${operation}: ${why}`));
     });
     return await unlessAborted(answer, late.signal);

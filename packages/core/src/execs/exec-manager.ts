@@ -132,13 +132,13 @@ export class ExecManager {
 
   async signal(idOrName: string, execId: string, name: SignalName): Promise<void> {
     const { active } = this.#running(idOrName, execId);
-    await this.#asked(active, `send ${name} to exec ${execId}`, active.exec.signal(name));
+    await this.#parts.reach.inTime(active.boxId, `send ${name} to exec ${execId}`, active.exec.signal(name));
   }
 
   async resize(idOrName: string, execId: string, size: TerminalSize): Promise<void> {
     const { exec, active } = this.#running(idOrName, execId);
     if (!exec.tty) throw new BoxRunError("VALIDATION_ERROR", `Exec ${exec.id} has no terminal (tty) to resize`);
-    await this.#asked(active, `resize the terminal of exec ${execId}`, active.exec.resize(size));
+    await this.#parts.reach.inTime(active.boxId, `resize the terminal of exec ${execId}`, active.exec.resize(size));
   }
 
   async writeStdin(idOrName: string, execId: string, content: Readable, options: StdinOptions): Promise<void> {
@@ -328,11 +328,6 @@ export class ExecManager {
       throw new BoxRunError(code, `Exec ${exec.id} has ended already: ${exec.status}`);
     }
     return { exec, ...followed };
-  }
-
-  /** BOX_UNREACHABLE if the box has not answered in time. */
-  async #asked(active: ActiveExec, operation: string, answer: Promise<void>): Promise<void> {
-    await this.#parts.reach.inTime(active.boxId, operation, answer);
   }
 }
 
