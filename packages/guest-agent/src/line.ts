@@ -103,9 +103,9 @@ export class AgentLine {
     this.#answerListener = listener;
   }
 
-  /** Waits before something is asked again, for the nth time from 1, and until the agent may be asked at all. */
+  /** Waits before something is asked again, for the nth time from 1. */
   async pauseBeforeRetry(attempt: number, signal?: AbortSignal): Promise<void> {
-    const pauseMs = Math.max(this.#setbacks.nextRetry(attempt), this.#setbacks.bar?.leftMs ?? 0);
+    const pauseMs = this.#setbacks.nextRetry(attempt);
     const signals = signal === undefined ? [this.#ended.signal] : [this.#ended.signal, signal];
     const stop = AbortSignal.any(signals);
     await sleep(pauseMs, undefined, { signal: stop }).catch(() => undefined);

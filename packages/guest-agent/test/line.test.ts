@@ -1,16 +1,20 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import type { ClientHttp2Stream } from "node:http2";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, onTestFinished, test } from "vitest";
 import { socketAddress } from "../src/address.ts";
 import { ConnectionLost } from "../src/errors.ts";
+import { frameTypes } from "../src/gate/frame-walker.ts";
 import { AgentLine } from "../src/line.ts";
 import { helloSchema } from "../src/messages.ts";
 import { requestJson } from "../src/requests.ts";
+import type { RequestKind } from "../src/shares.ts";
+import { data, HostFrames, head as headFrame, rawFrame, settings, settingsAck } from "./hostile/http2-frames.ts";
 import { fakeBootId, greetingBytes, json, startFakeAgent } from "./support/fake-agent.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "bl-"));
@@ -168,3 +172,82 @@ test("the end of the line ends requests also where the agent has stopped reading
   line.end(over);
   expect(await asked).toBe(over);
 });
+
+test("programs, inputs and transfers, however many, leave control its way, and the one too many is refused by name", async () => {
+  await using agent = await startFakeAgent(socketPath(), (stream, { path }) => {
+    if (path === "/hello") json(stream, hello);
+    else stream.respond({ ":status": 200 });
+  });
+  const line = new AgentLine(socketAddress(agent.path));
+  const open = (kind: RequestKind) => line.request({ ":method": "POST", ":path": "/held" }, { kind, endStream: false });
+  const fill = async (kind: RequestKind): Promise<{ last: ClientHttp2Stream; count: number; refusal: unknown }> => {
+    let last = await open(kind);
+    for (let count = 1; ; count++) {
+      try {
+        last = await open(kind);
+      } catch (refusal) {
+        return { last, count, refusal };
+      }
+    }
+  };
+  const programs = await fill("exec");
+  expect(programs.refusal).toMatchObject({
+    code: "RESOURCE_EXCEEDED",
+    message: expect.stringContaining(`${programs.count} programs run in this box already`),
+  });
+  const inputs = await fill("stdin");
+  const transfers = await fill("transfer");
+  expect([programs.count, inputs.count, transfers.count]).toEqual([912, 32, 48]);
+  expect(await requestJson(line, "GET", "/hello", helloSchema)).toMatchObject({ setup: true });
+  const closed = new Promise((resolve) => programs.last.once("close", resolve));
+  programs.last.destroy();
+  await closed;
+  await open("exec");
+  await expect(open("exec")).rejects.toMatchObject({ code: "RESOURCE_EXCEEDED" });
+  line.end(over);
+});
+
+test.each<[string, Buffer]>([
+  ["data of no stream", rawFrame(frameTypes.data, 0, 0, Buffer.of(65))],
+  ["a ping of 7 bytes", rawFrame(frameTypes.ping, 0, 0, Buffer.alloc(7))],
+  ["settings of 5 bytes", rawFrame(frameTypes.settings, 0, 0, Buffer.alloc(5))],
+  ["a head that can't be decoded", rawFrame(frameTypes.headers, 4, 1, Buffer.of(255, 255, 255, 255))],
+])(
+  "an agent that sends %s once is asked again on a connection of its own, and one that goes on with it is barred",
+  async (_, illegal) => {
+    let isHostile = true;
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections++;
+      const frames = new HostFrames();
+      socket.on("error", () => undefined);
+      socket.write(Buffer.concat([greetingBytes(), settings()]));
+      socket.on("data", (chunk) => {
+        for (const { type, flags, streamId } of frames.take(chunk)) {
+          if (type === frameTypes.settings && flags === 0) socket.write(settingsAck());
+          if (type !== frameTypes.headers) continue;
+          const answer = [headFrame(streamId), data(streamId, Buffer.from(JSON.stringify(hello)), true)];
+          socket.write(isHostile ? illegal : Buffer.concat(answer));
+        }
+      });
+    });
+    const path = socketPath();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    onTestFinished(() => void server.close());
+    const line = new AgentLine(socketAddress(path));
+    onTestFinished(() => line.end(over));
+    await line.open(AbortSignal.timeout(5000));
+    const ask = () => requestJson(line, "GET", "/hello", helloSchema, { repeatable: true });
+    await expect(ask()).rejects.toMatchObject({
+      code: "BOX_UNREACHABLE",
+      message: expect.stringMatching(
+        /breaks the protocol again and again, and is not asked for the next 1 s: .*HTTP\/2/,
+      ),
+    });
+    expect(connections).toBe(3);
+    isHostile = false;
+    let answer: unknown;
+    while (answer === undefined) answer = await ask().catch(() => setImmediate(undefined));
+    expect(answer).toMatchObject({ setup: true });
+  },
+);
