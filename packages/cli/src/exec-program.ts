@@ -10,6 +10,8 @@ interface ProgramRun {
   readonly box: string;
   /** Names the operation in messages. */
   readonly what: string;
+  /** The command before the program: `boxrun exec dev`. */
+  readonly typedAs: string;
   readonly program: string[];
   readonly options: ProgramOptions;
 }
@@ -27,13 +29,16 @@ export function requireTerminal(option: string, hint: string): void {
 }
 
 /** Runs a program in a box, in this terminal with `-t`, and passes on what it says, until it ends or the user detaches from it. */
-export async function execProgram(session: Session, { box, what, program, options }: ProgramRun): Promise<TerminalEnd> {
+export async function execProgram(
+  session: Session,
+  { box, what, typedAs, program, options }: ProgramRun,
+): Promise<TerminalEnd> {
   const { client } = session;
   const input = execInput(program, options);
   const interactive = options.interactive ?? false;
   if (!options.tty) {
     const started = await startProgram(client, box, input);
-    return { kind: "exited", code: await followExec(session, started, { what, interactive }) };
+    return { kind: "exited", code: await followExec(session, started, { what, typedAs, interactive }) };
   }
   const [{ HostTerminal, terminalSize }, { followInTerminal }, { terminalVariables }] = await Promise.all([
     import("./terminal/host-terminal.ts"),
@@ -43,5 +48,5 @@ export async function execProgram(session: Session, { box, what, program, option
   const env = { ...terminalVariables(), ...input.env };
   const started = await startProgram(client, box, { ...input, env, tty: terminalSize() });
   using host = new HostTerminal({ raw: interactive });
-  return await followInTerminal(session, started, { box, what, interactive, host });
+  return await followInTerminal(session, started, { box, what, typedAs, interactive, host });
 }

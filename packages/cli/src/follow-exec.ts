@@ -6,12 +6,15 @@ import { CommandFailure } from "./failure.ts";
 import { MissingOutput } from "./missing-output.ts";
 import { BrokenPipe, write } from "./output/streams.ts";
 import { jsonText } from "./output/text.ts";
+import { tellProgramFailure } from "./program-failure.ts";
 import type { Session } from "./session.ts";
 import type { StartedExec } from "./started-exec.ts";
 
 interface FollowOptions {
   /** Names the exec in messages. */
   readonly what: string;
+  /** The command before the program: `boxrun exec dev`. */
+  readonly typedAs: string;
   /** Pass our standard input on. */
   readonly interactive: boolean;
 }
@@ -36,8 +39,9 @@ export async function followExec(session: Session, started: StartedExec, options
   // A failure to pass input on leaves the program waiting for it.
   input?.catch(() => void cancel().catch(() => undefined));
   const missing = new MissingOutput();
-  const tell = ({ error }: ExitEvent) => {
-    if (error !== undefined && !reporter.json) reporter.failure(new CommandFailure(options.what, error));
+  const tell = ({ error, exit_code: exitCode }: ExitEvent) => {
+    if (error !== undefined && !reporter.json)
+      tellProgramFailure(reporter, { ...options, exec, exitCode, message: error });
   };
   try {
     const exit = await passOutput(events, reporter.json, missing);

@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { CliError } from "./failure.ts";
+import { shellText } from "./output/shell-text.ts";
 
 /** How this boxrun came here, which is how it is replaced and removed. */
 export type Installation =
@@ -87,9 +88,4 @@ export async function runManager(command: readonly string[], cwd: string, signal
 /** The version of the package that lies there now. */
 export function installedVersion(dir: string): string {
   return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(join(dir, "package.json"), "utf8"))).version;
-}
-
-/** For people to copy. */
-export function shellText(command: readonly string[]): string {
-  return command.map((word) => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
 }

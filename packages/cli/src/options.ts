@@ -3,6 +3,7 @@ import { isAbsolute, resolve } from "node:path";
 import type { Environment, PullPolicy, Volume } from "@boxrun/contract";
 import { pullPolicies } from "@boxrun/contract/plain";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { gigabytes, megabytes, seconds } from "./units.ts";
 
 /** Parsers of option values; what they refuse is a usage error (exit code 2). */
 
@@ -21,19 +22,6 @@ export function wholeNumber(text: string): number {
     throw new InvalidArgumentError("It must be a whole number, 0 or more.");
   }
   return value;
-}
-
-/** Seconds, fractions allowed. */
-export function seconds(text: string): number {
-  const value = Number(text);
-  if (!/^\d+(\.\d+)?$/.test(text) || value <= 0)
-    throw new InvalidArgumentError("It must be a number of seconds above 0.");
-  return value;
-}
-
-export function secondsFromZero(text: string): number {
-  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError("It must be a number of seconds, 0 or more.");
-  return Number(text);
 }
 
 /** `K=V`, or `K` for the value that it has here. */
@@ -83,12 +71,13 @@ export interface BoxOptions {
   readonly pull?: PullPolicy;
 }
 
-export function addBoxOptions(command: Command): Command {
+/** `diskShort`: `-d, ` but where that means to detach. */
+export function addBoxOptions(command: Command, diskShort = "-d, "): Command {
   return command
     .option("-n, --name <name>", "a name to call the box by")
     .option("--cpu <count>", "virtual CPUs (default: 2)", positiveInteger)
-    .option("-m, --memory <mb>", "memory in MB (default: 1024)", positiveInteger)
-    .addOption(new Option("-d, --disk <gb>", "disk size in GB (default: 8)").argParser(positiveInteger))
+    .option("-m, --memory <size>", "memory: 512m, 2g; in MB without a unit (default: 1024)", megabytes)
+    .option(`${diskShort}--disk <size>`, "disk: 20g; in GB without a unit (default: 8)", gigabytes)
     .option("--network", "let the box reach the network (default: it has none)")
     .option("-v, --volume <host:guest[:ro]>", "share a directory of this host (repeatable)", volume)
     .addOption(new Option("--pull <when>", "pull the image first (default: missing)").choices(pullPolicies));
@@ -125,7 +114,7 @@ export function addProgramOptions(command: Command): Command {
     )
     .option("-w, --workdir <path>", "where the program starts (default: the image's, else /root)", absolutePath)
     .option("-u, --user <user>", "who runs it: a name or uid, with :group or :gid (default: the image's, else root)")
-    .option("--timeout <seconds>", "end the program after so long", seconds)
+    .option("--timeout <time>", "end the program after so long: 90s, 5m; in seconds without a unit", seconds)
     .option("-i, --interactive", "pass standard input on to the program")
     .option("-t, --tty", "run the program in a terminal: this one");
 }

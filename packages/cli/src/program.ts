@@ -33,6 +33,12 @@ const verbs: readonly VerbEntry[] = [
     summary: "list, pull, import, build and remove images",
     load: () => import("./commands/images.ts"),
   },
+  {
+    name: "pull",
+    summary: "fetch an image: `images pull`",
+    load: () => import("./commands/images/pull.ts"),
+    hidden: true,
+  },
   { name: "gc", summary: "remove boxes that were stopped long ago", load: () => import("./commands/gc.ts") },
   { name: "df", summary: "show what takes how much of the disk", load: () => import("./commands/df.ts") },
   { name: "info", summary: "show the server, its engine and its limits", load: () => import("./commands/info.ts") },

@@ -1,3 +1,4 @@
+import { hostname, networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
 import { localContext, readContexts } from "./contexts/file.ts";
 import { CliError } from "./failure.ts";
@@ -58,14 +59,14 @@ export function addressOf(target: Target): string {
 
 /**
  * What is typed goes before the environment, that before the file: --host, --context, BOXRUN_HOST, BOXRUN_CONTEXT, the own server where
- * BOXRUN_SOCKET or BOXRUN_STATE_DIR name it, the current context, the own server. BOXRUN_HOST without a scheme is the address
- * that `boxrun serve` listens on, and says nothing about where to call.
+ * BOXRUN_SOCKET or BOXRUN_STATE_DIR name it, the current context, the own server. BOXRUN_HOST may also be an address of this host, which is
+ * where `boxrun serve` listens, and says nothing about where to call; anything else that is no server's address is USAGE.
  */
 export function resolveTarget({ host, context }: TargetOptions, env: NodeJS.ProcessEnv): Target {
   const token = env.BOXRUN_TOKEN || undefined;
   if (host !== undefined) return { ...parseHost("--host", host), token, context: undefined, chosenBy: "--host" };
   if (context !== undefined) return contextTarget(context, "--context", env);
-  if (env.BOXRUN_HOST?.includes("://")) {
+  if (env.BOXRUN_HOST && !isListeningAddress(env.BOXRUN_HOST)) {
     return { ...parseHost("BOXRUN_HOST", env.BOXRUN_HOST), token, context: undefined, chosenBy: "BOXRUN_HOST" };
   }
   if (env.BOXRUN_CONTEXT) return contextTarget(env.BOXRUN_CONTEXT, "BOXRUN_CONTEXT", env);
@@ -73,6 +74,12 @@ export function resolveTarget({ host, context }: TargetOptions, env: NodeJS.Proc
   if (env.BOXRUN_STATE_DIR) return ownTarget("BOXRUN_STATE_DIR", env);
   const { current } = readContexts(env);
   return contextTarget(current, current === localContext ? "default" : "current context", env);
+}
+
+/** What `boxrun serve` takes for BOXRUN_HOST, as far as it is this host's. */
+function isListeningAddress(host: string): boolean {
+  if (["localhost", "0.0.0.0", "::", hostname()].includes(host)) return true;
+  return Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === host));
 }
 
 function ownTarget(chosenBy: Choice, env: NodeJS.ProcessEnv): OwnTarget {

@@ -1,5 +1,6 @@
 import { type AddHelpTextContext, type AddHelpTextPosition, type Argument, Command, type Option } from "commander";
 import { type Completer, usualCompleter } from "./completion/completer.ts";
+import { meaningOf, suggestionFor } from "./habits.ts";
 import { flow } from "./help-text.ts";
 
 /** A verb's file: `define` adds its arguments, options, help and action. */
@@ -7,10 +8,13 @@ export interface VerbModule {
   readonly define: (command: Verb) => void;
 }
 
+type Rewrite = (words: readonly string[], options: readonly Option[]) => string[];
+
 /** A verb whose options, arguments and action are defined when it is called for: only its file is loaded. */
 export class Verb extends Command {
   #programFollows = false;
   #defaultVerb: string | undefined;
+  #rewrite: Rewrite = (words) => [...words];
   #load: (() => Promise<VerbModule>) | undefined;
   readonly #verbs: Verb[] = [];
   readonly #completers = new Map<string, Completer>();
@@ -20,10 +24,10 @@ export class Verb extends Command {
   }
 
   /** A verb below this one, whose file is loaded when it is called for. */
-  addVerb(name: string, load: () => Promise<VerbModule>): Verb {
+  addVerb(name: string, load: () => Promise<VerbModule>, options: { readonly hidden?: boolean } = {}): Verb {
     const verb = this.createCommand(name).copyInheritedSettings(this);
     verb.#load = load;
-    this.addCommand(verb);
+    this.addCommand(verb, options);
     this.#verbs.push(verb);
     return verb;
   }
@@ -68,6 +72,27 @@ export class Verb extends Command {
     return this;
   }
 
+  /** Words that meant something else once, or elsewhere, as they are to be read here. */
+  rewritesWords(rewrite: Rewrite): this {
+    this.#rewrite = rewrite;
+    return this;
+  }
+
+  /** Commander's own hook: suggests by spelling. What people mean by a word that is none of ours is told first. */
+  unknownCommand(): void {
+    const [word = ""] = this.args;
+    const meant = this.parent === null ? meaningOf(word) : undefined;
+    if (meant === undefined) {
+      const suggestion = suggestionFor(
+        word,
+        this.#verbs.map((verb) => verb.name()),
+      );
+      const near = suggestion === undefined ? "" : `\n(Did you mean ${suggestion}?)`;
+      this.error(`error: unknown command '${word}'${near}`, { code: "commander.unknownCommand" });
+    }
+    this.error(`error: there is no command '${word}': ${meant}`, { code: "commander.unknownCommand" });
+  }
+
   /** Paragraphs of `text` flow into the terminal's width. */
   override addHelpText(position: AddHelpTextPosition, text: string | ((context: AddHelpTextContext) => string)): this {
     const { getOutHelpWidth, getErrHelpWidth } = this.configureOutput();
@@ -84,10 +109,12 @@ export class Verb extends Command {
   }
 
   override parseOptions(argv: string[]): ReturnType<Command["parseOptions"]> {
-    const parsed = super.parseOptions(this.#programFollows ? separateProgram(this.options, argv) : argv);
+    const words = this.#rewrite(argv, this.options);
+    const parsed = super.parseOptions(this.#programFollows ? separateProgram(this.options, words) : words);
     const [operand] = parsed.operands;
     if (operand === undefined) {
-      const isLone = parsed.unknown.length === 0;
+      // `images -q` means `images ls -q`; `images --help` the help of all.
+      const isLone = parsed.unknown.every(isNoHelpOption);
       return isLone && this.#defaultVerb !== undefined ? { ...parsed, operands: [this.#defaultVerb] } : parsed;
     }
     // Whoever asks for the help of a mistyped verb would get ours, and not be told.
@@ -107,18 +134,25 @@ function valueName({ flags }: Option): string {
 
 /** Puts `--` before the second operand unless there is one, so that nothing behind it is taken for an option of ours. */
 export function separateProgram(options: readonly Option[], argv: readonly string[]): string[] {
-  let operands = 0;
+  const [, second] = operandsAt(options, argv);
+  return second === undefined ? [...argv] : [...argv.slice(0, second), "--", ...argv.slice(second)];
+}
+
+/** How many words are neither options nor their values. */
+export function operandsIn(options: readonly Option[], argv: readonly string[]): number {
+  return operandsAt(options, argv).length;
+}
+
+/** Where they are, up to a `--`. */
+function operandsAt(options: readonly Option[], argv: readonly string[]): number[] {
+  const found: number[] = [];
   for (let index = 0; index < argv.length; index += 1) {
     const argument = argv[index];
     if (argument === undefined || argument === "--") break;
-    if (argument.startsWith("-") && argument.length > 1) {
-      if (takesNext(options, argument)) index += 1;
-      continue;
-    }
-    operands += 1;
-    if (operands === 2) return [...argv.slice(0, index), "--", ...argv.slice(index)];
+    if (!argument.startsWith("-") || argument.length === 1) found.push(index);
+    else if (takesNext(options, argument)) index += 1;
   }
-  return [...argv];
+  return found;
 }
 
 /** Whether the value of this option is the next argument: not in `--env=A=b`, nor in `-eA=b`, but in `-ie A=b`. */

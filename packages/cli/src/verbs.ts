@@ -6,6 +6,8 @@ export interface VerbEntry {
   readonly load: () => Promise<VerbModule>;
   /** It talks to no server, so that it need not be told which. */
   readonly withoutServer?: boolean;
+  /** A habit that works, and is listed elsewhere. */
+  readonly hidden?: boolean;
 }
 
 /** Adds verbs by name and summary; the file of the one that is called is loaded then. */
@@ -14,9 +16,9 @@ export function addVerbs(parent: Verb, entries: readonly VerbEntry[]): void {
   parent.hook("preSubcommand", (_, verb) => verbs.get(verb.name())?.load());
 }
 
-function addVerb(parent: Verb, { name, summary, load, withoutServer }: VerbEntry): Verb {
+function addVerb(parent: Verb, { name, summary, load, withoutServer, hidden = false }: VerbEntry): Verb {
   const verb = parent
-    .addVerb(name, load)
+    .addVerb(name, load, { hidden })
     .summary(summary)
     .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`);
   verb.option("--json", "answer in JSON");

@@ -122,6 +122,59 @@ describe("start, stop and rm", () => {
   });
 });
 
+describe("what is done already", () => {
+  it("is no failure: a stopped box is stopped, a running one started, a missing one removed by force", async () => {
+    await cli.createBox("done");
+    expect(await cli.run("start", "done")).toMatchObject({
+      code: 0,
+      stdout: "done\n",
+      stderr: "done is running already\n",
+    });
+    await cli.run("stop", "done");
+    expect(await cli.run("stop", "done")).toMatchObject({
+      code: 0,
+      stdout: "done\n",
+      stderr: "done is stopped already\n",
+    });
+    const again = await cli.run("stop", "--json", "done");
+    expect(json(again.stdout)).toMatchObject([{ name: "done", status: "stopped" }]);
+    expect(await cli.run("rm", "-rf", "done", "nope")).toMatchObject({
+      code: 0,
+      stdout: "done\n",
+      stderr: "There was no box nope\n",
+    });
+    expect(await cli.run("rm", "nope")).toMatchObject({ code: 125 });
+  });
+
+  it("is also what a list names that came out empty", async () => {
+    await cli.createBox("idle");
+    for (const args of [["rm", "-f"], ["stop"], ["start"], ["kill", "idle"]]) {
+      expect(await cli.run(...args)).toMatchObject({
+        code: 0,
+        stdout: "",
+        stderr: expect.stringMatching(/^Nothing to /),
+      });
+    }
+    expect(await cli.run("kill", "nope")).toMatchObject({ code: 125 });
+    await cli.run("rm", "-f", "idle");
+  });
+});
+
+describe("a box that could not be made", () => {
+  it("is mentioned, with its name", async () => {
+    cli.server.engine.controls.failNext("create", new BoxRunError("RUNTIME_ERROR", "no luck"));
+    const named = await cli.run("create", "base", "-n", "broken");
+    expect(named.code).toBe(125);
+    expect(named.stderr).toMatch(
+      /^Box broken is left in the state error: .*`boxrun rm broken` removes it\nError: .*no luck/,
+    );
+    cli.server.engine.controls.failNext("create", new BoxRunError("RUNTIME_ERROR", "no luck"));
+    const [unnamed] = [await cli.run("create", "base"), await cli.run("rm", "broken")];
+    const id = /^Box (box_\S{12}) is left/.exec(unnamed.stderr)?.[1] ?? "";
+    expect(await cli.run("rm", id)).toMatchObject({ code: 0 });
+  });
+});
+
 describe("the rest", () => {
   it("stop says who had to be killed, and that a box was ended by force", async () => {
     const [stubborn, silent] = [await cli.createBox("stubborn"), await cli.createBox("silent")];
@@ -142,8 +195,11 @@ describe("the rest", () => {
     await cli.createBox("old");
     await cli.run("stop", "old");
     expect((await cli.run("gc")).stdout).toBe("Removed 0 boxes\n");
+    const listed = await cli.run("gc", "--older-than", "0s", "--dry-run");
+    expect(listed.stdout).toMatch(/^box_\S+ +old +stopped/m);
+    const { id } = cli.server.core.boxes.get("old");
     const { stdout } = await cli.run("gc", "--older-than", "0", "--json");
-    expect(json(stdout)).toEqual({ removed: expect.any(Number) });
+    expect(json(stdout)).toEqual({ removed: expect.any(Number), boxes: expect.arrayContaining([id]) });
     expect(() => cli.server.core.boxes.get("old")).toThrow("old");
   });
 

@@ -24,7 +24,49 @@ describe("ps", () => {
   });
 });
 
+describe("ps of all boxes", () => {
+  it("names the box of each program", async () => {
+    await cli.createBox("other");
+    const one = await start("sleep", "60");
+    const { stdout } = await cli.run("ps");
+    expect(stdout).toMatch(/^BOX +EXEC +STATUS/);
+    expect(stdout).toMatch(new RegExp(`^dev +${one} +running`, "m"));
+    expect(stdout).not.toContain("other");
+    await cli.run("exec", "other", "true");
+    expect((await cli.run("ps", "-a")).stdout).toMatch(/^other +exec_\S+ +succeeded/m);
+    await cli.run("kill", "-9", "dev", one);
+    await cli.run("rm", "-f", "other");
+  });
+});
+
+describe("a program that is not there", () => {
+  it("fails also in the background, and its logs say why", async () => {
+    const started = await cli.run("exec", "-d", "dev", "nosuch");
+    expect(started).toMatchObject({ code: 127, stderr: expect.stringMatching(/^Error: exec in dev: .*nosuch/) });
+    const logs = await cli.run("logs", started.stdout.trim());
+    expect(logs).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("nosuch") });
+  });
+
+  it("is perhaps a line of shell: then the line to type is told", async () => {
+    const { code, stderr } = await cli.run("exec", "dev", "ls -l /");
+    expect(code).toBe(127);
+    expect(stderr).toMatch(/\nHint: .*type: boxrun exec dev -- sh -c 'ls -l \/'\n$/);
+    expect((await cli.run("exec", "dev", "nosuch", "a b")).stderr).not.toContain("Hint: no shell");
+  });
+});
+
 describe("logs", () => {
+  it("follow rather what runs than what is newer, and say what", async () => {
+    const running = await start("sh", "-c", "echo here; sleep 60");
+    await cli.run("exec", "dev", "true");
+    const following = cli.spawn("logs", "-f", "dev");
+    await following.printed("here\n");
+    await cli.run("kill", "dev", running);
+    const { code, stderr } = await following.result();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: `Following ${running}: sh -c 'echo here; sleep 60'\n` });
+    expect((await cli.run("logs", running)).stdout).toBe("here\n");
+  });
+
   it("are of the latest exec, each stream to its own", async () => {
     await cli.run("exec", "dev", "--", "sh", "-c", "echo out; echo err >&2");
     expect(await cli.run("logs", "dev")).toMatchObject({ code: 0, stdout: "out\n", stderr: "err\n" });

@@ -1,10 +1,11 @@
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { parseLocation, wantedAs } from "../src/copy/location.ts";
-import { environmentEntry, positiveInteger, seconds, volume } from "../src/options.ts";
+import { environmentEntry, positiveInteger, volume } from "../src/options.ts";
 import { table } from "../src/output/table.ts";
 import { age, bytes, printable } from "../src/output/text.ts";
 import { resolveTarget } from "../src/target.ts";
+import { gigabytes, megabytes, seconds, secondsFromZero } from "../src/units.ts";
 import { separateProgram } from "../src/verb.ts";
 
 describe("what belongs to the program", () => {
@@ -46,6 +47,39 @@ describe("option values", () => {
   it.each(["0", "-1", "x", "", "Infinity"])("no number of seconds %j", (text) => {
     expect(() => seconds(text)).toThrow("seconds");
   });
+  it.each([
+    ["90", 90],
+    ["0.5", 0.5],
+    ["90s", 90],
+    ["5m", 300],
+    ["1h30m", 5400],
+    ["2d", 172_800],
+    ["250ms", 0.25],
+  ])("%s are so many seconds: %d", (text, expected) => expect(seconds(text)).toBe(expected));
+  it.each(["1w", "h", "1h 30m", "1hx", "-1s", "s5", "1e3s"])("no time %j", (text) => {
+    expect(() => seconds(text)).toThrow("in seconds, or with a unit");
+    expect(() => secondsFromZero(text)).toThrow("in seconds, or with a unit");
+  });
+  it.each([
+    ["512", 512],
+    ["512m", 512],
+    ["512MB", 512],
+    ["2g", 2048],
+    ["2GiB", 2048],
+    ["1.5g", 1536],
+  ])("%s are so many MB: %d", (text, expected) => expect(megabytes(text)).toBe(expected));
+  it.each(["0", "", "g", "-1g", "512k", "0.3m", "1.0001g", "2gg", "1 g"])("no memory %j", (text) => {
+    expect(() => megabytes(text)).toThrow("of MB above 0, or have a unit");
+  });
+  it.each([
+    ["20", 20],
+    ["20g", 20],
+    ["1t", 1024],
+    ["2048m", 2],
+  ])("%s are so many GB: %d", (text, expected) => expect(gigabytes(text)).toBe(expected));
+  it.each(["0", "", "512m", "0.5g", "1x"])("no disk %j", (text) => {
+    expect(() => gigabytes(text)).toThrow("of GB above 0, or have a unit");
+  });
   it("variables add up, and a name alone must be set here", () => {
     expect(environmentEntry("B=", environmentEntry("A=x=y"))).toEqual({ A: "x=y", B: "" });
     expect(() => environmentEntry("NO_SUCH_VARIABLE_HERE")).toThrow("NO_SUCH_VARIABLE_HERE");
@@ -84,12 +118,20 @@ describe("which server", () => {
     [undefined, {}, socket],
     [undefined, { BOXRUN_SOCKET: "/x.sock" }, { ...socket, socketPath: "/x.sock" }],
     [undefined, { BOXRUN_HOST: "0.0.0.0" }, socket],
+    [undefined, { BOXRUN_HOST: "127.0.0.1" }, socket],
+    [undefined, { BOXRUN_HOST: "::" }, socket],
     [undefined, { BOXRUN_HOST: "http://h:1" }, { kind: "url", baseUrl: "http://h:1" }],
     [undefined, { BOXRUN_HOST: "unix:///u" }, { kind: "socket", socketPath: "/u", stateDir: undefined }],
     ["https://h", { BOXRUN_HOST: "http://other" }, { kind: "url", baseUrl: "https://h" }],
   ])("%j with %j", (host, env, expected) => {
     expect(resolveTarget({ host }, { BOXRUN_STATE_DIR: "/s", ...env })).toMatchObject(expected);
   });
+  it.each(["boxes.example.org:9090", "boxes.example.org", "192.0.2.7", "http:/lab", "unix:relative"])(
+    "is not guessed where BOXRUN_HOST is %j",
+    (host) => {
+      expect(() => resolveTarget({}, { BOXRUN_HOST: host, BOXRUN_STATE_DIR: "/s" })).toThrow("no server's address");
+    },
+  );
   it.each(["127.0.0.1:9090", "unix://relative", "http://", "ftp://x"])("no address: %j", (host) => {
     expect(() => resolveTarget({ host }, {})).toThrow("no server's address");
   });

@@ -1,8 +1,9 @@
 import type { Box, Environment } from "@boxrun/contract";
+import { BoxRunError } from "@boxrun/contract/plain";
 import { absolutePath, addBoxOptions, type BoxOptions, boxInput, environmentEntry } from "../options.ts";
 import { spin } from "../output/spinner.ts";
 import { provideImage } from "../pull-image.ts";
-import { withServer } from "../session.ts";
+import { type Session, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
 interface Options extends BoxOptions {
@@ -28,6 +29,20 @@ Examples:
     .action((image: string, options: Options) => create(command, image, options));
 }
 
+/** A box that could not be made stays as `error`, with its name, for people to look at. */
+async function noteWhatIsLeft({ client, reporter }: Session, error: unknown, name: string | undefined): Promise<void> {
+  if (!(error instanceof BoxRunError)) return;
+  const { box_id: id } = error.details ?? {};
+  if (typeof id !== "string") return;
+  const left = await client.boxes.get(id).catch(() => undefined);
+  if (left?.status !== "error") return;
+  const called = name ?? id;
+  reporter.note(
+    `Box ${called} is left in the state error: \`boxrun inspect ${called}\` shows it, \`boxrun rm ${called}\` removes it`,
+    { box_id: id },
+  );
+}
+
 async function create(command: Verb, image: string, options: Options): Promise<void> {
   const input = {
     image,
@@ -44,6 +59,7 @@ async function create(command: Verb, image: string, options: Options): Promise<v
       box = await client.boxes.create(input, { signal });
     } catch (error) {
       if (signal.aborted) reporter.note("The server goes on creating the box; `boxrun ls` shows it.", {});
+      await noteWhatIsLeft(session, error, options.name);
       throw error;
     }
     await reporter.result(box, ({ id }) => `${id}\n`);

@@ -1,6 +1,8 @@
 import { execProgram, requireTerminalFor } from "../exec-program.ts";
+import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
 import { addProgramOptions, execInput, type ProgramOptions } from "../options.ts";
+import { tellProgramFailure } from "../program-failure.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
@@ -41,10 +43,24 @@ Examples:
         const { client, reporter } = session;
         if (options.detach) {
           if (options.interactive) throw new CliError("USAGE", "-d and -i: nobody would pass standard input on");
-          return reporter.result(await client.execs.start(box, execInput(program, options)), ({ id }) => `${id}\n`);
+          const exec = await client.execs.start(box, execInput(program, options));
+          await reporter.result(exec, ({ id }) => `${id}\n`);
+          // Known at once: it is not there, or can't be run.
+          if (exec.status === "failed" && exec.error_message !== null) {
+            const told = { message: exec.error_message, what: `exec in ${box}`, typedAs: `boxrun exec ${box}` };
+            if (!reporter.json) tellProgramFailure(reporter, { ...told, exec, exitCode: exec.exit_code });
+            process.exitCode = exec.exit_code ?? exitCodes.failure;
+          }
+          return;
         }
         requireTerminalFor(options, session);
-        const end = await execProgram(session, { box, what: `exec in ${box}`, program, options });
+        const end = await execProgram(session, {
+          box,
+          what: `exec in ${box}`,
+          typedAs: `boxrun exec ${box}`,
+          program,
+          options,
+        });
         process.exitCode = end.kind === "exited" ? end.code : 0;
       }),
     );

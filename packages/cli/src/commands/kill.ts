@@ -11,9 +11,10 @@ interface Options {
 export function define(command: Verb): void {
   command
     .argument("<box>", "name or id")
-    .argument("<exec...>", "ids, as `boxrun ps` shows them")
+    .argument("[exec...]", "ids, as `boxrun ps` shows them")
     .completes("running-exec")
     .option("-s, --signal <signal>", "send this signal instead: TERM, SIGTERM or 15", signalName)
+    .rewritesWords(readSignalOption)
     .addHelpText(
       "after",
       `
@@ -22,13 +23,19 @@ are gone. With -s, the signal is sent to the program's process group and nothing
 
 Examples:
   $ boxrun kill dev exec_0pKx6qXh1mTz
+  $ boxrun kill -9 dev exec_0pKx6qXh1mTz
   $ boxrun kill -s HUP dev exec_0pKx6qXh1mTz
   $ boxrun kill dev $(boxrun ps -q dev)
 `,
     )
     .action((box: string, execs: string[], { signal: name }: Options) =>
       withServer(command, `kill in ${box}`, async (session) => {
-        const { client, signal } = session;
+        const { client, signal, reporter } = session;
+        if (execs.length === 0) {
+          await client.boxes.get(box, { signal });
+          reporter.note("Nothing to end: no exec was named", {});
+          return;
+        }
         const kill = async (exec: string) => {
           if (name === undefined) await client.execs.cancel(box, exec, { signal });
           else await client.execs.signal(box, exec, name, { signal });
@@ -37,6 +44,12 @@ Examples:
         await forEachNamed(session, `kill in ${box}`, execs, kill, ({ exec }) => `${exec}\n`);
       }),
     );
+}
+
+/** `-9` and `-HUP` as `-s 9` and `-s HUP`, as of kill(1). */
+function readSignalOption(words: readonly string[]): string[] {
+  const [first = "", ...others] = words;
+  return /^-(\d+|(SIG)?[A-Z][A-Z0-9]+)$/.test(first) ? ["-s", first.slice(1), ...others] : [...words];
 }
 
 /** In a box, which is Linux whatever this host is: signal(7), x86 and arm. */

@@ -1,10 +1,12 @@
+import type { Exec } from "@boxrun/contract";
 import type { ExecEvent } from "@boxrun/sdk";
 import { chosenExec } from "../exec-choice.ts";
+import { isExecId, ownerOf } from "../exec-owner.ts";
 import { LogPrinter } from "../logs/log-printer.ts";
 import { tailOf } from "../logs/tail.ts";
 import { MissingOutput } from "../missing-output.ts";
 import { wholeNumber } from "../options.ts";
-import { withServer } from "../session.ts";
+import { type Session, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
 interface Options {
@@ -15,8 +17,8 @@ interface Options {
 
 export function define(command: Verb): void {
   command
-    .argument("<box>", "name or id")
-    .argument("[exec]", "id, as `boxrun ps -a` shows it (default: the box's latest)")
+    .argument("<box>", "name or id; or an exec's id alone")
+    .argument("[exec]", "id, as `boxrun ps -a` shows it (default: the box's latest; with -f rather one that runs)")
     .option("-f, --follow", "go on with what comes, until the program ends")
     .option("-n, --tail <count>", "only the last lines, so many of them", wholeNumber)
     .option("-t, --timestamps", "put the time at which it came before each line")
@@ -37,7 +39,9 @@ Examples:
     .action((box: string, id: string | undefined, { follow = false, tail, timestamps = false }: Options) =>
       withServer(command, `logs of ${id ?? box}`, async (session) => {
         const { client, reporter, signal } = session;
-        const exec = await chosenExec(session, box, id);
+        const alone = id === undefined && isExecId(box) ? box : undefined;
+        const owner = alone === undefined ? box : await ownerOf(session, alone);
+        const exec = await chosenExec(session, owner, id ?? alone, { prefersRunning: follow });
         const printer = new LogPrinter({ timestamps, json: reporter.json });
         const missing = new MissingOutput();
         const print = (event: ExecEvent) => {
@@ -54,10 +58,23 @@ Examples:
           after = lastSeq;
         }
         if (goesOn) {
-          for await (const event of client.execs.events(exec.box_id, exec.id, { after, follow, signal }))
+          for await (const event of client.execs.events(exec.box_id, exec.id, { after, follow, signal })) {
             await print(event);
+            if (event.event === "exit" && event.error !== undefined && !reporter.json)
+              await noteFailure(session, exec, event.error);
+          }
         }
         if (missing.failure !== undefined) throw missing.failure;
       }),
     );
+}
+
+/** What a program could not write itself: that it was not there, say. */
+async function noteFailure(
+  { client, reporter, signal }: Session,
+  { box_id, id }: Exec,
+  message: string,
+): Promise<void> {
+  const { status } = await client.execs.get(box_id, id, { signal });
+  if (status === "failed") reporter.note(`${id}: ${message}`, {});
 }

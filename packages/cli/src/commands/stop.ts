@@ -1,8 +1,9 @@
 import type { StoppedBox } from "@boxrun/contract";
-import { wholeNumber } from "../options.ts";
+import { isDoneAlready, noteNothing } from "../nothing-to-do.ts";
 import { spin } from "../output/spinner.ts";
 import type { Reporter } from "../reporter.ts";
 import { forEachNamed, withServer } from "../session.ts";
+import { secondsFromZero } from "../units.ts";
 import type { Verb } from "../verb.ts";
 
 interface Options {
@@ -11,9 +12,13 @@ interface Options {
 
 export function define(command: Verb): void {
   command
-    .argument("<box...>", "names or ids")
+    .argument("[box...]", "names or ids")
     .completes("box:stop")
-    .option("-t, --timeout <seconds>", "what programs get between SIGTERM and SIGKILL (default: 10)", wholeNumber)
+    .option(
+      "-t, --timeout <time>",
+      "what programs get between SIGTERM and SIGKILL: 60s, 2m (default: 10s)",
+      secondsFromZero,
+    )
     .addHelpText(
       "after",
       `
@@ -22,22 +27,25 @@ after the timeout: then it is told which programs that were.
 
 Examples:
   $ boxrun stop dev
-  $ boxrun stop --timeout 60 database
+  $ boxrun stop --timeout 1m database
   $ boxrun stop $(boxrun ls -q -s running)
 `,
     )
     .action((boxes: string[], { timeout }: Options) =>
       withServer(command, "stop", async (session) => {
         const { client, reporter, signal } = session;
+        if (boxes.length === 0) return noteNothing(reporter, "stop");
         using _ = spin(`Stopping ${boxes.join(", ")}…`, reporter);
         const ends = new Map<string, StoppedBox>();
+        const timeoutMs = timeout === undefined ? undefined : timeout * 1000;
         const stop = async (box: string) => {
-          const stopped = await client.boxes.stop(box, {
-            signal,
-            timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-          });
-          ends.set(box, stopped);
-          return stopped;
+          try {
+            const stopped = await client.boxes.stop(box, { signal, timeoutMs });
+            ends.set(box, stopped);
+            return stopped;
+          } catch (error) {
+            return isDoneAlready(session, error, { box, code: "BOX_NOT_RUNNING", status: "stopped" });
+          }
         };
         try {
           await forEachNamed(session, "stop", boxes, stop, (__, name) => `${name}\n`);

@@ -1,7 +1,8 @@
 import { confirm } from "../confirm.ts";
 import { CommandFailure } from "../failure.ts";
-import { installedVersion, requireOwnership, runManager, shellText, thisInstallation } from "../installation.ts";
+import { installedVersion, requireOwnership, runManager, thisInstallation } from "../installation.ts";
 import { listenForInterrupts } from "../interrupts.ts";
+import { shellText } from "../output/shell-text.ts";
 import { liveServer } from "../server-pid.ts";
 import { reporterOf } from "../session.ts";
 import { stateDirOf } from "../target.ts";

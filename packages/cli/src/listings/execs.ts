@@ -1,5 +1,6 @@
 import type { Exec } from "@boxrun/contract";
 import type { Listing } from "../output/format.ts";
+import { shellText } from "../output/shell-text.ts";
 import { age, duration, statusStyle } from "../output/text.ts";
 
 const execFields = {
@@ -27,16 +28,17 @@ export const execListing: Listing<Exec> = {
     { head: "EXIT", cell: ({ exit_code }) => String(exit_code ?? "-"), yields: 3 },
     { head: "STARTED", cell: ({ created_at }) => age(created_at), yields: 2 },
     { head: "TOOK", cell: took, yields: 1 },
-    { head: "COMMAND", cell: ({ cmd }) => commandLine(cmd), yields: 0, minWidth: 16 },
+    { head: "COMMAND", cell: ({ cmd }) => shellText(cmd), yields: 0, minWidth: 16 },
   ],
 };
+
+/** Of several boxes, with what each is called. */
+export function execListingOfAll(names: ReadonlyMap<string, string>): Listing<Exec> {
+  const box = { head: "BOX", cell: ({ box_id }: Exec) => names.get(box_id) ?? box_id };
+  return { ...execListing, columns: [box, ...execListing.columns] };
+}
 
 function took({ created_at, finished_at }: Exec): string {
   const end = finished_at === null ? Date.now() : Date.parse(finished_at);
   return duration(end - Date.parse(created_at));
-}
-
-/** As one would type it: `sh -c 'exit 4'`. */
-function commandLine(cmd: readonly string[]): string {
-  return cmd.map((word) => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
 }

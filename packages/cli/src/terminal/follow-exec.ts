@@ -4,6 +4,7 @@ import { CommandFailure } from "../failure.ts";
 import { cancelExec, exitCodeOf, hasEnded } from "../follow-exec.ts";
 import { MissingOutput } from "../missing-output.ts";
 import { BrokenPipe } from "../output/streams.ts";
+import { tellProgramFailure } from "../program-failure.ts";
 import type { Session } from "../session.ts";
 import type { StartedExec } from "../started-exec.ts";
 import type { HostTerminal } from "./host-terminal.ts";
@@ -12,6 +13,8 @@ import { type BoxTerminal, joinTerminals, type TerminalEnd } from "./join.ts";
 interface FollowOptions {
   /** Names the exec in messages. */
   readonly what: string;
+  /** The command before the program: `boxrun exec dev`. */
+  readonly typedAs: string;
   /** What people call the box. */
   readonly box: string;
   /** Pass keys on. */
@@ -29,7 +32,7 @@ export async function followInTerminal(
   options: FollowOptions,
 ): Promise<TerminalEnd> {
   const { client, reporter, signal } = session;
-  const { what, box, interactive, host } = options;
+  const { what, typedAs, box, interactive, host } = options;
   const { exec, events, over } = started;
   let problem: string | undefined;
   const missing = new MissingOutput();
@@ -55,7 +58,10 @@ export async function followInTerminal(
   try {
     const end = await joinTerminals(terminal, host, signal);
     host[Symbol.dispose]();
-    if (problem !== undefined) reporter.failure(new CommandFailure(what, problem));
+    if (problem !== undefined) {
+      const exitCode = end.kind === "exited" ? end.code : null;
+      tellProgramFailure(reporter, { exec, exitCode, message: problem, what, typedAs });
+    }
     if (missing.failure !== undefined) reporter.failure(new CommandFailure(what, missing.failure));
     if (end.kind === "detached") noteThatItRuns("Detached");
     return end;

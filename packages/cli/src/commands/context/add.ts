@@ -103,6 +103,13 @@ function readInput(): Promise<string> {
 
 function readTokenFile(path: string): Promise<string> {
   return readFile(path, "utf8").catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+      throw new CliError(
+        "HOST_FILE",
+        `There is no file ${path} to read the token from; no context was added`,
+        "Give the token's file, or --token-stdin; a context without a token takes BOXRUN_TOKEN.",
+      );
+    }
     throw new CliError("HOST_FILE", `Cannot read the token: ${error instanceof Error ? error.message : String(error)}`);
   });
 }

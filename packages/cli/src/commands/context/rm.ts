@@ -1,4 +1,5 @@
 import { localContext, readContexts, writeContexts } from "../../contexts/file.ts";
+import { exitCodes } from "../../exit-codes.ts";
 import { CliError } from "../../failure.ts";
 import { reporterOf } from "../../session.ts";
 import type { Verb } from "../../verb.ts";
@@ -15,23 +16,27 @@ Examples:
   $ boxrun context rm lab
 `,
     )
-    .action(async (names: string[]) => {
+    .action(async (given: string[]) => {
       const { env } = process;
       const { contexts, current } = readContexts(env);
-      for (const name of names) {
-        if (name === localContext)
-          throw new CliError("USAGE", `${localContext} is your own server, and can't be removed`);
-        if (!Object.hasOwn(contexts, name)) {
-          throw new CliError("USAGE", `There is no context ${JSON.stringify(name)}`, "`boxrun context ls` lists them.");
-        }
-      }
+      if (given.includes(localContext))
+        throw new CliError("USAGE", `${localContext} is your own server, and can't be removed`);
+      const names = given.filter((name) => Object.hasOwn(contexts, name));
+      const missing = given.filter((name) => !Object.hasOwn(contexts, name));
       const left = Object.fromEntries(Object.entries(contexts).filter(([name]) => !names.includes(name)));
-      writeContexts(env, { contexts: left, current: names.includes(current) ? localContext : current });
+      if (names.length > 0)
+        writeContexts(env, { contexts: left, current: names.includes(current) ? localContext : current });
       const reporter = reporterOf(command);
       if (names.includes(current)) reporter.note(`Commands talk to ${localContext}, your own server, again.`, {});
       await reporter.result(
         names.map((context) => ({ context, removed: true })),
         () => names.map((name) => `${name}\n`).join(""),
       );
+      for (const name of missing) {
+        reporter.failure(
+          new CliError("USAGE", `There is no context ${JSON.stringify(name)}`, "`boxrun context ls` lists them."),
+        );
+      }
+      if (missing.length > 0) process.exitCode = exitCodes.usage;
     });
 }
