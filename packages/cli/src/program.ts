@@ -41,6 +41,11 @@ const verbs: readonly VerbEntry[] = [
   },
   { name: "gc", summary: "remove boxes that were stopped long ago", load: () => import("./commands/gc.ts") },
   { name: "df", summary: "show what takes how much of the disk", load: () => import("./commands/df.ts") },
+  {
+    name: "recover",
+    summary: "take in or remove boxes that the database does not know",
+    load: () => import("./commands/recover.ts"),
+  },
   { name: "info", summary: "show the server, its engine and its limits", load: () => import("./commands/info.ts") },
   { name: "doctor", summary: "check this host and say what to do", load: () => import("./commands/doctor.ts") },
   {

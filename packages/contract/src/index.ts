@@ -8,6 +8,7 @@ export * from "./images.ts";
 export * from "./info.ts";
 export * from "./openapi.ts";
 export * from "./operations.ts";
+export * from "./orphans.ts";
 export * from "./plain.ts";
 export * from "./sessions.ts";
 export * from "./usage.ts";

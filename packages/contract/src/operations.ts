@@ -31,6 +31,7 @@ import {
 } from "./files.ts";
 import { imageSchema, importImageQuerySchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
 import { gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
+import { orphanSchema } from "./orphans.ts";
 import {
   attachQuerySchema,
   sessionSchema,
@@ -366,6 +367,30 @@ const serverOperations = {
     body: jsonBody(gcRequestSchema),
     response: json(gcResponseSchema),
     errors: [],
+  },
+  listOrphans: {
+    method: "GET",
+    path: "/v1/orphans",
+    tag: "server",
+    summary: "List boxes that an engine has and the database does not",
+    response: json(z.array(orphanSchema)),
+    errors: ["RUNTIME_ERROR"],
+  },
+  adoptOrphan: {
+    method: "POST",
+    path: "/v1/orphans/{id}:adopt",
+    tag: "server",
+    summary: "Take a box in again that the database does not know; without its name if another one has that",
+    response: json(boxSchema),
+    errors: [...boxMissing, "RUNTIME_ERROR"],
+  },
+  removeOrphan: {
+    method: "DELETE",
+    path: "/v1/orphans/{id}",
+    tag: "server",
+    summary: "End a box that the database does not know, and destroy its disk",
+    response: json(okSchema),
+    errors: [...boxMissing, "RUNTIME_ERROR"],
   },
   getInfo: {
     method: "GET",

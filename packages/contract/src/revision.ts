@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "e3899a03b7a2cc78";
+export const revision = "96724bacab18295a";

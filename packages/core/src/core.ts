@@ -10,6 +10,7 @@ import {
 } from "@boxrun/contract";
 import { BoxManager } from "./boxes/box-manager.ts";
 import { KeptBoxes, keptStore } from "./boxes/kept-boxes.ts";
+import { Orphans } from "./boxes/orphans.ts";
 import { Reach } from "./boxes/reach.ts";
 import { type ResourceLimits, Resources } from "./boxes/resources.ts";
 import { Engines, noOtherEngines, type OtherEngines, withEngineTrouble } from "./engines.ts";
@@ -57,6 +58,7 @@ export class BoxRunCore {
   readonly sessions: SessionManager;
   readonly files: FileManager;
   readonly images: ImageManager;
+  readonly orphans: Orphans;
   readonly #options: CoreOptions;
   readonly #engines: Engines;
   readonly #resources: Resources;
@@ -86,6 +88,7 @@ export class BoxRunCore {
     const { images, execs, sessions } = this;
     this.boxes = new BoxManager({ ...shared, keptBoxes, images, execs, sessions, resources: this.#resources });
     this.files = new FileManager(shared);
+    this.orphans = new Orphans({ ...shared, boxes: this.boxes });
     this.#engines.onDeath((death) => this.boxes.died(death));
     this.#engines.onImpairment((boxId) => this.boxes.tellReach(boxId));
   }
@@ -95,6 +98,7 @@ export class BoxRunCore {
     await this.#engines.examine();
     await this.boxes.recover();
     await Promise.all([this.execs.recover(), this.sessions.recover()]);
+    await this.orphans.report();
   }
 
   run(request: RunRequest, options: { readonly signal: AbortSignal }): Promise<RunResponse> {

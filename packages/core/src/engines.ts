@@ -65,7 +65,7 @@ export class Engines implements Engine {
   }
 
   /** Spares reading the store for a box whose record is at hand. */
-  recognize(box: BoxRecord): void {
+  recognize(box: Pick<BoxRecord, "id" | "engine">): void {
     const engine = this.#wired.get(box.engine);
     if (engine !== undefined) this.#makers.set(box.id, engine);
   }
@@ -160,6 +160,18 @@ export class Engines implements Engine {
     return () => {
       for (const stop of unsubscribe) stop?.();
     };
+  }
+
+  async recall(boxId: string) {
+    return await this.#of(boxId).recall(boxId);
+  }
+
+  /** Every box that a wired engine has anything of, and which engine. */
+  async everything(): Promise<{ readonly id: string; readonly engine: string }[]> {
+    const lists = this.#all().map(async (engine) =>
+      (await engine.listBoxes()).map((id) => ({ id, engine: engine.name })),
+    );
+    return (await Promise.all(lists)).flat();
   }
 
   onDeath(listener: (death: BoxDeath) => void): () => void {

@@ -12,7 +12,7 @@ export async function runOnce(
   const { cmd, timeout_ms, ...createRequest } = request;
   let boxId: string | undefined;
   try {
-    boxId = (await boxes.create(createRequest, { signal, onInserted: (id) => (boxId = id) })).id;
+    boxId = (await boxes.create(createRequest, { signal, ephemeral: true, onInserted: (id) => (boxId = id) })).id;
     const exec = await execs.start(boxId, execRequestSchema.parse({ cmd, timeout_ms }));
     // Followed by nobody: what passes the limit is missing in the answer, and the program is not slowed down.
     await ended(execs.wait(boxId, exec.id), signal);
@@ -31,7 +31,7 @@ export async function runOnce(
     const cut = skippedBytes > 0 ? { truncated: true as const, skipped_bytes: skippedBytes } : {};
     return { exit_code, ...output, error_message, ...cut };
   } finally {
-    if (boxId !== undefined) await boxes.removeIfThere(boxId);
+    if (boxId !== undefined) await boxes.reap(boxId);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Box, defaultWorkdir, type Exec, type Image, type Volume } from "@boxrun/contract";
+import { type Box, type BoxNote, defaultWorkdir, type Exec, type Image, type Volume } from "@boxrun/contract";
 import type { BoxSpec } from "./ports/engine.ts";
 import type { BoxRecord, ExecRecord, ImageRecord } from "./ports/store.ts";
 
@@ -74,6 +74,7 @@ function outerFirst(volumes: readonly Volume[]): readonly Volume[] {
 }
 
 export function boxSpec(record: BoxRecord, digest: string, layoutDir: string): BoxSpec {
+  const note = boxNote(record);
   return {
     id: record.id,
     hostname: hostname(record),
@@ -88,7 +89,15 @@ export function boxSpec(record: BoxRecord, digest: string, layoutDir: string): B
       guestPath: volume.guest_path,
       readonly: volume.readonly,
     })),
+    ...(note === undefined ? {} : { note }),
   };
+}
+
+/** What the engine keeps with a box: enough to make its row anew. */
+function boxNote(box: BoxRecord): string | undefined {
+  if (box.imageConfig === null) return undefined;
+  const note: BoxNote = { ...boxView(box), image_config: box.imageConfig };
+  return JSON.stringify(note);
 }
 
 /** The name, or the id, in the characters that a host name may have. */

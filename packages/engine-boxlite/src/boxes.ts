@@ -12,7 +12,7 @@ import {
   type StopReport,
 } from "@boxrun/core";
 import { locateAgent } from "@boxrun/guest-agent";
-import { isAlive, isErrno, signalProcess, waitUntilGone } from "@boxrun/host";
+import { isAlive, isErrno, keepNote, readNote, signalProcess, waitUntilGone } from "@boxrun/host";
 import { adoptMachine } from "./adopt.ts";
 import { withAgent } from "./agent-image.ts";
 import { type BootPlan, boot, type Machine } from "./boot.ts";
@@ -59,6 +59,7 @@ export class Boxes {
         const box = await runtime.create(boxOptions(spec, layoutDir), spec.id);
         const record = { engineId: box.id, imageDigest: spec.image.digest, agentKey: agent.key, vm: null };
         await writeBoxRecord(boxDir, record);
+        await keepNote(boxDir, spec.note);
         options.onEngineId(box.id);
         const plan = { spec, boxDir, layout: this.#layout, record, agent, signal };
         this.#keep(spec.id, box.id, await this.#boot(runtime, plan));
@@ -82,6 +83,7 @@ export class Boxes {
       }
       await checkSpec(spec);
       await this.#endLeftovers(runtime, spec.id, record.engineId);
+      await keepNote(boxDir, spec.note);
       const agent = locateAgent(this.#cacheDir);
       const plan = { spec, boxDir, layout: this.#layout, record, agent, signal };
       this.#keep(spec.id, record.engineId, await this.#boot(runtime, plan));
@@ -139,6 +141,10 @@ export class Boxes {
     const runtime = await openRuntime(this.#layout.home);
     const known = (await runtime.listInfo()).map(({ id, name }) => name ?? id);
     return [...new Set([...(await readdir(this.#layout.boxes)), ...known])];
+  }
+
+  async recall(boxId: string): Promise<string | undefined> {
+    return await readNote(this.#layout.box(boxId));
   }
 
   onDeath(listener: (death: BoxDeath) => void): () => void {

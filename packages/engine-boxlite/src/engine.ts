@@ -99,6 +99,10 @@ class BoxLiteEngine implements Engine {
     return await asBoxRunError("list the engine's boxes", () => this.#boxes.list());
   }
 
+  async recall(boxId: string): Promise<string | undefined> {
+    return await this.#boxes.recall(boxId);
+  }
+
   onDeath(listener: (death: BoxDeath) => void): () => void {
     return this.#boxes.onDeath(listener);
   }

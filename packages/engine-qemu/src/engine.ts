@@ -99,6 +99,10 @@ class QemuEngine implements Engine {
     return this.#boxes.onImpairment(listener);
   }
 
+  async recall(boxId: string): Promise<string | undefined> {
+    return await this.#boxes.recall(boxId);
+  }
+
   onDeath(listener: (death: BoxDeath) => void): () => void {
     return this.#boxes.onDeath(listener);
   }

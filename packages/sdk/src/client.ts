@@ -5,6 +5,7 @@ import { Execs } from "./execs.ts";
 import { Files } from "./files.ts";
 import { type CallOptions, Http } from "./http.ts";
 import { Images } from "./images.ts";
+import { Orphans } from "./orphans.ts";
 import { type ServerEventsOptions, serverEvents } from "./server-events.ts";
 import { Sessions } from "./sessions.ts";
 import { type AttachOptions, attach } from "./terminal/attach.ts";
@@ -46,6 +47,7 @@ export class BoxRunClient implements AsyncDisposable {
   readonly files: Files;
   readonly images: Images;
   readonly sessions: Sessions;
+  readonly orphans: Orphans;
   readonly #http: Http;
 
   constructor(options: ClientOptions) {
@@ -58,6 +60,7 @@ export class BoxRunClient implements AsyncDisposable {
     this.files = new Files(this.#http);
     this.images = new Images(this.#http);
     this.sessions = new Sessions(this.#http);
+    this.orphans = new Orphans(this.#http);
   }
 
   /** Creates a box, runs one command in it and removes it; output is collected, so mind its size. Aborting removes the box too. */

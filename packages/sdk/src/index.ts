@@ -12,6 +12,7 @@ export type {
   Image,
   Info,
   LogEvent,
+  Orphan,
   PullProgress,
   RunInput,
   RunResponse,

@@ -24,6 +24,7 @@ const boxRow = z
     workdir: z.string(),
     env: environmentColumn,
     volumes: jsonColumn(volumesSchema).nullable(),
+    ephemeral: booleanColumn,
     engine: z.string(),
     engine_id: z.string().nullable(),
     error_code: z.string().nullable(),
@@ -47,6 +48,7 @@ const boxRow = z
       workdir: row.workdir,
       env: row.env,
       volumes: row.volumes,
+      ephemeral: row.ephemeral,
       engine: row.engine,
       engineId: row.engine_id,
       errorCode: row.error_code,
@@ -62,8 +64,8 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
   const insert = db.command(
     "insert a box",
     `INSERT INTO boxes (id, name, status, image, image_digest, image_config, cpu, memory_mb, disk_size_gb, network, workdir, env,
-       volumes, engine, engine_id, error_code, error_message, created_at_ms, started_at_ms, stopped_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       volumes, ephemeral, engine, engine_id, error_code, error_message, created_at_ms, started_at_ms, stopped_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const byId = db.query("read a box", "SELECT * FROM boxes WHERE id = ?", boxRow);
   const byName = db.query("read a box", "SELECT * FROM boxes WHERE name = ?", boxRow);
@@ -97,6 +99,7 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
           box.workdir,
           jsonOrNull(box.env),
           jsonOrNull(box.volumes),
+          box.ephemeral ? 1 : 0,
           box.engine,
           box.engineId,
           box.errorCode,

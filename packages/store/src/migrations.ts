@@ -128,6 +128,8 @@ export const migrations: readonly string[] = [
     UPDATE output_total SET bytes = bytes - old.stored_bytes WHERE old.stored_bytes > 0;
   END;
   `,
+  // Boxes that belong to a request (`POST /v1/run`).
+  "ALTER TABLE boxes ADD COLUMN ephemeral INTEGER NOT NULL DEFAULT 0;",
 ];
 
 /**

@@ -17,7 +17,8 @@ const advice: Readonly<Record<number, string>> = {
   [primary.BUSY]: "Another process holds it: close that one and try again.",
   [primary.READONLY]: "Make the file and its directory writable for the user that runs BoxRun.",
   [primary.IOERR]: "Check the disk: free space, and errors in the kernel's log.",
-  [primary.CORRUPT]: "The file is damaged: restore a copy of it, or move it aside to start with an empty one.",
+  [primary.CORRUPT]:
+    "The file is damaged: restore a copy of it, or move it aside to start with an empty one; `boxrun recover` then takes in the boxes.",
   [primary.FULL]: "The disk is full: free some space there; boxes and images take the most.",
   [primary.CANTOPEN]: "Make its directory exist and be writable for the user that runs BoxRun.",
   [primary.NOTADB]:

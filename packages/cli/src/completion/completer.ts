@@ -18,6 +18,7 @@ export type LookUp =
   | "running-exec"
   /** Sessions of the box that was named before. */
   | "session"
+  | "orphan"
   | "context"
   | "signal"
   | "shell"

@@ -57,6 +57,8 @@ async function askServer(completer: LookUp, line: Line, env: NodeJS.ProcessEnv):
       return { candidates: await images(ask) };
     case "image-source":
       return { candidates: [...shortNames(), ...(await images(ask))] };
+    case "orphan":
+      return { candidates: await orphans(ask) };
     case "exec":
     case "running-exec":
       return { candidates: await execs(ask, completer === "running-exec") };
@@ -97,6 +99,16 @@ async function images({ client, line, signal }: Ask): Promise<Candidate[]> {
     .map(({ reference, builtin, created_at }) => ({
       word: reference,
       description: builtin ? "built in" : age(created_at),
+    }));
+}
+
+async function orphans({ client, line, signal }: Ask): Promise<Candidate[]> {
+  const list = await client.orphans.list({ signal });
+  return list
+    .filter(({ id }) => !line.operands.includes(id))
+    .map(({ id, name, image }) => ({
+      word: id,
+      description: [name, image].filter((text) => text !== null).join(", "),
     }));
 }
 

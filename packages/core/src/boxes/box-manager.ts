@@ -57,6 +57,8 @@ interface CreateOptions {
   readonly signal: AbortSignal;
   /** Called as soon as the box is in the list, long before it runs. */
   readonly onInserted?: (boxId: string) => void;
+  /** The box belongs to the request, and goes with it. */
+  readonly ephemeral?: boolean;
 }
 
 interface EndOptions {
@@ -101,7 +103,7 @@ export class BoxManager {
     this.#parts.images.requireReference(request.image);
     await checkVolumes(request.volumes ?? []);
     const begunAtMs = this.#parts.clock.now();
-    const box = await this.#insert(request);
+    const box = await this.#insert(request, options.ephemeral ?? false);
     options.onInserted?.(box.id);
     const seconds = () => (this.#parts.clock.now() - begunAtMs) / 1000;
     try {
@@ -163,6 +165,35 @@ export class BoxManager {
     } catch (error) {
       if (!(error instanceof BoxRunError && error.code === "BOX_NOT_FOUND")) throw error;
     }
+  }
+
+  /** Removes a box that belonged to a request; if that does not work now, later. */
+  async reap(id: string): Promise<void> {
+    const { logger, retryTimes: times } = this.#parts;
+    const onFailure = (error: unknown) =>
+      logger.error({ box_id: id, err: error }, "the box of a request is still there");
+    try {
+      await this.removeIfThere(id);
+    } catch (error) {
+      onFailure(error);
+      const again = () => this.removeIfThere(id);
+      untilDone(again, { times, signal: this.#released.signal, onFailure }).catch(() => undefined);
+    }
+  }
+
+  /** A box that an engine has and the store did not: it has a row from now on, as what is found of it. */
+  async takeIn(record: BoxRecord): Promise<Box> {
+    const { store, engine, events, logger } = this.#parts;
+    return this.#lock.run(record.id, async () => {
+      const box =
+        record.name !== null && store.boxes.getByName(record.name) !== undefined ? { ...record, name: null } : record;
+      store.boxes.insert(box);
+      engine.recognize(box);
+      events.box(boxView(box));
+      logger.warn({ box_id: box.id, name: box.name }, "box taken in that the database did not know");
+      await this.#takeOver(box, this.#released.signal);
+      return this.#view(findBox(store, box.id));
+    });
   }
 
   /** Removes every box that was stopped for longer than that; how many. */
@@ -316,9 +347,9 @@ export class BoxManager {
     return execs.endAll(boxId, message, () => sessions.endAll(boxId, message, end));
   }
 
-  async #insert(request: CreateBoxRequest): Promise<BoxRecord> {
+  async #insert(request: CreateBoxRequest, ephemeral: boolean): Promise<BoxRecord> {
     const { store, resources, clock, engine, events, retryTimes } = this.#parts;
-    const box = newBoxRecord(request, engine.name, clock.now());
+    const box = newBoxRecord(request, engine.name, clock.now(), ephemeral);
     resources.reserve(box.id, box);
     try {
       await whileBusy(() => store.boxes.insert(box), retryTimes);
@@ -383,7 +414,9 @@ export class BoxManager {
     const { engine } = this.#parts;
     engine.recognize(box);
     try {
-      if (box.status === "creating" || box.status === "running") {
+      // Nobody waits for it any more.
+      if (box.ephemeral) await this.#remove(box, { force: true });
+      else if (box.status === "creating" || box.status === "running") {
         if (box.status === "running") await this.#takeOver(box, new AbortController().signal);
         else if (engine.has(box)) await this.#abandonCreate(box);
         else this.#lose(box);
@@ -393,6 +426,8 @@ export class BoxManager {
       }
     } catch (error) {
       this.#parts.logger.error({ box_id: box.id, err: error }, "box could not be recovered");
+      // Behind this lock.
+      if (box.ephemeral) void this.reap(box.id);
       this.#changes.failed(box, toBoxRunError(error, "RUNTIME_ERROR"));
     }
   }

@@ -4,7 +4,7 @@ import type { BoxRecord } from "../ports/store.ts";
 import { initialWorkdir } from "../views.ts";
 
 /** A box as it is when it was asked for, and nothing of it is there yet. */
-export function newBoxRecord(request: CreateBoxRequest, engine: string, nowMs: number): BoxRecord {
+export function newBoxRecord(request: CreateBoxRequest, engine: string, nowMs: number, ephemeral: boolean): BoxRecord {
   return {
     id: newBoxId(),
     name: request.name ?? null,
@@ -19,6 +19,7 @@ export function newBoxRecord(request: CreateBoxRequest, engine: string, nowMs: n
     workdir: initialWorkdir(request.workdir),
     env: request.env ?? null,
     volumes: request.volumes ?? null,
+    ephemeral,
     engine,
     engineId: null,
     errorCode: null,

@@ -38,8 +38,11 @@ export interface Engine {
    */
   adopt(spec: BoxSpec, options: { readonly signal: AbortSignal }): Promise<Adoption>;
 
-  /** Ids of every box that the engine holds anything of, known to the server or not: what recovery cleans up. */
+  /** Ids of every box that the engine holds anything of, known to the server or not: what recovery reports. */
   listBoxes(): Promise<readonly string[]>;
+
+  /** The `note` that the box was last created or started with; `undefined` if there is none. */
+  recall(boxId: string): Promise<string | undefined>;
 
   /**
    * Tells within a second of a VM's death that nobody asked for, whether it was created, started or adopted. Execs of that box have
@@ -131,6 +134,8 @@ export interface BoxSpec {
   readonly network: boolean;
   /** To be mounted in this order: one that lies in another comes after it. */
   readonly volumes: readonly VolumeSpec[];
+  /** The core's own words about the box, which the engine keeps with it. */
+  readonly note?: string;
 }
 
 export interface EngineImage {

@@ -31,6 +31,8 @@ export interface BoxRecord {
   readonly workdir: string;
   readonly env: Environment | null;
   readonly volumes: readonly Volume[] | null;
+  /** It belongs to a request, and goes with it: also when the server dies in the middle. */
+  readonly ephemeral: boolean;
   readonly engine: string;
   readonly engineId: string | null;
   readonly errorCode: string | null;

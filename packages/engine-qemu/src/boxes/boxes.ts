@@ -12,7 +12,7 @@ import {
   nothingStopped,
   type StopReport,
 } from "@boxrun/core";
-import { isAlive, isErrno, signalProcess, waitUntilGone } from "@boxrun/host";
+import { isAlive, isErrno, keepNote, readNote, signalProcess, waitUntilGone } from "@boxrun/host";
 import { makeBoxDisk } from "../disks/box-disk.ts";
 import type { ImageDisks } from "../disks/image-disks.ts";
 import { adoptMachine } from "../vm/adopt.ts";
@@ -55,6 +55,7 @@ export class Boxes {
       await mkdir(this.#layout.root, { recursive: true, mode: 0o700 });
       await this.#makeDir(spec.id, boxDir);
       try {
+        await keepNote(boxDir, spec.note);
         options.onEngineId(spec.id);
         await allOrNone(signal, [
           (either) => this.#images.linkTo(join(boxDir, boxFiles.image), spec.image, either),
@@ -80,6 +81,7 @@ export class Boxes {
       }
       await this.#booter.check(spec);
       await endLeftovers(boxDir);
+      await keepNote(boxDir, spec.note);
       await this.#boot(spec, boxDir, signal);
     });
   }
@@ -139,6 +141,10 @@ export class Boxes {
   onImpairment(listener: (boxId: string) => void): () => void {
     this.#impairmentListeners.add(listener);
     return () => this.#impairmentListeners.delete(listener);
+  }
+
+  async recall(boxId: string): Promise<string | undefined> {
+    return await readNote(this.#layout.dir(boxId));
   }
 
   onDeath(listener: (death: BoxDeath) => void): () => void {

@@ -25,6 +25,7 @@ const acknowledgeEveryBytes = 128 * 1024;
 
 /** The shared box's working directory, which no image has. */
 export const missingWorkdir = "/srv/conformance/work";
+const conformanceNote = JSON.stringify({ of: "the shared box", bytes: "\u0000ä😀" });
 
 /** One engine under test, its boxes, and what tests do with them again and again. */
 export class Harness {
@@ -54,12 +55,19 @@ export class Harness {
 
   async open(): Promise<void> {
     this.#engine = await this.options.makeEngine();
-    this.#shared = await this.create(this.spec({ hostname: "conformance", workdir: missingWorkdir }));
+    this.#shared = await this.create(
+      this.spec({ hostname: "conformance", workdir: missingWorkdir, note: conformanceNote }),
+    );
   }
 
   async close(): Promise<void> {
     for (const id of this.#specs.keys()) await this.#engine?.remove(id);
     await this.#engine?.close();
+  }
+
+  /** The shared box's. */
+  get note(): string {
+    return conformanceNote;
   }
 
   spec(changes: Partial<BoxSpec> = {}): BoxSpec {

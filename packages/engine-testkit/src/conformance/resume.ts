@@ -18,6 +18,7 @@ export function resumeBehaviours({ behaviour, harness, options }: Suite): void {
     await harness.engine.close();
     await harness.restart();
     expect(await harness.engine.listBoxes()).toContain(harness.box);
+    expect(await harness.engine.recall(harness.box)).toBe(harness.note);
     expect(await harness.engine.adopt(harness.specOf(harness.box), { signal: never() })).toEqual({ state: "running" });
     expect((await harness.read("/root/before-restart")).toString()).toBe("still here");
   });
@@ -32,7 +33,9 @@ export function resumeBehaviours({ behaviour, harness, options }: Suite): void {
   });
 
   behaviour("a box that is nowhere is missing", [], async () => {
-    expect(await harness.engine.adopt(harness.spec(), { signal: never() })).toEqual({ state: "missing" });
+    const spec = harness.spec();
+    expect(await harness.engine.adopt(spec, { signal: never() })).toEqual({ state: "missing" });
+    expect(await harness.engine.recall(spec.id)).toBeUndefined();
   });
 
   behaviour("an exec that nobody knows is undefined", ["exec-resume"], async () => {

@@ -16,6 +16,7 @@ export class MemoryBox {
   readonly engineId: string;
   readonly hostname: string;
   state: "creating" | "running" | "stopped" | "dead" = "creating";
+  note: string | undefined;
   readonly files = new MemoryFileSystem();
   readonly execs = new Map<string, MemoryProcess>();
   /** Ends a create that is still at it. */
@@ -29,6 +30,7 @@ export class MemoryBox {
     this.id = spec.id;
     this.engineId = engineId;
     this.hostname = spec.hostname;
+    this.note = spec.note;
     this.#programs = programs;
     this.#limits = limits;
     for (const path of ["/bin", "/etc", "/home", "/usr/bin", "/var"]) this.files.makeDir(path);

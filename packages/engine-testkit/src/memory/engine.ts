@@ -131,6 +131,7 @@ export class MemoryEngine implements Engine {
       const box = this.host.boxes.get(spec.id);
       if (box === undefined) throw new BoxRunError("RUNTIME_ERROR", `Box ${spec.id} has no disk here`);
       this.#ours.add(spec.id);
+      box.note = spec.note;
       await nextTurn();
       signal.throwIfAborted();
       if (box.state !== "creating" && this.host.boxes.has(spec.id)) box.state = "running";
@@ -174,6 +175,10 @@ export class MemoryEngine implements Engine {
 
   async listBoxes(): Promise<readonly string[]> {
     return [...this.host.boxes.keys()];
+  }
+
+  async recall(boxId: string): Promise<string | undefined> {
+    return this.host.boxes.get(boxId)?.note;
   }
 
   onDeath(listener: (death: BoxDeath) => void): () => void {

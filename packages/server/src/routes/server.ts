@@ -5,7 +5,17 @@ import { answerEvents, type Context, callerSignal } from "./context.ts";
 
 type ServerHandlers = Pick<
   Handlers,
-  "run" | "collectGarbage" | "getInfo" | "getUsage" | "streamEvents" | "getHealth" | "getMetrics" | "getOpenApi"
+  | "run"
+  | "collectGarbage"
+  | "listOrphans"
+  | "adoptOrphan"
+  | "removeOrphan"
+  | "getInfo"
+  | "getUsage"
+  | "streamEvents"
+  | "getHealth"
+  | "getMetrics"
+  | "getOpenApi"
 >;
 
 export function serverHandlers(context: Context): ServerHandlers {
@@ -15,6 +25,12 @@ export function serverHandlers(context: Context): ServerHandlers {
     run: ({ body, reply }) => core.run(body, { signal: callerSignal(reply, lifetime) }),
     collectGarbage: ({ body }) => core.gc(body),
     getUsage: () => diskUsage(core, context),
+    listOrphans: () => core.orphans.list(),
+    adoptOrphan: ({ path }) => core.orphans.adopt(path.id),
+    removeOrphan: async ({ path }) => {
+      await core.orphans.remove(path.id);
+      return { ok: true };
+    },
     getInfo: () => core.info(),
     streamEvents: async ({ reply }) =>
       answerEvents(reply, context, async function* (signal) {
