@@ -238,8 +238,13 @@ export class BoxManager {
 
   /** Whether a running box answers, or what of it does not work, has changed. */
   tellReach(boxId: string): void {
-    const box = this.#parts.store.boxes.get(boxId);
-    if (box !== undefined) this.#parts.events.box(this.#view(box));
+    try {
+      const box = this.#parts.store.boxes.get(boxId);
+      if (box !== undefined) this.#parts.events.box(this.#view(box));
+    } catch (error) {
+      // Whoever watches asks again; whoever tries to reach the box must not be held up by this.
+      this.#parts.logger.warn({ box_id: boxId, err: error }, "a box that does or does not answer could not be read");
+    }
   }
 
   /** Brings the records of the last server in line with what is really there. Called once, before anything else. */
@@ -428,7 +433,10 @@ export class BoxManager {
       this.#parts.logger.error({ box_id: box.id, err: error }, "box could not be recovered");
       // Behind this lock.
       if (box.ephemeral) void this.reap(box.id);
-      this.#changes.failed(box, toBoxRunError(error, "RUNTIME_ERROR"));
+      if (box.status !== "running") return this.#changes.failed(box, toBoxRunError(error, "RUNTIME_ERROR"));
+      // What went wrong here says nothing of the VM.
+      this.#parts.resources.hold(box.id, box);
+      this.#parts.reach.lost(box.id, toBoxRunError(error).message);
     }
   }
 

@@ -51,6 +51,7 @@ export class ActiveExec implements Disposable {
 
   /** Its box is gone, and with it whatever could say how it ended. */
   endsWithBox(message: string): void {
+    this.exec.boxEnded(message);
     this.#endAfter(confirmGraceMs, hostEnd("failed", message));
   }
 

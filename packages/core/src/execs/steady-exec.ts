@@ -38,6 +38,7 @@ export class SteadyExec implements EngineExec {
   #now: Promise<EngineExec>;
   #known: EngineExec | undefined;
   #hasBegun = false;
+  #boxEnd: BoxRunError | undefined;
   #canceled = false;
   #received: OutputOffsets;
   #stored: OutputOffsets;
@@ -104,6 +105,11 @@ export class SteadyExec implements EngineExec {
     this.#exit.reject(reason);
   }
 
+  /** The VM that had it is gone: what comes up under the box's name has not, and must not be asked to start it. */
+  boxEnded(message: string): void {
+    this.#boxEnd ??= new BoxRunError("RUNTIME_ERROR", message);
+  }
+
   #current(signal?: AbortSignal): Promise<EngineExec> {
     const stops = signal === undefined ? this.#givenUp.signal : AbortSignal.any([signal, this.#givenUp.signal]);
     return unlessAborted(this.#now, stops);
@@ -112,17 +118,19 @@ export class SteadyExec implements EngineExec {
   async #open(): Promise<EngineExec> {
     const { id, boxId, begin, resume, reach } = this.#options;
     for (;;) {
+      if (this.#boxEnd !== undefined) throw this.#boxEnd;
       try {
         if (reach.why(boxId) !== undefined) {
           this.#started.resolve(false);
           await unlessAborted(reach.back(boxId), this.#givenUp.signal);
+          if (this.#boxEnd !== undefined) throw this.#boxEnd;
         }
         const exec = this.#hasBegun ? await resume(this.#stored) : await begin();
         if (exec === undefined) throw forgotten(id);
         return this.#take(exec);
       } catch (error) {
         this.#givenUp.signal.throwIfAborted();
-        if (!isUnreachable(error)) throw error;
+        if (this.#boxEnd !== undefined || !isUnreachable(error)) throw error;
         reach.lost(boxId, error.message);
       }
     }

@@ -50,16 +50,27 @@ export class Faults {
     if (kind === 0) throw failure(name);
     if (kind === 1 && !this.#abandoned) {
       await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+      // The VM may be another one by now: what was asked of a box goes no further.
+      if (unanswered.has(name)) throw failure(name);
     }
     if (kind === 2) for (let turns = this.#weather.chance.below(8); turns >= 0; turns -= 1) await nextTurn();
     const result = await call();
-    if (kind === 3) throw failure(`the answer of ${name}`);
+    if (kind === 3) throw failure(name, "the answer is lost");
     return result;
   }
 }
 
-function failure(name: string): BoxRunError {
-  return new BoxRunError("RUNTIME_ERROR", `${name}: a fault that the test made`);
+/** What a box did not answer to: it may have done it, or may not. */
+const unanswered: ReadonlySet<string> = new Set([
+  "engine.exec",
+  "engine.resumeExec",
+  "exec.writeStdin",
+  "exec.cancel",
+  "exec.signal",
+]);
+
+function failure(name: string, how = "a fault that the test made"): BoxRunError {
+  return new BoxRunError(unanswered.has(name) ? "BOX_UNREACHABLE" : "RUNTIME_ERROR", `${name}: ${how}`);
 }
 
 export function faultyStore(store: Store, faults: Faults): Store {
@@ -85,10 +96,8 @@ export function faultyStore(store: Store, faults: Faults): Store {
 }
 
 /** By contract, what these leave behind when they reject is the same as if they had not been called. */
-const allOrNothing: ReadonlySet<string> = new Set(["create", "start", "exec"]);
+const allOrNothing: ReadonlySet<string> = new Set(["create", "start"]);
 const neverFails: ReadonlySet<string> = new Set(["onDeath", "onImpairment", "impairment", "describe", "close"]);
-/** Of a failure of these the core makes an end, so far: the box or the command is given up though it may live. */
-const spared: ReadonlySet<string> = new Set(["adopt", "resumeExec"]);
 
 /** `isGone`: the server of this engine is no more, and what it still asks for reaches nothing. */
 export function faultyEngine<E extends Engine>(engine: E, faults: Faults, isGone: () => boolean): E {
@@ -99,7 +108,7 @@ export function faultyEngine<E extends Engine>(engine: E, faults: Faults, isGone
       const result = await call();
       return name === "exec" || name === "resumeExec" ? faultyExec(result, faults) : result;
     };
-    return spared.has(name) ? asked() : faults.around(`engine.${name}`, !allOrNothing.has(name), asked);
+    return faults.around(`engine.${name}`, !allOrNothing.has(name), asked);
   });
 }
 

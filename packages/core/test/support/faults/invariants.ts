@@ -10,6 +10,7 @@ export async function violations(world: World, life: ServerLife): Promise<string
 
 function boxViolations({ host }: World, { store, core }: ServerLife): string[] {
   const found: string[] = [];
+  const told = new Map(core.boxes.list().map((box) => [box.id, box.status]));
   const rows = new Map(store.boxes.list().map((box) => [box.id, box]));
   for (const [id, vm] of host.boxes) {
     const row = rows.get(id);
@@ -18,10 +19,11 @@ function boxViolations({ host }: World, { store, core }: ServerLife): string[] {
       found.push(`box ${id} is ${row.status} (${row.errorMessage}) and its VM ${vm.state}`);
     }
   }
-  for (const { id, status } of rows.values()) {
+  for (const { id, status, ephemeral } of rows.values()) {
     if (status === "creating") found.push(`box ${id} is creating, and nobody creates it`);
     if (status === "running" && !host.boxes.has(id)) found.push(`box ${id} is running without a VM`);
-    if (core.boxes.get(id).status !== status) found.push(`box ${id} is ${status} in the file and is told otherwise`);
+    if (told.get(id) !== status) found.push(`box ${id} is ${status} in the file and ${told.get(id)} for who asks`);
+    if (ephemeral) found.push(`box ${id} of a request is still there`);
   }
   return found;
 }
@@ -51,7 +53,9 @@ function execViolations(world: World, { store }: ServerLife): string[] {
     }
     for (const [id, process] of vm?.execs ?? []) {
       const status = execs.get(id)?.status;
-      if (!process.hasEnded && status !== "running") found.push(`program ${id} runs, and its row says ${status}`);
+      // Canceled is also what a server says that was not answered in time.
+      if (!process.hasEnded && status !== "running" && status !== "canceled")
+        found.push(`program ${id} runs, and its row says ${status}`);
     }
   }
   for (const reader of world.readers.values()) {

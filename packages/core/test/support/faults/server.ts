@@ -1,12 +1,15 @@
 import { join } from "node:path";
 import { createMemoryEngine, type MemoryEngine, type MemoryHost } from "@boxrun/engine-testkit";
 import { openStore } from "@boxrun/store";
-import { BoxRunCore, noMetrics, type Store, silentLogger, systemClock } from "../../../src/index.ts";
+import { BoxRunCore, type Clock, noMetrics, type Store, silentLogger, systemClock } from "../../../src/index.ts";
 import { MemoryImages } from "../images.ts";
 import { Faults, faultyEngine, faultyStore, type Weather } from "./faults.ts";
 import { programs } from "./programs.ts";
 
 const limits = { maxCpu: 64, maxMemoryMb: 65_536 };
+
+/** Whatever the core gives time gets a twentieth of it here. */
+const impatientClock: Clock = { ...systemClock, after: (ms, work) => systemClock.after(ms / 20, work) };
 
 /** One life of a server, on a store and an engine that may fail it. */
 export interface ServerLife {
@@ -34,7 +37,7 @@ export async function beginLife(directory: string, host: MemoryHost, weather: We
     store: faultyStore(store, faults),
     engine: faultyEngine(engine, faults, () => isGone),
     images: new MemoryImages(),
-    clock: systemClock,
+    clock: impatientClock,
     logger: silentLogger,
     metrics: noMetrics,
     limits,
