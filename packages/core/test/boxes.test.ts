@@ -270,6 +270,36 @@ describe("images", () => {
     await expect(harness.core.images.remove("base")).rejects.toMatchObject({ code: "VALIDATION_ERROR" });
   });
 
+  it("keep their content when they are removed in the middle of a pull, which gives them their name again", async () => {
+    const pull = () => harness.core.images.pull("tool:1", { signal: never, onProgress: () => undefined });
+    const { digest } = await pull();
+    const gate = Promise.withResolvers<void>();
+    harness.images.gate = gate.promise;
+    const pulling = pull();
+    await expect.poll(() => harness.images.pulls.length).toBe(2);
+    await harness.core.images.remove("tool:1");
+    gate.resolve();
+    expect((await pulling).digest).toBe(digest);
+    expect(harness.images.removed).toEqual([]);
+    await harness.core.images.remove("tool:1");
+    expect(harness.images.removed).toEqual([digest]);
+  });
+
+  it("that are removed in the middle of a pull that fails go with it", async () => {
+    const pull = (reference: string) =>
+      harness.core.images.pull(reference, { signal: never, onProgress: () => undefined });
+    const { digest } = await pull("tool:1");
+    const gate = Promise.withResolvers<void>();
+    harness.images.gate = gate.promise;
+    const failed = expect(pull("missing:1")).rejects.toMatchObject({ code: "IMAGE_PULL_FAILED" });
+    await expect.poll(() => harness.images.pulls.length).toBe(2);
+    await harness.core.images.remove("tool:1");
+    expect(harness.images.removed).toEqual([]);
+    gate.resolve();
+    await failed;
+    expect(harness.images.removed).toEqual([digest]);
+  });
+
   it("are removed with the last of their names", async () => {
     const pull = (reference: string) =>
       harness.core.images.pull(reference, { signal: never, onProgress: () => undefined });

@@ -1,7 +1,7 @@
 import { BoxRunError, type BoxStatus, boxStatusSchema } from "@boxrun/contract";
 import type { BoxPatch, BoxRecord, BoxStore } from "@boxrun/core";
 import { z } from "zod";
-import { booleanColumn, type Database, jsonColumn, jsonOrNull } from "./database.ts";
+import { booleanColumn, type Database, durable, jsonColumn, jsonOrNull } from "./database.ts";
 import { imageConfigSchema } from "./images.ts";
 import { isUniqueViolation } from "./sqlite-errors.ts";
 
@@ -61,7 +61,8 @@ const boxRow = z
 
 /** `onDelete` is called after a box's output was given up, for someone to collect it. */
 export function boxStore(db: Database, onDelete: () => void): BoxStore {
-  const insert = db.command(
+  const insert = durable(
+    db,
     "insert a box",
     `INSERT INTO boxes (id, name, status, image, image_digest, image_config, cpu, memory_mb, disk_size_gb, network, workdir, env,
        volumes, ephemeral, engine, engine_id, error_code, error_message, created_at_ms, started_at_ms, stopped_at_ms)
@@ -75,12 +76,13 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
     "SELECT * FROM boxes WHERE status = ? ORDER BY created_at_ms DESC, rowid DESC",
     boxRow,
   );
-  const update = db.command(
+  const update = durable(
+    db,
     "update a box",
     `UPDATE boxes SET status = ?, image_digest = ?, image_config = ?, workdir = ?, engine_id = ?, error_code = ?, error_message = ?,
        started_at_ms = ?, stopped_at_ms = ? WHERE id = ?`,
   );
-  const remove = db.command("delete a box", "DELETE FROM boxes WHERE id = ?");
+  const remove = durable(db, "delete a box", "DELETE FROM boxes WHERE id = ?");
 
   return {
     insert(box: BoxRecord): void {

@@ -80,6 +80,18 @@ export class Database {
     });
   }
 
+  /** What `work` writes is on the disk when this returns, and with it all that was written before: it survives a power cut. */
+  durably<T>(operation: string, work: () => T): T {
+    return this.#guard(operation, () => {
+      this.#db.exec("PRAGMA synchronous = FULL");
+      try {
+        return work();
+      } finally {
+        this.#db.exec("PRAGMA synchronous = NORMAL");
+      }
+    });
+  }
+
   /** Gives up to `pages` free pages back to the file system; `false` if there were none. */
   vacuumPages(pages: number): boolean {
     return this.#guard("shrink the file", () => {
@@ -115,6 +127,12 @@ export interface Query<Row> {
 }
 
 export type Command = (...parameters: SQLInputValue[]) => void;
+
+/** A command whose effect survives a power cut; one alone, outside a transaction. */
+export function durable(db: Database, operation: string, sql: string): Command {
+  const run = db.command(operation, sql);
+  return (...parameters) => db.durably(operation, () => run(...parameters));
+}
 
 export const booleanColumn = z.int().transform((value) => value !== 0);
 

@@ -1,6 +1,6 @@
 import type { ImageRecord, ImageRecordStore } from "@boxrun/core";
 import { z } from "zod";
-import { type Database, jsonColumn } from "./database.ts";
+import { type Database, durable, jsonColumn } from "./database.ts";
 
 export const imageConfigSchema = z.object({
   env: z.record(z.string(), z.string()),
@@ -27,7 +27,8 @@ const imageRow = z
   );
 
 export function imageRecordStore(db: Database): ImageRecordStore {
-  const put = db.command(
+  const put = durable(
+    db,
     "store an image's record",
     `INSERT INTO images (reference, digest, size_bytes, config, created_at_ms) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (reference) DO UPDATE SET
@@ -35,7 +36,7 @@ export function imageRecordStore(db: Database): ImageRecordStore {
   );
   const get = db.query("read an image's record", "SELECT * FROM images WHERE reference = ?", imageRow);
   const list = db.query("list images", "SELECT * FROM images ORDER BY reference", imageRow);
-  const remove = db.command("delete an image's record", "DELETE FROM images WHERE reference = ?");
+  const remove = durable(db, "delete an image's record", "DELETE FROM images WHERE reference = ?");
 
   return {
     put: (image) =>

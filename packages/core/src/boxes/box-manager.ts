@@ -370,17 +370,20 @@ export class BoxManager {
     const { engine, images } = this.#parts;
     let current = box;
     try {
-      const image = await images.ensure(box.image, "missing", { signal, onProgress: () => undefined });
-      signal.throwIfAborted();
-      current = this.#changes.update(current, {
-        imageDigest: image.digest,
-        imageConfig: image.config,
-        workdir: initialWorkdir(request.workdir ?? image.config.workdir),
+      const pull = { signal, onProgress: () => undefined };
+      const digest = await images.use(box.image, pull, (image) => {
+        signal.throwIfAborted();
+        current = this.#changes.update(current, {
+          imageDigest: image.digest,
+          imageConfig: image.config,
+          workdir: initialWorkdir(request.workdir ?? image.config.workdir),
+        });
+        return image.digest;
       });
       const onEngineId = (engineId: string) => {
         current = this.#changes.update(current, { engineId });
       };
-      const spec = boxSpec(current, image.digest, images.layoutDir(image.digest));
+      const spec = boxSpec(current, digest, images.layoutDir(digest));
       await this.#engine("create", () => engine.create(spec, { signal, onEngineId }));
     } catch (error) {
       const failure = signal.aborted ? interrupted(signal, error) : toBoxRunError(error, "RUNTIME_ERROR");

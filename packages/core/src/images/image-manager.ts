@@ -15,6 +15,7 @@ import type { BoxRecord, ImageRecord, Store } from "../ports/store.ts";
 import { type RetryTimes, whileBusy } from "../retry.ts";
 import { SharedTasks } from "../shared-tasks.ts";
 import { imageView } from "../views.ts";
+import { Claims } from "./claims.ts";
 
 interface Parts {
   readonly store: Store;
@@ -34,9 +35,16 @@ interface PullRequest {
 export class ImageManager {
   readonly #parts: Parts;
   readonly #pulls = new SharedTasks<ImageRecord, PullProgress>();
+  readonly #claims: Claims;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#claims = new Claims((error) => parts.logger.warn({ err: error }, "an image that nothing names was left"));
+  }
+
+  /** Gives `take` the image of a reference or alias, pulled if it is not here. Until that has named it, nobody removes its content. */
+  use<T>(reference: string, request: PullRequest, take: (image: ImageRecord) => T): Promise<T> {
+    return this.#claims.hold(async () => take(await this.ensure(reference, "missing", request)));
   }
 
   /** The image of a reference or alias, pulled if it is not here. Ten callers at once pull it once. */
@@ -64,7 +72,7 @@ export class ImageManager {
   }
 
   async pull(reference: string, request: PullRequest): Promise<Image> {
-    const record = await this.ensure(reference, "always", request);
+    const record = await this.#claims.hold(() => this.ensure(reference, "always", request));
     return imageView(record, record.reference === baseImageReference);
   }
 
@@ -73,6 +81,13 @@ export class ImageManager {
     options: { readonly reference?: string | undefined; readonly signal: AbortSignal },
   ): Promise<Image[]> {
     if (options.reference === baseImageReference) throw reserved();
+    return await this.#claims.hold(() => this.#import(tar, options));
+  }
+
+  async #import(
+    tar: Readable,
+    options: { readonly reference?: string | undefined; readonly signal: AbortSignal },
+  ): Promise<Image[]> {
     const imported = await this.#parts.content.importArchive(tar, { signal: options.signal });
     const images: Image[] = [];
     for (const image of imported) {
@@ -138,12 +153,14 @@ export class ImageManager {
     return record;
   }
 
-  /** Destroys an image that has neither a name nor a box. */
+  /** Destroys an image that has neither a name nor a box, nor somebody who may be about to give it one. */
   async #discardUnused(digest: string): Promise<void> {
-    const keep = this.#digests();
-    if (keep.includes(digest) || this.#boxOf(digest) !== undefined) return;
-    await this.#parts.engine.forgetImage(digest);
-    await this.#parts.content.remove(digest, { keep });
+    await this.#claims.whenUnclaimed(async () => {
+      const keep = this.#digests();
+      if (keep.includes(digest) || this.#boxOf(digest) !== undefined) return;
+      await this.#parts.engine.forgetImage(digest);
+      await this.#parts.content.remove(digest, { keep });
+    });
   }
 
   #digests(): string[] {

@@ -1,4 +1,4 @@
-import { copyFile, link, mkdir, readdir, rename, rm, unlink } from "node:fs/promises";
+import { copyFile, link, mkdir, open, readdir, rename, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoredImage } from "@boxrun/core";
 import { isErrno } from "@boxrun/host";
@@ -128,8 +128,11 @@ export class LayoutStore {
       await share(blobFile(this.#dir, digest), blobFile(layout, digest));
     }
     await writeLayoutFiles(layout, descriptor);
+    // On the disk before its name is: what was answered for survives a power cut.
+    await syncTree(layout);
     try {
       await rename(layout, target);
+      await sync(join(this.#dir, "layouts"));
       return true;
     } catch (error) {
       // It is the same: its name is its content's digest.
@@ -142,6 +145,23 @@ export class LayoutStore {
     const result = this.#turn.then(work);
     this.#turn = result.catch(() => undefined);
     return result;
+  }
+}
+
+async function syncTree(dir: string): Promise<void> {
+  for (const entry of await readdir(dir, { withFileTypes: true })) {
+    const path = join(dir, entry.name);
+    await (entry.isDirectory() ? syncTree(path) : sync(path));
+  }
+  await sync(dir);
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
