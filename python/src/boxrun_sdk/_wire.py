@@ -71,6 +71,7 @@ class RunRequest(TypedDict):
 
 class GcRequest(TypedDict):
     older_than: NotRequired[float]
+    output_older_than: NotRequired[float]
 
 
 class Error(TypedDict):
@@ -125,6 +126,8 @@ class RunResponse(TypedDict):
     stdout: str
     stderr: str
     error_message: str | None
+    truncated: NotRequired[Literal[True]]
+    skipped_bytes: NotRequired[int]
 
 
 class LogEvent(TypedDict):
@@ -133,6 +136,7 @@ class LogEvent(TypedDict):
     seq: int
     encoding: NotRequired[Literal["base64"]]
     truncated: NotRequired[Literal[True]]
+    skipped_bytes: NotRequired[int]
     time: NotRequired[str]
 
 
@@ -213,6 +217,11 @@ class PullProgress(TypedDict):
     total_bytes: NotRequired[int]
 
 
+class Confinement(TypedDict):
+    complete: bool
+    how: str
+
+
 class ConsideredItem(TypedDict):
     name: str
     why: str
@@ -223,6 +232,7 @@ class EngineInfo(TypedDict):
     accelerator: str
     ready: bool
     why: str
+    confinement: NotRequired[Confinement]
     capabilities: list[str]
     requested: NotRequired[Literal["auto", "boxlite", "qemu"]]
     reason: NotRequired[str]
@@ -241,6 +251,7 @@ class Info(TypedDict):
 
 class GcResponse(TypedDict):
     removed: int
+    output_bytes: NotRequired[int]
 
 
 class Health(TypedDict):
@@ -291,6 +302,7 @@ class Box(TypedDict):
     engine: str
     image_digest: str | None
     unreachable: NotRequired[str]
+    impaired: NotRequired[str]
 
 
 class Exec(TypedDict):
