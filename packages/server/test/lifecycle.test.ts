@@ -125,12 +125,15 @@ describe("stopping", () => {
     await hold.reached;
     await expect.poll(() => server.core.boxes.list().length).toBe(2);
     await server.stop();
-    for (const message of [await creating, await running]) {
-      const answer = await read(message);
-      expect([answer.status, answer.json]).toEqual([400, { code: "CANCELED", message: "The server is shutting down" }]);
-    }
+    const answers = [await read(await creating), await read(await running)];
     await using next = await startTestServer({ stateDir: server.stateDir });
-    expect(next.core.boxes.list()).toMatchObject([{ status: "error", error_code: "CANCELED" }]);
+    const [left] = next.core.boxes.list();
+    expect(left).toMatchObject({ status: "error", error_code: "CANCELED" });
+    const canceled = { code: "CANCELED", message: "The server is shutting down" };
+    expect(answers.map(({ status, json }) => [status, json])).toEqual([
+      [400, { ...canceled, details: { box_id: left?.id } }],
+      [400, canceled],
+    ]);
   });
 
   it("does not wait for a caller that never reads", async () => {

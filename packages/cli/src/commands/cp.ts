@@ -16,7 +16,10 @@ export function define(command: Verb): void {
   command
     .argument("<source>", "PATH of this host, BOX:PATH, or - for a tar on standard input")
     .argument("<destination>", "PATH of this host, BOX:PATH, or - for a tar on standard output")
-    .option("--owner <user[:group]>", "whose it becomes in the box: names or numbers, as the box knows them")
+    .option(
+      "--owner <user>",
+      "whose it becomes in the box: a user, with :group if wanted; names or numbers, as the box knows them",
+    )
     .option("-L, --follow-link", "follow a symlink that is named as the source, also out of its directory")
     .addHelpText(
       "after",

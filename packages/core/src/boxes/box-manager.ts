@@ -388,6 +388,7 @@ export class BoxManager {
     } catch (error) {
       const failure = signal.aborted ? interrupted(signal, error) : toBoxRunError(error, "RUNTIME_ERROR");
       this.#changes.failed(current, failure);
+      if (box.ephemeral) throw failure;
       // The box is left: whoever asked for it has no other way to learn its id.
       const { code, message, status, details } = failure;
       throw new BoxRunError(code, message, { status, details: { ...details, box_id: box.id }, cause: error });
