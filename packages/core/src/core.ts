@@ -76,8 +76,8 @@ export class BoxRunCore {
     this.#reach = new Reach({
       clock: options.clock,
       logger,
-      probe: (boxId) => this.boxes.tryToReach(boxId),
-      onChange: (boxId) => this.boxes.tellReach(boxId),
+      probe: (boxId) => this.boxes.recovery.tryToReach(boxId),
+      onChange: (boxId) => this.boxes.recovery.tellReach(boxId),
     });
     const shared = { ...options, store, engine: this.#engines, events: this.#events, reach: this.#reach, retryTimes };
     this.#options = options;
@@ -90,13 +90,13 @@ export class BoxRunCore {
     this.files = new FileManager(shared);
     this.orphans = new Orphans({ ...shared, boxes: this.boxes });
     this.#engines.onDeath((death) => this.boxes.died(death));
-    this.#engines.onImpairment((boxId) => this.boxes.tellReach(boxId));
+    this.#engines.onImpairment((boxId) => this.boxes.recovery.tellReach(boxId));
   }
 
   /** Takes over what the last server left. Call it once, before anything else. */
   async recover(): Promise<void> {
     await this.#engines.examine();
-    await this.boxes.recover();
+    await this.boxes.recovery.recover();
     await Promise.all([this.execs.recover(), this.sessions.recover()]);
     await this.orphans.report();
   }

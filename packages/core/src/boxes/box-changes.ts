@@ -3,10 +3,10 @@ import type { Engines } from "../engines.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { BoxPatch, BoxRecord } from "../ports/store.ts";
 import type { ServerEvents } from "../server-events.ts";
-import { boxView } from "../views.ts";
 import type { KeptBoxes } from "./kept-boxes.ts";
 import type { Reach } from "./reach.ts";
 import type { Resources } from "./resources.ts";
+import { shownBox } from "./shown-box.ts";
 
 interface Parts {
   readonly keptBoxes: KeptBoxes;
@@ -83,8 +83,6 @@ export class BoxChanges {
 
   #tell(box: BoxRecord): void {
     const { engine, reach, events } = this.#parts;
-    const condition =
-      box.status === "running" ? { unreachable: reach.why(box.id), impaired: engine.impairment?.(box.id) } : {};
-    events.box(boxView(engine.told(box), condition));
+    events.box(shownBox(engine.told(box), { engine, reach }));
   }
 }

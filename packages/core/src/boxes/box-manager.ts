@@ -10,17 +10,9 @@ import type { Engines } from "../engines.ts";
 import type { ExecManager } from "../execs/exec-manager.ts";
 import { isUnreachable } from "../execs/steady-exec.ts";
 import type { ImageManager } from "../images/image-manager.ts";
-import { KeyedLock } from "../keyed-lock.ts";
 import type { CoreMetrics } from "../metrics.ts";
 import type { Clock } from "../ports/clock.ts";
-import {
-  type Adoption,
-  type BoxDeath,
-  type BoxSpec,
-  defaultStopGraceMs,
-  nothingStopped,
-  type StopReport,
-} from "../ports/engine.ts";
+import { type BoxDeath, defaultStopGraceMs, nothingStopped, type StopReport } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, Store } from "../ports/store.ts";
 import { type RetryTimes, untilDone, whileBusy } from "../retry.ts";
@@ -29,11 +21,15 @@ import type { SessionManager } from "../sessions/session-manager.ts";
 import { boxSpec, boxView, initialWorkdir } from "../views.ts";
 import { BoxChanges } from "./box-changes.ts";
 import { findBox, requireAllowed } from "./box-lookup.ts";
+import { BoxRecovery } from "./box-recovery.ts";
+import { BoxTurns } from "./box-turns.ts";
 import { interrupted, removedInBetween } from "./interruptions.ts";
 import type { KeptBoxes } from "./kept-boxes.ts";
 import { newBoxRecord } from "./new-box.ts";
 import type { Reach } from "./reach.ts";
 import type { Resources } from "./resources.ts";
+import { shownBox } from "./shown-box.ts";
+import { specOf } from "./spec.ts";
 import { checkVolumes } from "./volume-check.ts";
 
 interface Parts {
@@ -75,11 +71,10 @@ const stopLimitMs = 60_000;
  * Every path out of a failure leaves the box in a state that says so and gives its resources back.
  */
 export class BoxManager {
+  readonly recovery: BoxRecovery;
   readonly #parts: Parts;
   readonly #changes: BoxChanges;
-  readonly #lock = new KeyedLock();
-  /** What is being created or started, so that a forced removal can interrupt it. */
-  readonly #inProgress = new Map<string, AbortController>();
+  readonly #turns = new BoxTurns();
   /** How often a box was started: what tells the death of a VM from that of the one before. */
   readonly #lives = new Map<string, number>();
   readonly #released = new AbortController();
@@ -87,6 +82,15 @@ export class BoxManager {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#changes = new BoxChanges(parts);
+    this.recovery = new BoxRecovery({
+      ...parts,
+      changes: this.#changes,
+      turns: this.#turns,
+      released: this.#released.signal,
+      endAll: (boxId, message) => this.#endAll(boxId, message, () => Promise.resolve()),
+      remove: (box) => this.#remove(box, { force: true }),
+      reap: (boxId) => this.reap(boxId),
+    });
   }
 
   get(idOrName: string): Box {
@@ -107,7 +111,9 @@ export class BoxManager {
     options.onInserted?.(box.id);
     const seconds = () => (this.#parts.clock.now() - begunAtMs) / 1000;
     try {
-      const running = await this.#interruptible(box.id, options.signal, (signal) => this.#boot(box, request, signal));
+      const running = await this.#turns.interruptible(box.id, options.signal, (signal) =>
+        this.#boot(box, request, signal),
+      );
       this.#parts.metrics.createSeconds(seconds(), true);
       return running;
     } catch (error) {
@@ -118,7 +124,7 @@ export class BoxManager {
 
   start(idOrName: string, options: { readonly signal: AbortSignal }): Promise<Box> {
     const { id } = findBox(this.#parts.store, idOrName);
-    return this.#interruptible(id, options.signal, (signal) => this.#start(id, signal));
+    return this.#turns.interruptible(id, options.signal, (signal) => this.#start(id, signal));
   }
 
   /** What runs in it gets `graceMs` between SIGTERM and SIGKILL. */
@@ -126,8 +132,8 @@ export class BoxManager {
     const found = findBox(this.#parts.store, idOrName);
     requireAllowed(found, "stop");
     // What is in progress in a box that runs is only an attempt to reach it.
-    this.#inProgress.get(found.id)?.abort(new BoxRunError("CANCELED", `Box ${found.id} is being stopped`));
-    return this.#lock.run(found.id, async () => {
+    this.#turns.interrupt(found.id, new BoxRunError("CANCELED", `Box ${found.id} is being stopped`));
+    return this.#turns.run(found.id, async () => {
       const box = findBox(this.#parts.store, found.id);
       requireAllowed(box, "stop");
       let report = nothingStopped;
@@ -150,8 +156,8 @@ export class BoxManager {
     const found = findBox(this.#parts.store, idOrName);
     const action = options.force ? "forceRemove" : "remove";
     requireAllowed(found, action);
-    if (options.force) this.#inProgress.get(found.id)?.abort(removedInBetween(found.id));
-    await this.#lock.run(found.id, async () => {
+    if (options.force) this.#turns.interrupt(found.id, removedInBetween(found.id));
+    await this.#turns.run(found.id, async () => {
       const box = findBox(this.#parts.store, found.id);
       requireAllowed(box, action);
       await this.#remove(box, options);
@@ -181,21 +187,6 @@ export class BoxManager {
     }
   }
 
-  /** A box that an engine has and the store did not: it has a row from now on, as what is found of it. */
-  async takeIn(record: BoxRecord): Promise<Box> {
-    const { store, engine, events, logger } = this.#parts;
-    return this.#lock.run(record.id, async () => {
-      const box =
-        record.name !== null && store.boxes.getByName(record.name) !== undefined ? { ...record, name: null } : record;
-      store.boxes.insert(box);
-      engine.recognize(box);
-      events.box(boxView(box));
-      logger.warn({ box_id: box.id, name: box.name }, "box taken in that the database did not know");
-      await this.#takeOver(box, this.#released.signal);
-      return this.#view(findBox(store, box.id));
-    });
-  }
-
   /** Removes every box that was stopped for longer than that; how many. */
   async gc(olderThanSeconds: number): Promise<number> {
     const before = this.#parts.clock.now() - olderThanSeconds * 1000;
@@ -221,36 +212,10 @@ export class BoxManager {
     const message = `The box died: ${reason}`;
     const life = this.#lives.get(boxId);
     // What is under way for the box comes first: it may know of its VM what the store does not yet.
-    const write = () => this.#lock.run(boxId, () => this.#writeDeath(boxId, life, message));
+    const write = () => this.#turns.run(boxId, () => this.#writeDeath(boxId, life, message));
     this.#endAll(boxId, message, write).catch((error: unknown) => {
       if (!this.#released.signal.aborted) logger.error({ box_id: boxId, err: error }, "a death was not written down");
     });
-  }
-
-  /** Once more, for a box that does not answer: one that has died by now, or was never there, is shown so. */
-  async tryToReach(boxId: string): Promise<void> {
-    await this.#interruptible(boxId, new AbortController().signal, async (signal) => {
-      const box = this.#parts.store.boxes.get(boxId);
-      if (box?.status === "running") await this.#takeOver(box, signal);
-      else this.#parts.reach.over(boxId, new BoxRunError("BOX_NOT_RUNNING", `Box ${boxId} is not running`));
-    });
-  }
-
-  /** Whether a running box answers, or what of it does not work, has changed. */
-  tellReach(boxId: string): void {
-    try {
-      const box = this.#parts.store.boxes.get(boxId);
-      if (box !== undefined) this.#parts.events.box(this.#view(box));
-    } catch (error) {
-      // Whoever watches asks again; whoever tries to reach the box must not be held up by this.
-      this.#parts.logger.warn({ box_id: boxId, err: error }, "a box that does or does not answer could not be read");
-    }
-  }
-
-  /** Brings the records of the last server in line with what is really there. Called once, before anything else. */
-  async recover(): Promise<void> {
-    const boxes = this.#parts.store.boxes.list();
-    await Promise.all(boxes.map((box) => this.#lock.run(box.id, () => this.#recover(box))));
   }
 
   /** For `--stop-boxes`. */
@@ -308,7 +273,7 @@ export class BoxManager {
       // Not asked now: the engine is still at it.
       if (isUnreachable(error)) reach.lost(box.id, error.message);
       else if (box.status === "running" && box.imageDigest !== null) {
-        const left = await this.#adopt(this.#spec(box), this.#released.signal);
+        const left = await this.recovery.adopt(box, this.#released.signal);
         if (left.state === "unreachable") reach.lost(box.id, left.why);
         else if (left.state !== "running") {
           const failure = toBoxRunError(error, "RUNTIME_ERROR");
@@ -403,7 +368,7 @@ export class BoxManager {
     const box = findBox(this.#parts.store, id);
     requireAllowed(box, "start");
     await this.#parts.engine.requireUsable(box);
-    const spec = this.#spec(box);
+    const spec = specOf(box, this.#parts.images);
     await checkVolumes(box.volumes ?? []);
     this.#parts.resources.reserve(box.id, box);
     this.#lives.set(id, (this.#lives.get(id) ?? 0) + 1);
@@ -419,112 +384,6 @@ export class BoxManager {
     });
   }
 
-  async #recover(box: BoxRecord): Promise<void> {
-    const { engine } = this.#parts;
-    engine.recognize(box);
-    try {
-      // Nobody waits for it any more.
-      if (box.ephemeral) await this.#remove(box, { force: true });
-      else if (box.status === "creating" || box.status === "running") {
-        if (box.status === "running") await this.#takeOver(box, new AbortController().signal);
-        else if (engine.has(box)) await this.#abandonCreate(box);
-        else this.#lose(box);
-      } else if (engine.trouble(box) === undefined) {
-        // A start that the last server did not finish must not leave a VM that nobody counts.
-        await this.#eventually(box.id, "stop", async () => void (await engine.stop(box.id)));
-      }
-    } catch (error) {
-      this.#parts.logger.error({ box_id: box.id, err: error }, "box could not be recovered");
-      // Behind this lock.
-      if (box.ephemeral) void this.reap(box.id);
-      if (box.status !== "running") return this.#changes.failed(box, toBoxRunError(error, "RUNTIME_ERROR"));
-      // What went wrong here says nothing of the VM.
-      this.#parts.resources.hold(box.id, box);
-      this.#parts.reach.lost(box.id, toBoxRunError(error).message);
-    }
-  }
-
-  async #abandonCreate(box: BoxRecord): Promise<void> {
-    await this.#eventually(box.id, "remove", () => this.#parts.engine.remove(box.id));
-    this.#changes.failed(box, new BoxRunError("RUNTIME_ERROR", "The server stopped while the box was being created"));
-  }
-
-  /** Ends what the last server has left of a box that does not run; if that does not work now, later, unless the box runs by then. */
-  async #eventually(boxId: string, operation: string, end: () => Promise<void>): Promise<void> {
-    const { logger, store, retryTimes: times } = this.#parts;
-    const onFailure = (error: unknown) => {
-      logger.error({ box_id: boxId, operation, err: error }, "what is left of a box could not be ended yet");
-    };
-    try {
-      await end();
-    } catch (error) {
-      onFailure(error);
-      const again = () =>
-        this.#lock.run(boxId, async () => {
-          const status = store.boxes.get(boxId)?.status;
-          if (status === "stopped" || status === "error") await end();
-        });
-      untilDone(again, { times, signal: this.#released.signal, onFailure }).catch(() => undefined);
-    }
-  }
-
-  /** A server that has its engine again ends what is left of its VM. */
-  #lose(box: BoxRecord): void {
-    const message = "The server was started without the box's engine; its creation was given up";
-    this.#changes.failed(box, new BoxRunError("RUNTIME_ERROR", message));
-  }
-
-  /** Only the proof that its VM is gone ends a box; until then it runs, holds what it has, and is tried again. */
-  async #takeOver(box: BoxRecord, signal: AbortSignal): Promise<void> {
-    const { resources, reach, logger } = this.#parts;
-    const found = await this.#adopt(this.#spec(box), signal);
-    if (signal.aborted) return;
-    if (found.state === "running" || found.state === "unreachable") {
-      resources.hold(box.id, box);
-      if (found.state === "unreachable") return reach.lost(box.id, found.why);
-      logger.info({ box_id: box.id }, "box taken over");
-      return reach.found(box.id);
-    }
-    const what = found.state === "dead" ? "its disk is there" : "nothing of it is left";
-    const when = reach.why(box.id) === undefined ? "while no server was running" : "while it could not be reached";
-    logger.warn({ box_id: box.id, found: found.state }, `the box's VM ended ${when}`);
-    const message = `The box's VM ended ${when}; ${what}`;
-    void this.#endAll(box.id, message, () => Promise.resolve());
-    this.#changes.failed(box, new BoxRunError("RUNTIME_ERROR", message));
-  }
-
-  async #adopt(spec: BoxSpec, signal: AbortSignal): Promise<Adoption> {
-    try {
-      return await this.#parts.engine.adopt(spec, { signal });
-    } catch (error) {
-      if (!signal.aborted) this.#parts.logger.error({ box_id: spec.id, err: error }, "box could not be taken over");
-      return { state: "unreachable", why: toBoxRunError(error).message };
-    }
-  }
-
-  #spec(box: BoxRecord): BoxSpec {
-    if (box.imageDigest === null || box.startedAtMs === null) {
-      throw new BoxRunError(
-        "RUNTIME_ERROR",
-        `Box ${box.name ?? box.id} was never created: ${box.errorMessage ?? "its creation did not finish"}. Remove it and create it again`,
-      );
-    }
-    return boxSpec(box, box.imageDigest, this.#parts.images.layoutDir(box.imageDigest));
-  }
-
-  /** Holds the lock, and can be interrupted by `signal` and by a forced removal. */
-  #interruptible<T>(boxId: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#lock.run(boxId, async () => {
-      const controller = new AbortController();
-      this.#inProgress.set(boxId, controller);
-      try {
-        return await work(AbortSignal.any([signal, controller.signal]));
-      } finally {
-        this.#inProgress.delete(boxId);
-      }
-    });
-  }
-
   async #engine(operation: string, call: () => Promise<void>): Promise<void> {
     try {
       await call();
@@ -535,8 +394,6 @@ export class BoxManager {
   }
 
   #view(record: BoxRecord): Box {
-    if (record.status !== "running") return boxView(record);
-    const { reach, engine } = this.#parts;
-    return boxView(record, { unreachable: reach.why(record.id), impaired: engine.impairment?.(record.id) });
+    return shownBox(record, this.#parts);
   }
 }

@@ -42,7 +42,7 @@ export class Orphans {
             `\`boxrun recover --remove ${id}\``,
         );
       }
-      return await boxes.takeIn(recordOfNote(note, orphan.engine, clock.now()));
+      return await boxes.recovery.takeIn(recordOfNote(note, orphan.engine, clock.now()));
     });
   }
 
