@@ -32,10 +32,10 @@ test("a process of a box is found by the box's directory, and one of a box with 
   mkdirSync(`${boxDir}b`);
   const mine = await spawnDetached("sleep", ["1000"], boxDir);
   const other = await spawnDetached("sleep", ["1000"], `${boxDir}b`);
-  expect(findBoxProcesses(boxDir)).toEqual([mine.ref]);
+  expect(await findBoxProcesses(boxDir)).toEqual([mine.ref]);
   await killAll([mine.ref, other.ref]);
   expect(await mine.ended).toBe("was killed by SIGKILL");
-  expect(findBoxProcesses(boxDir)).toEqual([]);
+  expect(await findBoxProcesses(boxDir)).toEqual([]);
 });
 
 test("a helper that ends instead of listening fails with its last words", async () => {

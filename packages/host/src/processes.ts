@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { SharedLook } from "./shared-look.ts";
 
 /**
  * A process that may outlive the server. A pid alone is not enough: after the process's end the kernel may give it to another one,
@@ -78,11 +80,36 @@ export async function killAll(refs: readonly ProcessRef[]): Promise<void> {
 /** Every process of a box carries this variable, so that one whose pid was never written down can still be found. */
 export const boxDirVariable = "BOXRUN_BOX_DIR";
 
-/** All processes, of this user or (as root) of any, that were started for the box in `boxDir`. */
-export function findBoxProcesses(boxDir: string): readonly ProcessRef[] {
-  const wanted = Buffer.from(`\0${boxDirVariable}=${boxDir}\0`);
-  return [...findProcesses((read) => Buffer.concat([Buffer.from("\0"), read("environ")]).includes(wanted))];
+/** All processes, of this user or (as root) of any, that were started for the box in `boxDir`: as of a look that began after the call. */
+export async function findBoxProcesses(boxDir: string): Promise<readonly ProcessRef[]> {
+  return (await boxProcesses.next()).get(boxDir) ?? [];
 }
+
+/** All processes of boxes, by the box's directory. */
+async function lookForBoxProcesses(): Promise<ReadonlyMap<string, readonly ProcessRef[]>> {
+  const found = new Map<string, ProcessRef[]>();
+  for (const name of await readdir("/proc")) {
+    const boxDir = /^\d+$/.test(name) ? await boxDirOf(name) : undefined;
+    if (boxDir === undefined) continue;
+    // And looked at once more: if the pid was another process's meanwhile, this names neither.
+    const ref = processRef(Number(name));
+    if (ref === undefined || (await boxDirOf(name)) !== boxDir) continue;
+    found.set(boxDir, [...(found.get(boxDir) ?? []), ref]);
+  }
+  return found;
+}
+
+async function boxDirOf(pid: string): Promise<string | undefined> {
+  try {
+    const variables = (await readFile(`/proc/${pid}/environ`, "utf8")).split("\0");
+    return variables.find((variable) => variable.startsWith(`${boxDirVariable}=`))?.slice(boxDirVariable.length + 1);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A server that recovers asks for thousands of boxes at once, and each would look at every process of the host. */
+const boxProcesses = new SharedLook(lookForBoxProcesses);
 
 /** All processes whose command line is one that `isWanted` wants, each looked for when it is asked for, highest pid first. */
 export function findProcessesByCommand(isWanted: (argv: readonly string[]) => boolean): Iterable<ProcessRef> {

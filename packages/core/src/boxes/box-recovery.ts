@@ -1,4 +1,5 @@
 import { type Box, BoxRunError, toBoxRunError } from "@boxrun/contract";
+import { eachOf } from "../each-of.ts";
 import type { Engines } from "../engines.ts";
 import type { ImageManager } from "../images/image-manager.ts";
 import type { Adoption } from "../ports/engine.ts";
@@ -35,6 +36,11 @@ interface Parts {
   /** Later, if it does not work now. */
   readonly reap: (boxId: string) => Promise<void>;
 }
+
+/** Each connects to a VM, and asks its agent. */
+const adoptionsAtOnce = 32;
+/** Each looks at a few files; the look at the host's processes is one for all that ask at the same time. */
+const leftoversAtOnce = 256;
 
 /** Finds out what has become of boxes: of those of the last server, of those that do not answer, and of those that the store does not know. */
 export class BoxRecovery {
@@ -79,10 +85,22 @@ export class BoxRecovery {
     }
   }
 
-  /** Brings the records of the last server in line with what is really there. Called once, before anything else. */
+  /**
+   * Brings the records of the last server in line with what is really there. Called once, before anything else. Those that ran come first, so many at a
+   * time that none waits for the others' sake longer than it takes to be reached.
+   */
   async recover(): Promise<void> {
     const boxes = this.#parts.store.boxes.list();
-    await Promise.all(boxes.map((box) => this.#parts.turns.run(box.id, () => this.#recover(box))));
+    const isLive = ({ status }: BoxRecord) => status === "running" || status === "creating";
+    // What runs may hold resources from the first moment on, whether it was reached yet or not.
+    for (const box of boxes) if (box.status === "running") this.#parts.resources.hold(box.id, box);
+    const recover = (box: BoxRecord) => this.#parts.turns.run(box.id, () => this.#recover(box));
+    await eachOf(boxes.filter(isLive), adoptionsAtOnce, recover);
+    await eachOf(
+      boxes.filter((box) => !isLive(box)),
+      leftoversAtOnce,
+      recover,
+    );
   }
 
   /** What has become of a box's VM. Throws only for a box that was never created. */

@@ -14,7 +14,7 @@ export async function adoptMachine(boxDir: string, signal: AbortSignal): Promise
   const record = await readVmRecord(boxDir);
   if (record === undefined) {
     // What is written down may be lost while the VM runs.
-    if (findBoxProcesses(boxDir).length === 0) return { state: "dead" };
+    if ((await findBoxProcesses(boxDir)).length === 0) return { state: "dead" };
     return {
       state: "unreachable",
       why: `its processes run, and ${boxFiles.record} does not say which of them is its VM`,

@@ -82,7 +82,7 @@ export async function endProcesses(boxDir: string, known: readonly ProcessRef[])
   );
   // One that is being killed may have started another just before.
   for (let round = 0; round < 5; round++) {
-    const left = findBoxProcesses(boxDir);
+    const left = await findBoxProcesses(boxDir);
     if (left.length === 0) break;
     await killAll(left);
   }
