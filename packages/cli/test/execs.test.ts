@@ -67,6 +67,14 @@ describe("logs", () => {
     expect((await cli.run("logs", running)).stdout).toBe("here\n");
   });
 
+  it("are found by the beginning of the exec's id, with its box and without", async () => {
+    const id = await start("sh", "-c", "echo found; exit 3");
+    const beginning = id.slice(0, 13);
+    expect((await cli.run("wait", "dev", beginning)).code).toBe(3);
+    for (const words of [["dev", beginning], [beginning]])
+      expect(await cli.run("logs", ...words)).toMatchObject({ code: 0, stdout: "found\n" });
+  });
+
   it("are of the latest exec, each stream to its own", async () => {
     await cli.run("exec", "dev", "--", "sh", "-c", "echo out; echo err >&2");
     expect(await cli.run("logs", "dev")).toMatchObject({ code: 0, stdout: "out\n", stderr: "err\n" });

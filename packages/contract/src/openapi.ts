@@ -188,8 +188,9 @@ function parameters({ path, query }: Operation): Json {
 }
 
 const pathParameters: Readonly<Record<string, string>> = {
-  id: "A box's id or name.",
-  exec_id: "An exec's id.",
+  id: "A box's id or name, or the beginning of its id, with at least 4 characters behind `box_`, where no other box's begins so.",
+  exec_id:
+    "An exec's id, or the beginning of it, with at least 4 characters behind `exec_`, where no other exec's of the box begins so.",
   name: "A session's name.",
   reference: "An image's reference.",
 };
@@ -270,7 +271,9 @@ const headersTooLarge = 431;
 
 function failures(operation: Operation): Json {
   const codes = new Set<ErrorCode>([...operation.errors, ...commonErrors]);
-  if (operation.query !== undefined || operation.body?.kind === "json") codes.add("VALIDATION_ERROR");
+  // A box's and an exec's id may be given by its beginning, which can be that of several.
+  if (operation.query !== undefined || operation.body?.kind === "json" || /\{(id|exec_id)\}/.test(operation.path))
+    codes.add("VALIDATION_ERROR");
   if (operation.body?.kind === "json") codes.add("PAYLOAD_TOO_LARGE");
   const byStatus = new Map<number, ErrorCode[]>();
   const add = (status: number, code: ErrorCode) => byStatus.set(status, [...(byStatus.get(status) ?? []), code]);

@@ -44,7 +44,7 @@ import { usageSchema } from "./usage.ts";
  * Every operation of the API, once. The server's routes and its validation, the OpenAPI document and through it the clients all
  * follow from this table; nothing is served that is not in it.
  *
- * Paths are OpenAPI templates; `{id}` is a box's id or name. In `…/{id}:start` the action is what stands behind the last colon.
+ * Paths are OpenAPI templates; `{id}` is a box's id, its beginning or a name. In `…/{id}:start` the action is what stands behind the last colon.
  */
 export interface Operation {
   readonly method: "GET" | "POST" | "DELETE";

@@ -39,7 +39,7 @@ Examples:
     .action((box: string, id: string | undefined, { follow = false, tail, timestamps = false }: Options) =>
       withServer(command, `logs of ${id ?? box}`, async (session) => {
         const { client, reporter, signal } = session;
-        const alone = id === undefined && isExecId(box) ? box : undefined;
+        const alone = id === undefined && (await isExecId(session, box)) ? box : undefined;
         const owner = alone === undefined ? box : await ownerOf(session, alone);
         const exec = await chosenExec(session, owner, id ?? alone, { prefersRunning: follow });
         const printer = new LogPrinter({ timestamps, json: reporter.json });

@@ -40,9 +40,14 @@ Examples:
 async function ended(session: Session, box: string, ids: readonly string[]): Promise<Exec[]> {
   const { client, signal } = session;
   const found = new Map<string, Exec>();
+  const idOf = new Map<string, string>();
   const read = async () => {
-    const execs = await Promise.all(ids.map((id) => client.execs.get(box, id, { signal })));
-    for (const exec of execs) found.set(exec.id, exec);
+    const execs = await Promise.all(ids.map((id) => client.execs.get(box, idOf.get(id) ?? id, { signal })));
+    for (const [n, exec] of execs.entries()) {
+      found.set(exec.id, exec);
+      // What was typed may be the beginning of an id, which another exec's may come to share.
+      idOf.set(ids[n] ?? "", exec.id);
+    }
   };
   for await (const change of stateChanges(session)) {
     if (change.event === "lost" && change.attempts > maxAttempts) throw change.error;
@@ -52,7 +57,7 @@ async function ended(session: Session, box: string, ids: readonly string[]): Pro
     else if (change.event === "box_removed" && [...found.values()].some(({ box_id }) => box_id === change.data.id)) {
       await read();
     }
-    const execs = ids.flatMap((id) => found.get(id) ?? []);
+    const execs = ids.flatMap((id) => found.get(idOf.get(id) ?? "") ?? []);
     if (execs.length === ids.length && execs.every(({ status }) => status !== "running")) return execs;
   }
   throw signal.reason;

@@ -1,9 +1,16 @@
 import { type BoxAction, BoxRunError, type BoxStatus, boxAllows } from "@boxrun/contract";
+import { findByPrefix } from "../id-prefix.ts";
 import type { BoxRecord, Store } from "../ports/store.ts";
 
-/** BOX_NOT_FOUND. An id wins over a name. */
+/**
+ * By id, by name, or by the beginning of an id where only one begins so; in this order. BOX_NOT_FOUND; VALIDATION_ERROR where several
+ * begin so.
+ */
 export function findBox(store: Store, idOrName: string): BoxRecord {
-  const box = store.boxes.get(idOrName) ?? store.boxes.getByName(idOrName);
+  const box =
+    store.boxes.get(idOrName) ??
+    store.boxes.getByName(idOrName) ??
+    findByPrefix("box", idOrName, () => store.boxes.list());
   if (box === undefined) throw new BoxRunError("BOX_NOT_FOUND", `There is no box ${JSON.stringify(idOrName)}`);
   return box;
 }

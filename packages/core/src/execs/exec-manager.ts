@@ -11,6 +11,7 @@ import {
 import { findBox, requireAllowed } from "../boxes/box-lookup.ts";
 import type { Reach } from "../boxes/reach.ts";
 import { ExpectedEnds } from "../expected-ends.ts";
+import { findByPrefix } from "../id-prefix.ts";
 import { newExecId } from "../ids.ts";
 import type { CoreMetrics } from "../metrics.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -310,10 +311,11 @@ export class ExecManager {
       throw new BoxRunError("BOX_NOT_RUNNING", `Cannot use box ${box.name ?? box.id}: ${ending}`);
   }
 
-  /** EXEC_NOT_FOUND, also for an exec of another box. */
+  /** By id, or by the beginning of one of this box's. EXEC_NOT_FOUND, also for an exec of another box; VALIDATION_ERROR where several begin so. */
   #find(idOrName: string, execId: string): ExecRecord {
     const box = findBox(this.#parts.store, idOrName);
-    const exec = this.#parts.store.execs.get(execId);
+    const { execs } = this.#parts.store;
+    const exec = execs.get(execId) ?? findByPrefix("exec", execId, () => execs.listByBox(box.id));
     if (exec === undefined || exec.boxId !== box.id) {
       throw new BoxRunError("EXEC_NOT_FOUND", `Box ${box.name ?? box.id} has no exec ${JSON.stringify(execId)}`);
     }
