@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -210,12 +209,25 @@ async function send(
     signal.throwIfAborted();
     if (stream.write(chunk)) continue;
     using _ = giveUpAfter(stream, silenceMs, "taken anything");
-    // Also over when the stream is: then its error says why.
-    await Promise.race([once(stream, "drain", { signal }), once(stream, "close", { signal })]);
+    await roomIn(stream, signal);
+    signal.throwIfAborted();
     if (stream.errored instanceof ConnectionLost) throw stream.errored;
   }
   signal.throwIfAborted();
   stream.end();
+}
+
+/** Resolves when the agent takes more, when `stream` is over, or when `signal` aborts: what it was is for the caller to look at. */
+async function roomIn(stream: ClientHttp2Stream, signal: AbortSignal): Promise<void> {
+  if (stream.destroyed || signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = () => resolve();
+  stream.once("drain", done).once("close", done);
+  signal.addEventListener("abort", done, { once: true });
+  await promise;
+  // A transfer waits thousands of times.
+  stream.off("drain", done).off("close", done);
+  signal.removeEventListener("abort", done);
 }
 
 /** Ends `stream` when the agent has not done in time what is waited for. */

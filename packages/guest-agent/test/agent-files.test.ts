@@ -172,6 +172,19 @@ test("an upload that is given up is CANCELED, and the agent sees it break off", 
   expect(source.destroyed).toBe(true);
 });
 
+test("a transfer that waits for the agent again and again leaves nothing behind each time", async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on("warning", note);
+  onTestFinished(() => void process.off("warning", note));
+  const files = await filesOf((stream) => {
+    stream.resume().on("end", () => json(stream, { ok: true }));
+  });
+  const pieces = Readable.from(Array.from({ length: 200 }, () => Buffer.alloc(64 * 1024)));
+  await files.write("/f", pieces, never());
+  expect(warnings).toEqual([]);
+});
+
 test("a transfer to or from an agent that falls silent is given up, and one whose client is slow is not", async () => {
   const patience = { silenceMs: 100, putAwayMs: 200 };
   const give = (answer: (stream: ServerHttp2Stream) => void) => filesOf(answer, { patience });
