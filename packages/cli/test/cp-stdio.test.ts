@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 const put = (path: string, content: string) => cli.putFile("dev", path, content);
-const list = (path: string) => cli.server.core.files.list("dev", path);
+const list = (path: string) => cli.server.files("dev", path);
 
 /** The tar of a directory with one program in it, as a real tar makes it. */
 async function someTar(): Promise<Buffer> {

@@ -47,7 +47,7 @@ const host: Side = {
 function box(name: string): Side {
   const files = async (path: string, below = ""): Promise<string[]> => {
     const found: string[] = [];
-    for (const entry of await cli.server.core.files.list(name, join(path, below))) {
+    for (const entry of await cli.server.files(name, join(path, below))) {
       const inner = join(below, entry.name);
       if (entry.type === "dir") found.push(...(await files(path, inner)));
       else {

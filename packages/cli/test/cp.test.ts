@@ -45,7 +45,7 @@ async function inBox(path: string, box = "dev"): Promise<string> {
   return (await content.toArray()).join("");
 }
 async function modeInBox(folder: string, name: string): Promise<string | undefined> {
-  return (await cli.server.core.files.list("dev", folder)).find((entry) => entry.name === name)?.mode;
+  return (await cli.server.files("dev", folder)).find((entry) => entry.name === name)?.mode;
 }
 const putInBox = (path: string, content: string | Uint8Array) => cli.putFile("dev", path, content);
 const modeOf = async (path: string) => ((await stat(join(dir, path))).mode & 0o7777).toString(8);
@@ -139,7 +139,7 @@ describe("a directory", () => {
     await cpOk("tree", "dev:/content");
     await cpOk("dev:/dirs/tree", "into");
     await cpOk("dev:/dirs/tree/.", "into");
-    expect((await cli.server.core.files.list("dev", "/content")).map(({ name }) => name)).toEqual([
+    expect((await cli.server.files("dev", "/content")).map(({ name }) => name)).toEqual([
       "absolute",
       "run.sh",
       "sub",
@@ -173,7 +173,7 @@ describe("a directory", () => {
 describe("times and modes", () => {
   const [early, late, odd] = ["2001-02-03T04:05:06.000Z", "2017-07-14T02:40:00.000Z", "2037-01-02T03:04:05.000Z"];
   const entries = async (folder: string, box = "dev") => {
-    const list = await cli.server.core.files.list(box, folder);
+    const list = await cli.server.files(box, folder);
     return Object.fromEntries(
       list.map(({ name, mode, mtime, uid }) => [name, `${mode} ${new Date(mtime).toISOString()} ${uid}`]),
     );
@@ -259,13 +259,13 @@ describe("files that are not just content", () => {
     const result = await cp("tree", "dev:/links");
     expect(result).toMatchObject({ code: 0, stderr: "Left out: pipe: it is no file, directory or symlink\n" });
     expect(await inBox("/links/b")).toBe("once");
-    expect((await cli.server.core.files.list("dev", "/links")).map(({ name }) => name)).toEqual(["a", "b"]);
+    expect((await cli.server.files("dev", "/links")).map(({ name }) => name)).toEqual(["a", "b"]);
   });
 });
 
 describe("whose a file becomes", () => {
   const owners = async (path: string) =>
-    (await cli.server.core.files.list("dev", path)).map(({ name, uid, gid }) => `${name} ${uid}:${gid}`);
+    (await cli.server.files("dev", path)).map(({ name, uid, gid }) => `${name} ${uid}:${gid}`);
 
   it("is said by --owner, for files, trees, tars and from box to box", async () => {
     await mkdir(join(dir, "tree"));
@@ -314,7 +314,7 @@ describe("a symlink on this host", () => {
     await symlink(target, join(dir, "volume/link"));
     const result = await cp(source, "dev:/from-link");
     expect(result).toMatchObject({ code: 2, stderr: expect.stringMatching(/symlink that leads out.*-L/s) });
-    await expect(cli.server.core.files.list("dev", "/from-link")).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+    await expect(cli.server.files("dev", "/from-link")).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
     await cpOk("-L", source, "dev:/from-link");
     await cli.server.core.files.remove("dev", "/from-link");
   });
@@ -325,7 +325,7 @@ describe("a symlink on this host", () => {
     await cpOk("volume/link", "dev:/named");
     await cpOk("volume", "dev:/volume");
     expect(await inBox("/named")).toBe("real");
-    expect((await cli.server.core.files.list("dev", "/volume/sub"))[0]).toMatchObject({ type: "symlink" });
+    expect((await cli.server.files("dev", "/volume/sub"))[0]).toMatchObject({ type: "symlink" });
   });
 
   it("in the place of a copy is not written through", async () => {
@@ -377,7 +377,7 @@ describe("from box to box", () => {
     await cpOk("dev:/b2b/x", "test:/y");
     await cpOk("dev:/b2b", "test:/copy");
     expect([await inBox("/y", "test"), await inBox("/copy/x", "test")]).toEqual(["1", "1"]);
-    expect((await cli.server.core.files.list("test", "/")).find(({ name }) => name === "y")?.mode).toBe("0750");
+    expect((await cli.server.files("test", "/")).find(({ name }) => name === "y")?.mode).toBe("0750");
   });
 });
 

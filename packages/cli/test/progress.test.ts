@@ -47,7 +47,7 @@ describe("a copy in a terminal", () => {
     return { terminal, source, bytes };
   }
   const give = (source: WriteStream, bytes: Uint8Array) => new Promise((resolve) => source.write(bytes, resolve));
-  const names = async (path: string) => (await cli.server.core.files.list("dev", path)).map(({ name }) => name);
+  const names = async (path: string) => (await cli.server.files("dev", path)).map(({ name }) => name);
 
   it("shows how far it is, follows the window, and ends with a line that says how much and how fast", async () => {
     const { terminal, source, bytes } = await startCopy("shown", utf8);

@@ -205,8 +205,8 @@ export class Engines implements Engine {
     return await this.#of(boxId).readArchive(boxId, path, options);
   }
 
-  async listFiles(boxId: string, path: string) {
-    return await this.#of(boxId).listFiles(boxId, path);
+  async *listFiles(boxId: string, path: string, options: TransferOptions) {
+    yield* this.#of(boxId).listFiles(boxId, path, options);
   }
 
   async removeFile(boxId: string, path: string): Promise<void> {

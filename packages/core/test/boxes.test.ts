@@ -26,7 +26,7 @@ describe("creating", () => {
     const box = await harness.create();
     expect(box.workdir).toBe("/srv");
     // The engine has made it: no box of this one has a /srv of its own.
-    expect(await harness.core.files.list(box.id, "/srv")).toEqual([]);
+    expect(await Array.fromAsync(harness.core.files.list(box.id, "/srv", { signal: never }))).toEqual([]);
     expect((await harness.create({ workdir: "/opt" })).workdir).toBe("/opt");
   });
 

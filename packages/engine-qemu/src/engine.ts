@@ -135,8 +135,8 @@ class QemuEngine implements Engine {
     return await this.#boxes.running(boxId).files.readArchive(path, options);
   }
 
-  async listFiles(boxId: string, path: string) {
-    return await this.#boxes.running(boxId).files.list(path);
+  async *listFiles(boxId: string, path: string, options: TransferOptions) {
+    yield* this.#boxes.running(boxId).files.list(path, options);
   }
 
   async removeFile(boxId: string, path: string): Promise<void> {

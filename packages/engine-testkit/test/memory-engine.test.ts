@@ -95,10 +95,12 @@ describe("its controls", () => {
     });
     await hold.reached;
     expect(up).toBe(false);
-    await expect(engine.listFiles("box_1", "/")).rejects.toMatchObject({ code: "BOX_NOT_RUNNING" });
+    await expect(Array.fromAsync(engine.listFiles("box_1", "/", { signal: never }))).rejects.toMatchObject({
+      code: "BOX_NOT_RUNNING",
+    });
     hold.release();
     await creating;
-    expect(await engine.listFiles("box_1", "/tmp")).toEqual([]);
+    expect(await Array.fromAsync(engine.listFiles("box_1", "/tmp", { signal: never }))).toEqual([]);
   });
 
   test("let a held create be given up, and removed", async () => {

@@ -7,7 +7,7 @@ import { fromAgent } from "./errors.ts";
 import type { AgentLine } from "./line.ts";
 import { readListing } from "./listing.ts";
 import { type AgentErrorCode, okSchema } from "./messages.ts";
-import { lost, openAnswerInTime, type Patience, requestAnswer, requestJson, upload } from "./requests.ts";
+import { lost, openAnswerInTime, type Patience, requestJson, upload } from "./requests.ts";
 import { WireViolation } from "./violation.ts";
 
 /** Listing or removing a large tree on a slow disk. */
@@ -74,10 +74,16 @@ export class AgentFiles {
     });
   }
 
-  async list(path: string): Promise<readonly FileEntry[]> {
-    return await this.#do(`list ${path}`, () =>
-      requestAnswer(this.#line, "GET", `/list?${query(path)}`, readListing, { limitMs: treeLimitMs, repeatable: true }),
-    );
+  /** What is read of the agent's answer waits for whoever takes the entries. */
+  async *list(path: string, { signal }: TransferOptions): AsyncGenerator<FileEntry> {
+    const what = `list ${path}`;
+    // It reads all names before it answers.
+    const { stream } = await this.#do(what, () => this.#open(`/list?${query(path)}`, signal, treeLimitMs));
+    try {
+      yield* readListing(this.#body(what, stream, undefined, signal));
+    } catch (error) {
+      throw fromAgent(`${what} in box ${this.#boxId}`, error, codes);
+    }
   }
 
   async remove(path: string): Promise<void> {
@@ -95,8 +101,7 @@ export class AgentFiles {
   }
 
   /** Asks for a stream, which may take as long as it likes while it goes on. */
-  #open(path: string, signal: AbortSignal) {
-    const limitMs = this.#patience.silenceMs;
+  #open(path: string, signal: AbortSignal, limitMs = this.#patience.silenceMs) {
     return openAnswerInTime(this.#line, "GET", path, { kind, endStream: true, signal, limitMs });
   }
 

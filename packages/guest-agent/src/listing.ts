@@ -3,32 +3,39 @@ import { type AgentEntry, entrySchema } from "./messages.ts";
 import { turns } from "./turns.ts";
 import { WireViolation } from "./violation.ts";
 
-/** Longest listing of a directory, in bytes of JSON: some 300,000 names. */
+/** Longest listing of a directory, in bytes of JSON: some 300,000 names, and never more than a million. */
 const limitBytes = 64 * 1024 * 1024;
 /** An entry has two names of at most 4096 bytes, each of which JSON may write as six characters. */
 const entryLimitBytes = 64 * 1024;
 
 const opening = Buffer.from('{"entries":[');
+const [dot, dotDot] = [Buffer.from("."), Buffer.from("..")];
 const codes = { quote: 0x22, comma: 0x2c, backslash: 0x5c, end: 0x5d, open: 0x7b, close: 0x7d } as const;
 
 /**
- * Reads `{"entries":[{…},{…}]}` entry by entry, as the agent writes it: one that is as long as it may be would take the event loop for seconds
- * if it were parsed as a whole, and ten times its length of memory. Rejects with a WireViolation.
+ * Reads `{"entries":[{…},{…}]}` entry by entry, as the agent writes it, and gives each on before the next is read: one that is as long as it may
+ * be would take the event loop for seconds if it were parsed as a whole, and ten times its length of memory. Throws a WireViolation.
  */
-export async function readListing(body: AsyncIterable<Buffer>): Promise<FileEntry[]> {
-  const entries: FileEntry[] = [];
+export async function* readListing(body: AsyncIterable<Buffer>): AsyncGenerator<FileEntry> {
   const splitter = new EntrySplitter();
+  let previous: Buffer | undefined;
   let length = 0;
   for await (const chunk of body) {
     length += chunk.length;
     if (length > limitBytes) throw new WireViolation(`a listing of more than ${limitBytes} bytes`);
     for (const text of splitter.take(chunk)) {
       if (!turns.take(1)) await turns.taken(1);
-      entries.push(parseEntry(text));
+      const { name, entry } = parseEntry(text);
+      // Every agent sorts: nobody behind this keeps all of them to do it.
+      const order = previous?.compare(name) ?? -1;
+      if (order > 0) throw new WireViolation("a listing out of order");
+      previous = name;
+      // A directory that changes while it is read may give a name twice.
+      if (order === 0) continue;
+      yield entry;
     }
   }
   splitter.requireEnd();
-  return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Finds where the entries begin and end. They hold no objects themselves; their strings may hold anything. */
@@ -106,7 +113,8 @@ class EntrySplitter {
   }
 }
 
-function parseEntry(text: string): FileEntry {
+/** `name`: as the box has it. */
+function parseEntry(text: string): { readonly name: Buffer; readonly entry: FileEntry } {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -118,13 +126,20 @@ function parseEntry(text: string): FileEntry {
     const issue = parsed.error.issues[0];
     throw new WireViolation(`an entry of a listing: ${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`);
   }
-  return toEntry(parsed.data);
+  const name = parsed.data.name === undefined ? parsed.data.name_b64 : Buffer.from(parsed.data.name);
+  if (name === undefined || !isName(name)) throw new WireViolation("an entry of a listing whose name is none");
+  return { name, entry: toEntry(name.toString("utf8"), parsed.data) };
 }
 
-function toEntry(entry: AgentEntry): FileEntry {
-  const target = entry.target ?? entry.target_b64;
+/** What no directory has as a name would lead whoever puts a path together from it to another place. */
+function isName(name: Buffer): boolean {
+  return name.length > 0 && !name.includes(0) && !name.includes("/") && !name.equals(dot) && !name.equals(dotDot);
+}
+
+function toEntry(name: string, entry: AgentEntry): FileEntry {
+  const target = entry.target ?? entry.target_b64?.toString("utf8");
   return {
-    name: entry.name ?? entry.name_b64 ?? "",
+    name,
     type: entry.type,
     size: entry.size,
     mode: entry.mode,

@@ -40,7 +40,7 @@ export const agentErrorSchema = z.object({
 });
 export type AgentErrorCode = z.infer<typeof agentErrorSchema>["code"];
 
-const nameBytes = z.base64().transform((encoded) => Buffer.from(encoded, "base64").toString("utf8"));
+const nameBytes = z.base64().transform((encoded) => Buffer.from(encoded, "base64"));
 
 export const entrySchema = z.object({
   name: z.string().max(4096).optional(),

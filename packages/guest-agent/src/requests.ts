@@ -45,25 +45,13 @@ export async function requestJson<T>(
   schema: z.ZodType<T>,
   options: JsonOptions = {},
 ): Promise<T> {
-  const { limitBytes = answerLimitBytes, ...others } = options;
-  const read = async (body: AsyncIterable<Buffer>) => parse(schema, await text(body, limitBytes));
-  return requestAnswer(line, method, path, read, others);
-}
-
-/** The same for an answer that `read` makes something of while it comes; what it throws is a WireViolation. */
-export async function requestAnswer<T>(
-  line: AgentLine,
-  method: Method,
-  path: string,
-  read: (body: AsyncIterable<Buffer>) => Promise<T>,
-  options: Omit<JsonOptions, "limitBytes"> = {},
-): Promise<T> {
+  const { limitBytes = answerLimitBytes } = options;
   const signal = AbortSignal.timeout(options.limitMs ?? answerLimitMs);
   const content = options.body === undefined ? undefined : JSON.stringify(options.body);
   return repeatedly({ line, method, path, signal, repeatable: options.repeatable ?? false }, async () => {
     const stream = await openRequest(line, method, path, { kind: "control", signal, endStream: content === undefined });
     if (content !== undefined) stream.end(content);
-    return readAnswer(line, stream, read);
+    return parse(schema, await readAnswer(line, stream, limitBytes));
   });
 }
 
@@ -155,7 +143,7 @@ export async function upload<T>(
     content.destroy();
     throw error;
   }
-  const answer = readAnswer(line, stream, (body) => text(body, answerLimitBytes));
+  const answer = readAnswer(line, stream, answerLimitBytes);
   // The agent may refuse in the middle: then nothing more is sent, and its reason is better than "the pipe broke".
   const refused = new AbortController();
   stream.once("aborted", () => refused.abort());
@@ -301,15 +289,11 @@ function responseOf(
   });
 }
 
-async function readAnswer<T>(
-  line: AgentLine,
-  stream: ClientHttp2Stream,
-  read: (body: AsyncIterable<Buffer>) => Promise<T>,
-): Promise<T> {
+async function readAnswer(line: AgentLine, stream: ClientHttp2Stream, limitBytes: number): Promise<string> {
   const { status } = await responseOf(line, stream);
   if (status !== 200) throw await refusalOf(line, stream);
   try {
-    return await read(bodyOf(line, stream));
+    return await text(bodyOf(line, stream), limitBytes);
   } catch (error) {
     throw error instanceof WireViolation ? error : (line.endReason ?? error);
   }

@@ -17,6 +17,7 @@ const dir = mkdtempSync(join(tmpdir(), "bf-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 let sockets = 0;
 const never = () => ({ signal: new AbortController().signal });
+const list = (files: AgentFiles, path: string) => Array.fromAsync(files.list(path, never()));
 
 /** `behindStream`: over a connection that is no socket, whose frames Node takes in all at once. */
 async function filesOf(
@@ -66,25 +67,89 @@ test("the agent's refusals become the port's codes, with the path and the box", 
   for (const [code, status, expected] of cases) {
     const files = await filesOf((stream) => json(stream, { code, message: "because" }, status));
     const refused = { code: expected, message: expect.stringMatching(/\/a b.*box_1.*because/) };
-    await expect(files.list("/a b")).rejects.toMatchObject(refused);
+    await expect(list(files, "/a b")).rejects.toMatchObject(refused);
     await expect(files.read("/a b", never())).rejects.toMatchObject(refused);
     await expect(files.remove("/a b")).rejects.toMatchObject(refused);
   }
 });
 
-test("a listing is sorted, and names that are not UTF-8 come as well as they can", async () => {
+test("a listing comes as the agent sorts it, and names that are not UTF-8 come as well as they can", async () => {
   const files = await filesOf((stream) =>
     json(stream, {
       entries: [
-        { ...entry, name: "b" },
-        { ...entry, name_b64: Buffer.from([0x61, 0xff]).toString("base64") },
         { ...entry, name: "B", type: "symlink", target: "/x" },
+        { ...entry, name_b64: Buffer.from([0x61, 0xff]).toString("base64") },
+        { ...entry, name: "b" },
       ],
     }),
   );
-  const listed = await files.list("/");
+  const listed = await list(files, "/");
   expect(listed.map(({ name }) => name)).toEqual(["B", "a\uFFFD", "b"]);
   expect(listed[0]).toMatchObject({ target: "/x", mtime: "1970-01-01T00:00:00.000Z" });
+});
+
+test("a listing whose taker takes its time waits in the box, but for what its connection may hold", async () => {
+  const pad = "x".repeat(1000);
+  const lines = Array.from({ length: 8000 }, (_, n) =>
+    JSON.stringify({ ...entry, name: `${String(n).padStart(6, "0")}${pad}` }),
+  );
+  let sentBytes = 0;
+  async function* text() {
+    yield '{"entries":[';
+    for (const [n, line] of lines.entries()) {
+      sentBytes += line.length;
+      yield n === 0 ? line : `,${line}`;
+    }
+    yield "]}";
+  }
+  const files = await filesOf((stream) => {
+    stream.respond({ ":status": 200 });
+    Readable.from(text(), { objectMode: false }).pipe(stream);
+  });
+  let [takenBytes, count, mostBytes] = [0, 0, 0];
+  for await (const _ of files.list("/", never())) {
+    if (count % 10 === 0) await new Promise(setImmediate);
+    mostBytes = Math.max(mostBytes, sentBytes - takenBytes);
+    takenBytes += lines[count]?.length ?? 0;
+    count += 1;
+  }
+  expect(count).toBe(lines.length);
+  expect(mostBytes).toBeLessThan(2 * 1024 * 1024);
+});
+
+test("a listing that breaks off in the middle gives what came, and then fails", async () => {
+  const files = await filesOf((stream) => {
+    stream.respond({ ":status": 200 });
+    stream.write(`{"entries":[${JSON.stringify({ ...entry, name: "a" })},`);
+    setImmediate(() => stream.destroy(new Error("the agent gives up")));
+  });
+  const names: string[] = [];
+  const reading = async () => {
+    for await (const { name } of files.list("/", never())) names.push(name);
+  };
+  await expect(reading()).rejects.toMatchObject({ code: "BOX_UNREACHABLE" });
+  expect(names).toEqual(["a"]);
+});
+
+test("leaving a listing ends it at the agent, and so does its caller's hanging up", async () => {
+  const closed: Promise<void>[] = [];
+  const files = await filesOf((stream) => {
+    closed.push(new Promise((resolve) => stream.once("close", resolve)));
+    stream.respond({ ":status": 200 });
+    stream.write(`{"entries":[${JSON.stringify({ ...entry, name: "a" })},`);
+  });
+  for await (const { name } of files.list("/", never())) {
+    expect(name).toBe("a");
+    break;
+  }
+  await closed[0];
+  const caller = new AbortController();
+  const entries = files.list("/", { signal: caller.signal });
+  await entries.next();
+  const next = entries.next();
+  caller.abort();
+  await expect(next).rejects.toMatchObject({ code: "CANCELED" });
+  await closed[1];
 });
 
 test.each([
@@ -94,7 +159,7 @@ test.each([
   ["a type that is none", { type: "door" }],
 ])("a listing with %s is refused", async (_, wrong) => {
   const files = await filesOf((stream) => json(stream, { entries: [{ ...entry, name: "x", ...wrong }] }));
-  await expect(files.list("/")).rejects.toMatchObject({ code: "RUNTIME_ERROR" });
+  await expect(list(files, "/")).rejects.toMatchObject({ code: "RUNTIME_ERROR" });
 });
 
 test("a file that is not as long as it said fails the reader", async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { MemoryHost } from "@boxrun/engine-testkit";
 import { startTestServer, type TestServer } from "@boxrun/server/testing";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { BoxRunClient, type ExecEvent, logBytes } from "../src/index.ts";
 import { toArray } from "./support/stub-server.ts";
 
@@ -94,6 +94,16 @@ describe("a real server", () => {
     expect(await client.files.list(box, "/copy")).toMatchObject([{ name: "random", size: bytes.length, type: "file" }]);
     await client.files.remove(box, "/copy");
     await expect(client.files.list(box, "/copy")).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+  });
+
+  it("rejects where a directory's list breaks off in the middle", async () => {
+    const entry = { type: "file", size: 1, mode: "0644", mtime: "1970-01-01T00:00:00.000Z", uid: 0, gid: 0 } as const;
+    const broken = vi.spyOn(server.engine, "listFiles").mockImplementation(async function* () {
+      for (let n = 0; n < 5000; n++) yield { ...entry, name: String(n).padStart(8, "0") };
+      throw new Error("the agent broke the protocol");
+    });
+    await expect(client.files.list(box, "/")).rejects.toMatchObject({ code: "CONNECTION_FAILED" });
+    broken.mockRestore();
   });
 
   it("lists, imports, pulls and removes images", async () => {

@@ -10,6 +10,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod";
 import { readJson, readStream } from "./body.ts";
+import { jsonArray } from "./json-array.ts";
 import { requirePlain } from "./plain-json.ts";
 import { validate } from "./validation.ts";
 
@@ -35,8 +36,14 @@ type BodyOf<O> = O extends { readonly body: { readonly kind: "json"; readonly sc
 type ResultOf<O> = O extends {
   readonly response: { readonly kind: "json"; readonly schema: infer S extends z.ZodType };
 }
-  ? z.output<S> | (O extends { readonly response: { readonly events: object } } ? FastifyReply : never)
+  ?
+      | z.output<S>
+      | PiecesOf<z.output<S>>
+      | (O extends { readonly response: { readonly events: object } } ? FastifyReply : never)
   : FastifyReply;
+
+/** An array may come piece by piece: it is sent as it comes. */
+type PiecesOf<Result> = Result extends readonly (infer Item)[] ? AsyncIterable<Item> : never;
 
 /** One handler for each operation of the contract, no more and no less. */
 export type Handlers = { readonly [Id in OperationId]: (call: Call<Id>) => Promise<ResultOf<Operations[Id]>> };
@@ -65,7 +72,9 @@ export function registerOperations(app: FastifyInstance, handlers: Handlers, { o
     const result = await handlers[id](call);
     // A reply that is awaited, as this one was, leaves nothing behind.
     if (operation.response.kind !== "json" || reply.sent) return result;
-    return reply.status(operation.response.status).send(result);
+    reply.status(operation.response.status);
+    if (!isAsyncIterable(result)) return reply.send(result);
+    return reply.type("application/json; charset=utf-8").send(await jsonArray(result));
   };
   for (const route of routes()) {
     app.route({
@@ -78,6 +87,10 @@ export function registerOperations(app: FastifyInstance, handlers: Handlers, { o
       },
     });
   }
+}
+
+function isAsyncIterable(result: unknown): result is AsyncIterable<unknown> {
+  return typeof result === "object" && result !== null && Symbol.asyncIterator in result;
 }
 
 function parametersOf(request: FastifyRequest): Readonly<Record<string, string>> {

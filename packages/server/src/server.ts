@@ -8,6 +8,7 @@ import { Guard } from "./auth/guard.ts";
 import { FairTurns } from "./fair-turns.ts";
 import { Lifetime } from "./lifetime.ts";
 import { type Listening, listen, type TcpAddress } from "./listen.ts";
+import { ListingPlaces, type ListingPlacesOptions } from "./listing-places.ts";
 import type { Metrics } from "./metrics.ts";
 import { SendBudget } from "./send-budget.ts";
 import type { Settings } from "./settings.ts";
@@ -27,6 +28,7 @@ export interface HttpServerOptions {
   readonly graceMs?: number;
   /** What may wait for readers that don't read. Default 64 MiB. */
   readonly maxHeldBytes?: number | undefined;
+  readonly listings?: ListingPlacesOptions | undefined;
 }
 
 export interface HttpServer {
@@ -49,8 +51,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   metrics.countSessions(() => core.sessions.count);
   const sending = { turns: new FairTurns(), budget: new SendBudget(options.maxHeldBytes) };
   metrics.countHeldBytes(() => sending.budget.bytes);
+  const listings = new ListingPlaces(options.listings);
   const places = { stateDir: settings.stateDir, dbPath: settings.dbPath };
-  const app = await buildApp({ heartbeatMs: 15_000, ...options, ...places, lifetime, guard, sending });
+  const app = await buildApp({ heartbeatMs: 15_000, ...options, ...places, lifetime, guard, sending, listings });
   const handler = (...args: Parameters<typeof app.routing>) => app.routing(...args);
   const upgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     routeUpgrade(handler, request, socket, head);

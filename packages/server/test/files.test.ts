@@ -140,7 +140,7 @@ describe("an upload", () => {
     await ask(server, "/v1/images:pull", { body: { reference: "for-nobody:1" } });
     const { id } = await createBox(server, { image: "for-nobody:1" });
     const owners = async (path: string) =>
-      (await server.core.files.list(id, path)).map(({ name, uid, gid }) => `${name} ${uid}:${gid}`);
+      (await server.files(id, path)).map(({ name, uid, gid }) => `${name} ${uid}:${gid}`);
     const put = async (dest: string, query = "", content: Uint8Array | string = "x") => {
       const body = Buffer.concat([field("dest", dest), file(content), end]);
       return (await ask(server, `/v1/boxes/${id}/files/upload${query}`, { body, headers })).json;

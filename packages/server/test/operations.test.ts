@@ -7,6 +7,7 @@ import { buildApp } from "../src/app.ts";
 import { Guard } from "../src/auth/guard.ts";
 import { FairTurns } from "../src/fair-turns.ts";
 import { Lifetime } from "../src/lifetime.ts";
+import { ListingPlaces } from "../src/listing-places.ts";
 import { createMetrics } from "../src/metrics.ts";
 import { routes } from "../src/register.ts";
 import { SendBudget } from "../src/send-budget.ts";
@@ -33,6 +34,7 @@ describe("the routes of the server", () => {
       dbPath: join(server.stateDir, "boxrun.db"),
       heartbeatMs: 15_000,
       sending: { turns: new FairTurns(), budget: new SendBudget() },
+      listings: new ListingPlaces(),
     });
     const had = new Set<string>();
     let path: string[] = [];

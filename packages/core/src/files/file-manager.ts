@@ -47,8 +47,9 @@ export class FileManager {
     return await this.#engine.readArchive((await this.#running(idOrName)).id, path, options);
   }
 
-  async list(idOrName: string, path: string): Promise<readonly FileEntry[]> {
-    return await this.#engine.listFiles((await this.#running(idOrName)).id, path);
+  /** As the box gives it: nothing is asked before the first entry is. */
+  async *list(idOrName: string, path: string, options: TransferOptions): AsyncGenerator<FileEntry> {
+    yield* this.#engine.listFiles((await this.#running(idOrName)).id, path, options);
   }
 
   async remove(idOrName: string, path: string): Promise<void> {

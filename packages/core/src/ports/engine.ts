@@ -90,8 +90,12 @@ export interface Engine {
    */
   readArchive(boxId: string, path: string, options: TransferOptions & { readonly full?: boolean }): Promise<Readable>;
 
-  /** FILE_NOT_FOUND; VALIDATION_ERROR if it is not a directory. Sorted by name. */
-  listFiles(boxId: string, path: string): Promise<readonly FileEntry[]>;
+  /**
+   * A directory's entries, sorted by their names' bytes. FILE_NOT_FOUND; VALIDATION_ERROR if it is not a directory: both come of the first entry,
+   * and what breaks later comes between two. Nothing is asked before that one is. What is not taken waits in the box, but for some 1 MiB: memory
+   * does not grow with the directory. Leaving the loop ends it.
+   */
+  listFiles(boxId: string, path: string, options: TransferOptions): AsyncIterable<FileEntry>;
 
   /** Removes a file or a whole directory. FILE_NOT_FOUND. */
   removeFile(boxId: string, path: string): Promise<void>;

@@ -62,7 +62,7 @@ export function archiveBehaviours({ behaviour, harness }: Suite): void {
           { name: "new/link", type: "symlink", target: "file" },
         ]);
       const owners = async (path: string) =>
-        (await harness.engine.listFiles(harness.box, path)).map(({ name, uid, gid }) => `${name} ${uid}:${gid}`);
+        (await harness.list(path)).map(({ name, uid, gid }) => `${name} ${uid}:${gid}`);
       await harness.write(`${directory}/old/file`, "");
       const write = (user: string, of: "everything" | "new") =>
         harness.engine.writeArchive(harness.box, directory, tar(), { signal: never(), owner: { user, of } });

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import type { FileEntry } from "@boxrun/contract";
 import type {
   Adoption,
   BoxSpec,
@@ -178,7 +179,11 @@ export class Harness {
   }
 
   async names(directory: string, boxId: string = this.box): Promise<string[]> {
-    return (await this.engine.listFiles(boxId, directory)).map(({ name }) => name);
+    return (await this.list(directory, boxId)).map(({ name }) => name);
+  }
+
+  async list(directory: string, boxId: string = this.box): Promise<FileEntry[]> {
+    return await Array.fromAsync(this.engine.listFiles(boxId, directory, { signal: never() }));
   }
 
   /** A directory in the box that no other test uses; it does not exist yet. */

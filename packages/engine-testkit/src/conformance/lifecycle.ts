@@ -177,7 +177,7 @@ export function lifecycleBehaviours({ behaviour, harness, options }: Suite): voi
     await harness.engine.stop(spec.id);
     await harness.engine.remove(spec.id);
     await expect(harness.engine.start(spec, { signal: never() })).rejects.toMatchObject({ name: "BoxRunError" });
-    await expect(harness.engine.listFiles(spec.id, "/")).rejects.toMatchObject({ name: "BoxRunError" });
+    await expect(harness.list("/", spec.id)).rejects.toMatchObject({ name: "BoxRunError" });
     await expectNothingLeft(spec.id);
   });
 

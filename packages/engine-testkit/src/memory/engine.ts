@@ -237,9 +237,12 @@ export class MemoryEngine implements Engine {
     return archive(path, this.#running(boxId).files.get(path));
   }
 
-  async listFiles(boxId: string, path: string): Promise<readonly FileEntry[]> {
-    await this.controls.enter("listFiles");
-    return this.#running(boxId).files.list(path);
+  async *listFiles(boxId: string, path: string, { signal }: TransferOptions): AsyncGenerator<FileEntry> {
+    await this.controls.enter("listFiles", signal);
+    for (const entry of this.#running(boxId).files.list(path)) {
+      signal.throwIfAborted();
+      yield entry;
+    }
   }
 
   async removeFile(boxId: string, path: string): Promise<void> {

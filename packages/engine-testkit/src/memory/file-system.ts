@@ -94,7 +94,7 @@ export class MemoryFileSystem {
     if (node.type !== "dir") throw invalid(path, "is not a directory");
     return [...node.children]
       .map(([name, child]) => entry(name, child))
-      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+      .sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
   }
 
   /** `owner`: of the parents that are made. */

@@ -46,7 +46,7 @@ function ask(line: AgentLine, random: Random, gone: AbortSignal): Promise<unknow
   return random.pick([
     () => requestJson(line, "GET", "/hello", helloSchema, { repeatable: true, limitMs: caseMs }),
     () => requestJson(line, "GET", "/hello", helloSchema, { limitMs: caseMs }),
-    () => files.list("/"),
+    () => Array.fromAsync(files.list("/", options)),
     async () => drain((await files.read("/f", options)).content),
     async () => drain(await files.readArchive("/d", options)),
     () => files.write("/f", content(), options),

@@ -3,6 +3,7 @@ import type { FastifyReply } from "fastify";
 import type { Logger } from "pino";
 import { callerHungUp } from "../body.ts";
 import type { Lifetime } from "../lifetime.ts";
+import type { ListingPlaces } from "../listing-places.ts";
 import type { Metrics } from "../metrics.ts";
 import { type SharedSending, type SseSource, sendEvents } from "../sse.ts";
 
@@ -19,6 +20,7 @@ export interface Context {
   readonly dbPath: string;
   readonly heartbeatMs: number;
   readonly sending: SharedSending;
+  readonly listings: ListingPlaces;
 }
 
 /** Aborts when the caller hangs up, or when the server has no more time. For work that is of use to this caller alone. */

@@ -9,7 +9,7 @@ import { type Spool, spool } from "./spool.ts";
 
 type FileHandlers = Pick<Handlers, "uploadFile" | "downloadFile" | "listFiles" | "removeFile">;
 
-export function fileHandlers({ core, lifetime, spoolDir }: Context): FileHandlers {
+export function fileHandlers({ core, lifetime, spoolDir, listings }: Context): FileHandlers {
   return {
     uploadFile: async ({ path, query, request, reply }) => {
       const signal = callerSignal(reply, lifetime);
@@ -33,7 +33,12 @@ export function fileHandlers({ core, lifetime, spoolDir }: Context): FileHandler
         .header("content-length", size)
         .send(exactly(content, size));
     },
-    listFiles: async ({ path, query }) => [...(await core.files.list(path.id, query.path))],
+    listFiles: async ({ path, query, reply }) => {
+      const signal = callerSignal(reply, lifetime);
+      const { id } = core.boxes.get(path.id);
+      const cutOff = () => reply.raw.destroy();
+      return listings.during(core.files.list(id, query.path, { signal }), { boxId: id, signal, cutOff });
+    },
     removeFile: async ({ path, query }) => {
       await core.files.remove(path.id, query.path);
       return { ok: true };

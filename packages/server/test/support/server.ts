@@ -2,10 +2,12 @@ import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { FileEntry } from "@boxrun/contract";
 import { BoxRunCore, systemClock } from "@boxrun/core";
 import { createMemoryEngine, type MemoryEngine, type MemoryEngineOptions, MemoryHost } from "@boxrun/engine-testkit";
 import { openStore } from "@boxrun/store";
 import type { Logger } from "pino";
+import type { ListingPlacesOptions } from "../../src/listing-places.ts";
 import { openLog } from "../../src/logger.ts";
 import { createMetrics } from "../../src/metrics.ts";
 import { type HttpServer, startHttpServer } from "../../src/server.ts";
@@ -25,6 +27,7 @@ export interface TestServerOptions {
   readonly outputLimitBytes?: number;
   readonly readerStallMs?: number;
   readonly maxHeldBytes?: number;
+  readonly listings?: ListingPlacesOptions;
 }
 
 /** A server with everything real but the VMs: sockets, SQLite file, core. */
@@ -36,6 +39,8 @@ export interface TestServer extends AsyncDisposable {
   readonly host: MemoryHost;
   readonly stateDir: string;
   readonly spoolDir: string;
+  /** A directory's entries, sorted by name. */
+  readonly files: (box: string, path: string) => Promise<FileEntry[]>;
   /** Parsed lines of the log so far. */
   readonly log: () => Record<string, unknown>[];
   readonly rawLog: () => string;
@@ -88,6 +93,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     ...(options.heartbeatMs === undefined ? {} : { heartbeatMs: options.heartbeatMs }),
     graceMs: options.graceMs ?? 1_000,
     maxHeldBytes: options.maxHeldBytes,
+    listings: options.listings,
   }).catch(async (error: unknown) => {
     await close();
     if (options.stateDir === undefined) await rm(stateDir, { recursive: true, force: true });
@@ -108,6 +114,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     host,
     stateDir,
     spoolDir,
+    files: (box, path) => Array.fromAsync(core.files.list(box, path, { signal: new AbortController().signal })),
     log: () =>
       readFileSync(logFile, "utf8")
         .split("\n")
