@@ -121,7 +121,7 @@ export function addProgramOptions(command: Command): Command {
 
 export function execInput(cmd: string[], options: ProgramOptions) {
   return {
-    cmd,
+    ...(cmd.length === 0 ? {} : { cmd }),
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
     ...(options.user === undefined ? {} : { user: options.user }),

@@ -76,6 +76,8 @@ const lines: readonly (readonly [string, string])[] = [
   ["exec dev -- --odd", 'exec ["dev","--odd"]'],
   ["exec dev -- sh -c|echo $HOME", 'exec ["dev","sh","-c","echo $HOME"]'],
   ["exec dev -", 'exec ["dev","-"]'],
+  ["run base", 'run ["base"]'],
+  ["run -it base", 'run ["base"] interactive=true tty=true'],
   ["run base uname -a", 'run ["base","uname","-a"]'],
   ["run base -- uname -a", 'run ["base","uname","-a"]'],
   ["run --rm base uname", 'run ["base","uname"] rm=true'],
@@ -136,7 +138,6 @@ describe("a command line as people type it", () => {
 
   it.each([
     ["exec dev", "missing required argument 'program'"],
-    ["run base", "missing required argument 'program'"],
     ["exec dev --nonsense ls", "unknown option '--nonsense'"],
     ["create base -m 0", "whole number of MB"],
     ["create base -m 2x", "whole number of MB"],

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CliWithServer } from "./support/server.ts";
@@ -26,6 +27,16 @@ describe("run", () => {
       "echo $A; exit 9",
     );
     expect(result).toMatchObject({ code: 9, stdout: "b\n", stderr: "" });
+  });
+
+  it("runs the image's own command where none is given, and leaves no box of one that has none", async () => {
+    expect(await cli.run("run", "base")).toMatchObject({ code: 0, stdout: "its own\n" });
+    const { signal } = new AbortController();
+    await cli.server.core.images.import(Readable.from(["tar:bare:1"]), { signal });
+    expect(await cli.run("run", "bare:1")).toMatchObject({
+      code: 125,
+      stderr: expect.stringContaining("has no command of its own; say what to run, as in `boxrun run bare:1 sh`"),
+    });
   });
 
   it("passes standard input on with -i", async () => {

@@ -9,7 +9,8 @@ const noNul = z.string().regex(/^[^\0]*$/, "must not contain NUL");
 const maxTimeoutMs = 2_147_483_647;
 
 const execFields = {
-  cmd: z.array(noNul).min(1, "must not be empty"),
+  /** Default: the image's own command, its Entrypoint and Cmd. With one, neither is used. */
+  cmd: z.array(noNul).min(1, "must not be empty").nullish(),
   timeout_ms: positiveInteger.max(maxTimeoutMs).nullish(),
 };
 

@@ -83,7 +83,7 @@ export class BoxRunCore {
     this.#options = options;
     this.#resources = new Resources(options.limits);
     this.images = new ImageManager({ ...shared, content: options.images });
-    this.execs = new ExecManager(shared);
+    this.execs = new ExecManager({ ...shared, images: this.images });
     this.sessions = new SessionManager(shared);
     const { images, execs, sessions } = this;
     this.boxes = new BoxManager({ ...shared, keptBoxes, images, execs, sessions, resources: this.#resources });

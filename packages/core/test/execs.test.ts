@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { runRequestSchema } from "@boxrun/contract";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { OutputEvent } from "../src/index.ts";
 import { CoreHarness, never, stdout } from "./support/core.ts";
@@ -29,6 +30,21 @@ describe("an exec", () => {
     const other = await harness.create({ image: "tool:1", env: { A: "box", B: "box" } });
     const exec = await harness.start(other.id, ["sh", "-c", "echo $A $B $C"], { env: { A: "exec" } });
     expect(stdout(await harness.events(other.id, exec.id))).toBe("exec box image\n");
+  });
+
+  it("without a command runs its image's own, and says what to type where that has none", async () => {
+    await expect(harness.core.execs.start(box, {})).rejects.toMatchObject({
+      code: "VALIDATION_ERROR",
+      message: expect.stringContaining("`boxrun run base sh`"),
+    });
+    harness.images.command = ["sh", "-c", "echo own"];
+    const exec = await harness.core.execs.start(box, {});
+    expect(exec.cmd).toEqual(["sh", "-c", "echo own"]);
+    expect(stdout(await harness.events(box, exec.id))).toBe("own\n");
+    const run = (request: { cmd?: string[] }) =>
+      harness.core.run(runRequestSchema.parse({ image: "base", ...request }), { signal: never });
+    expect(await run({})).toMatchObject({ exit_code: 0, stdout: "own\n" });
+    expect(await run({ cmd: ["echo", "given"] })).toMatchObject({ exit_code: 0, stdout: "given\n" });
   });
 
   it("that can't be started ends as failed with code 127 and a message", async () => {

@@ -26,6 +26,8 @@ const artifact = (layout: TestLayout) =>
 interface Expected {
   readonly references?: readonly string[];
   readonly config?: object;
+  /** What it runs by itself. Default: nothing. */
+  readonly command?: readonly string[];
   /** Whose digest the image has, where that is not converted. */
   readonly blob?: Blob;
 }
@@ -169,8 +171,22 @@ test.each<[string, (layout: TestLayout) => { blobs: readonly Blob[]; expected: r
         history: [{ created_by: "x", empty_layer: true }, { comment: "y" }],
       };
       const found = { env: { A: "2", B: "x=y", EMPTY: "" }, user: "app:staff", workdir: "/app" };
-      return { blobs: [image(layout, config)], expected: [{ config: found }] };
+      return { blobs: [image(layout, config)], expected: [{ config: found, command: ["/bin/x", "y"] }] };
     },
+  ],
+  [
+    "a command alone",
+    (layout) => ({
+      blobs: [image(layout, { config: { Cmd: ["sh", "-c", "x"] } })],
+      expected: [{ command: ["sh", "-c", "x"] }],
+    }),
+  ],
+  [
+    "commands that can't be run: none",
+    (layout) => ({
+      blobs: [image(layout, { config: { Entrypoint: "x", Cmd: ["a\0b"] } })],
+      expected: [{}],
+    }),
   ],
   [
     "a working directory that is not absolute: one below the root",
@@ -227,7 +243,8 @@ test.each<[string, (layout: TestLayout) => { blobs: readonly Blob[]; expected: r
   });
   const found: readonly ImportedImage[] = await images;
   expect(found).toHaveLength(expected.length);
-  for (const [index, { blob, ...parts }] of expected.entries()) {
+  for (const [index, { blob, command, ...parts }] of expected.entries()) {
+    expect(await content.ownCommand(found[index]?.digest ?? "")).toEqual(command);
     expect(found[index]).toMatchObject(blob === undefined ? parts : { ...parts, digest: blob.digest });
   }
   expect(await holdings(dir)).toMatchObject({

@@ -65,7 +65,7 @@ class RunRequest(TypedDict):
     workdir: NotRequired[str | None]
     env: NotRequired[dict[str, str] | None]
     volumes: NotRequired[list[VolumeRequest] | None]
-    cmd: list[CmdItem]
+    cmd: NotRequired[list[CmdItem] | None]
     timeout_ms: NotRequired[int | None]
 
 
@@ -272,7 +272,7 @@ class CreateBoxRequest(TypedDict):
 
 
 class ExecRequest(TypedDict):
-    cmd: list[CmdItem]
+    cmd: NotRequired[list[CmdItem] | None]
     timeout_ms: NotRequired[int | None]
     env: NotRequired[dict[str, str] | None]
     workdir: NotRequired[str | None]

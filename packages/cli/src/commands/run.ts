@@ -29,7 +29,7 @@ export function define(command: Verb): void {
         .programFollows()
         .rewritesWords(readOldDiskOption)
         .argument("<image>", "an image: `base`, a short name like `python`, or a reference")
-        .argument("<program...>", "the program and its arguments; no shell in between"),
+        .argument("[program...]", "the program and its arguments, no shell in between (default: the image's own)"),
       "",
     ),
   )
@@ -39,14 +39,15 @@ export function define(command: Verb): void {
     .addHelpText(
       "after",
       `
-Makes a box, runs the program in it as \`boxrun exec\` would, and removes the box, also after Ctrl-C; with --keep it stays. Only a boxrun that
+Makes a box, runs the program, or what the image says (its ENTRYPOINT and CMD; with a program neither is used), in it as \`boxrun exec\`
+would, and removes the box, also after Ctrl-C; with --keep it stays. Only a boxrun that
 is killed by force leaves its box, named run-…, behind for \`boxrun rm -f\`. With -it the program has the whole terminal; leaving
 it with \`~.\` at the beginning of a line, or Ctrl-P Ctrl-Q, leaves it running, and its box too.
 
 Examples:
   $ boxrun run base -- uname -a
   $ boxrun run python -- python -c 'print(6 * 7)'
-  $ boxrun run -it base sh
+  $ boxrun run -it base
   $ boxrun run -d --network -n web node -- npx --yes http-server
   $ boxrun run --keep --name built base -- touch /root/done
   $ boxrun run --network -m 2048 node -- npx --yes cowsay hello

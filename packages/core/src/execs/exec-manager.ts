@@ -13,6 +13,7 @@ import type { Reach } from "../boxes/reach.ts";
 import { ExpectedEnds } from "../expected-ends.ts";
 import { findByPrefix } from "../id-prefix.ts";
 import { newExecId } from "../ids.ts";
+import type { ImageManager } from "../images/image-manager.ts";
 import type { CoreMetrics } from "../metrics.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Engine, EngineExec, ExecSpec, OutputOffsets, StdinOptions } from "../ports/engine.ts";
@@ -43,6 +44,7 @@ interface Parts {
   readonly engine: Engine;
   readonly events: ServerEvents;
   readonly reach: Reach;
+  readonly images: Pick<ImageManager, "commandOf">;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: CoreMetrics;
@@ -83,13 +85,14 @@ export class ExecManager {
     const box = findBox(this.#parts.store, idOrName);
     requireAllowed(box, "exec");
     this.#requireStaying(box);
+    const cmd = request.cmd ?? (await this.#parts.images.commandOf(box));
     await this.#parts.reach.answer(box);
     const tty = request.tty === true ? defaultTerminal : request.tty || null;
     const exec: ExecRecord = {
       id: newExecId(),
       boxId: box.id,
       status: "running",
-      cmd: request.cmd,
+      cmd,
       env: request.env ?? null,
       workdir: request.workdir ?? null,
       user: request.user ?? null,

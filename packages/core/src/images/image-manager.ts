@@ -116,6 +116,16 @@ export class ImageManager {
     await this.#discardUnused(record.digest);
   }
 
+  /** What a box runs that is told nothing: its image's own command. VALIDATION_ERROR if that has none. */
+  async commandOf({ image, imageDigest }: BoxRecord): Promise<readonly string[]> {
+    const command = imageDigest === null ? undefined : await this.#parts.content.ownCommand(imageDigest);
+    if (command !== undefined) return command;
+    throw new BoxRunError(
+      "VALIDATION_ERROR",
+      `cmd: image ${image} has no command of its own; say what to run, as in \`boxrun run ${image} sh\``,
+    );
+  }
+
   layoutDir(digest: string): string {
     return this.#parts.content.layoutDir(digest);
   }

@@ -18,6 +18,12 @@ export interface ImageContent {
   /** Reads an OCI layout tar or a docker-archive. VALIDATION_ERROR for anything else. One entry per image in it. */
   importArchive(tar: Readable, options: { readonly signal: AbortSignal }): Promise<readonly ImportedImage[]>;
 
+  /**
+   * What an image that is stored runs by itself: Entrypoint and Cmd. `undefined` if it has neither. Read from the image each time, so that
+   * those count that were stored before anybody asked. RUNTIME_ERROR.
+   */
+  ownCommand(digest: string): Promise<readonly string[] | undefined>;
+
   /** The OCI layout directory of an image that is stored. */
   layoutDir(digest: string): string;
 
@@ -42,7 +48,7 @@ export interface ImportedImage extends StoredImage {
   readonly references: readonly string[];
 }
 
-/** The parts of an OCI image config that are defaults for a box; ENTRYPOINT and CMD are not run. */
+/** The parts of an OCI image config that are defaults for a box. What it runs is asked for when it is run: `ownCommand`. */
 export interface ImageConfig {
   readonly env: Environment;
   readonly user: string | null;

@@ -17,6 +17,13 @@ export class MemoryImages implements ImageContent {
 
   requireReference(): void {}
 
+  /** What every image runs by itself. */
+  command: readonly string[] | undefined;
+
+  async ownCommand(): Promise<readonly string[] | undefined> {
+    return this.command;
+  }
+
   async pull(reference: string, { signal, onProgress }: PullOptions): Promise<StoredImage> {
     this.pulls.push(reference);
     onProgress({ message: `pulling ${reference}` });

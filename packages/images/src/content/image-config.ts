@@ -20,6 +20,12 @@ export function toImageConfig({ config }: Config): ImageConfig {
   };
 }
 
+/** What the image runs by itself: its Entrypoint with its Cmd behind; `undefined` if it has neither, or one that can't be run. */
+export function ownCommand({ config }: Config): readonly string[] | undefined {
+  const command = [...(config?.Entrypoint ?? []), ...(config?.Cmd ?? [])];
+  return command.length === 0 || command.some((word) => word.includes("\0")) ? undefined : command;
+}
+
 /** Why an image is not for this host. */
 export class OtherPlatformError extends Error {}
 

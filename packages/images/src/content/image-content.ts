@@ -68,6 +68,15 @@ class SkopeoImageContent implements ImageContent {
     return importArchive(this.#store, tar, options);
   }
 
+  async ownCommand(digest: string): Promise<readonly string[] | undefined> {
+    try {
+      return await this.#store.ownCommand(digest);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new BoxRunError("RUNTIME_ERROR", `read the command of the image ${digest}: ${reason}`, { cause: error });
+    }
+  }
+
   layoutDir(digest: string): string {
     return this.#store.layoutDir(digest);
   }

@@ -4,7 +4,7 @@ import type { StoredImage } from "@boxrun/core";
 import { isErrno } from "@boxrun/host";
 import { DamagedBlobError, isImageConfig, type LayoutImage, readLayout, verifyLayers } from "../oci/read-layout.ts";
 import { blobDir, blobFile, writeLayoutFiles } from "../oci/write-layout.ts";
-import { OtherPlatformError, platformProblem, toImageConfig } from "./image-config.ts";
+import { OtherPlatformError, ownCommand, platformProblem, toImageConfig } from "./image-config.ts";
 import { ScratchDirs } from "./scratch.ts";
 
 /** An image of a layout, found to be whole. */
@@ -40,6 +40,11 @@ export class LayoutStore {
   /** The image of a layout that is stored. */
   async read(digest: string): Promise<StoredImage> {
     return toStoredImage(await readLayout(this.layoutDir(digest)));
+  }
+
+  /** What an image that is stored runs by itself; `undefined` if nothing. */
+  async ownCommand(digest: string): Promise<readonly string[] | undefined> {
+    return ownCommand((await readLayout(this.layoutDir(digest))).config);
   }
 
   /** Puts every blob that is here into a layout that is being made, so that nothing is fetched twice. */

@@ -35,6 +35,9 @@ export const manifestSchema = z.object({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
+/** Nobody has to run it: what makes no sense is none. */
+const commandSchema = z.array(z.string().max(131_072)).max(4096).nullish().catch(null);
+
 /** Docker and Go write null for what is empty; some builders leave out what is no choice to them, the platform above all. */
 export const configSchema = z.object({
   architecture: orEmpty(64),
@@ -45,6 +48,8 @@ export const configSchema = z.object({
       Env: z.array(z.string().max(131_072)).max(4096).nullish(),
       User: z.string().max(256).nullish(),
       WorkingDir: z.string().max(4096).nullish(),
+      Entrypoint: commandSchema,
+      Cmd: commandSchema,
     })
     .nullish(),
 });

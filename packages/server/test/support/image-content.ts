@@ -18,7 +18,7 @@ const refuse: Pull = async (reference) => {
   throw new BoxRunError("IMAGE_PULL_FAILED", `Cannot pull ${reference}: manifest unknown`);
 };
 
-/** Images without content: `base`, and what the test lets be pulled. */
+/** Images without content: `base`, which runs `echo its own` by itself, and what the test lets be pulled. */
 export function fakeImageContent(pull: Pull = refuse): ImageContent {
   return {
     builtin: async () => image("a"),
@@ -34,6 +34,7 @@ export function fakeImageContent(pull: Pull = refuse): ImageContent {
       if (!text.startsWith("tar:")) throw new BoxRunError("VALIDATION_ERROR", "body: is not a tar of images");
       return [{ ...image("c"), references: [text.slice("tar:".length)] }];
     },
+    ownCommand: async (digest) => (digest === image("a").digest ? ["echo", "its own"] : undefined),
     layoutDir: (digest) => `/nowhere/${digest}`,
     remove: async () => undefined,
   };
