@@ -27,7 +27,8 @@ async function openShell(): Promise<Tmux> {
   return shell;
 }
 
-const prompt = /^~ #$/m;
+/** Names the box. */
+const prompt = /^(dev|mine):~#$/m;
 
 async function expectHostTerminal(shell: Tmux): Promise<void> {
   expect(await shell.state("alternate_on", "cursor_flag", "mouse_any_flag")).toEqual({

@@ -33,7 +33,8 @@ async function readImage(layoutDir: string) {
 test("the base image has busybox's commands, the usual directories and accounts, and a PATH", async () => {
   const { config, entries } = await readImage(await buildBaseImage({ cacheDir: await tempDir() }));
   expect(config).toMatchObject({ os: "linux", config: { WorkingDir: "/root" } });
-  expect(config.config.Env).toEqual([expect.stringMatching(/^PATH=.*\/usr\/bin/)]);
+  expect(config.config.Env).toEqual([expect.stringMatching(/^PATH=.*\/usr\/bin/), "ENV=/etc/shrc"]);
+  expect(entries.get("etc/shrc")?.content).toContain("PS1='\\H:\\w\\$ '");
   for (const command of ["usr/bin/sh", "usr/bin/ls", "usr/bin/tar", "usr/bin/wget", "usr/bin/uname"]) {
     expect(entries.get(command)).toMatchObject({ type: "symlink", linkname: "busybox" });
   }

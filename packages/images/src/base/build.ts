@@ -7,10 +7,10 @@ import { writeLayer } from "../oci/write-layer.ts";
 import { writeImage } from "../oci/write-layout.ts";
 import { findBusybox } from "./busybox.ts";
 import { type BasePointer, baseCacheDir, baseLayoutDir, basePointerFile } from "./cache.ts";
-import { basePath, baseRootfs, type RootEntry } from "./rootfs.ts";
+import { basePath, baseRootfs, type RootEntry, shellSetUp } from "./rootfs.ts";
 
 /** Raise it when what is built from the same files changes. */
-const builderVersion = 1;
+const builderVersion = 2;
 
 /** The time stamp of every file, so that the same files give the same image. */
 const timestamp = new Date("2024-01-01T00:00:00Z");
@@ -51,7 +51,7 @@ async function build(entries: readonly RootEntry[], cacheDir: string, layoutDir:
     const tar = pack();
     const packed = packEntries(tar, entries);
     const [{ layer, diffId }] = await Promise.all([writeLayer(scratch, tar, { level: 9 }), packed]);
-    const config = { Env: [`PATH=${basePath}`], WorkingDir: "/root", Cmd: ["/bin/sh"] };
+    const config = { Env: [`PATH=${basePath}`, `ENV=${shellSetUp}`], WorkingDir: "/root", Cmd: ["/bin/sh"] };
     await writeImage(scratch, { layer, diffId, config, created: timestamp.toISOString() });
     await rename(scratch, layoutDir).catch((error: unknown) => {
       // Another build of the same files was faster: its directory holds the same.

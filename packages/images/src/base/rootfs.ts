@@ -10,6 +10,9 @@ export const basePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 
 const boxUser = 1000;
 
+/** Read by shells that somebody types into: through ENV, since those of a box are no login shells. In the environment PS1 itself would tell scripts that somebody does. */
+export const shellSetUp = "/etc/shrc";
+
 const directories: readonly (readonly [path: string, mode: number, owner?: number])[] = [
   ["dev", 0o755],
   ["etc", 0o755],
@@ -62,12 +65,17 @@ group: files
 shadow: files
 hosts: files dns
 `,
-  "etc/profile": `export PATH=${basePath}
-if [ "$(id -u)" -eq 0 ]; then PS1='\\h:\\w# '; else PS1='\\h:\\w$ '; fi
+  "etc/profile": `export PATH=${basePath} ENV=${shellSetUp}
 for script in /etc/profile.d/*.sh; do
   [ -r "$script" ] && . "$script"
 done
 unset script
+`,
+  [shellSetUp.slice(1)]:
+    `# The prompt names the box, unless one was given: busybox's shell has one of its own before it reads this.
+case $PS1 in
+'\\w \\$ ' | '# ' | '$ ' | '') PS1='\\H:\\w\\$ ' ;;
+esac
 `,
   "etc/shells": "/bin/sh\n/bin/ash\n",
   "usr/lib/os-release": `NAME="BoxRun base"
