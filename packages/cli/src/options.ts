@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
-import type { Environment, PullPolicy, Volume } from "@boxrun/contract";
+import type { PullPolicy, Volume } from "@boxrun/contract";
 import { pullPolicies } from "@boxrun/contract/plain";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { addEnvironmentOptions, type EnvironmentOptions, environmentInput } from "./environment-options.ts";
 import { gigabytes, megabytes, seconds } from "./units.ts";
 
 /** Parsers of option values; what they refuse is a usage error (exit code 2). */
@@ -22,27 +22,6 @@ export function wholeNumber(text: string): number {
     throw new InvalidArgumentError("It must be a whole number, 0 or more.");
   }
   return value;
-}
-
-/** `K=V`, or `K` for the value that it has here. */
-export function environmentEntry(text: string, previous: Environment = {}): Environment {
-  const split = text.indexOf("=");
-  const name = split === -1 ? text : text.slice(0, split);
-  if (name === "") throw new InvalidArgumentError("It must be NAME=VALUE, or the NAME of a variable that is set here.");
-  const value = split === -1 ? process.env[name] : text.slice(split + 1);
-  if (value === undefined) throw new InvalidArgumentError(`There is no variable ${name} here; give NAME=VALUE.`);
-  if (split === -1 && isReplaced(name, value)) throw new InvalidArgumentError(`The value of ${name} is not UTF-8.`);
-  return { ...previous, [name]: value };
-}
-
-/** Whether Node has put U+FFFD in place of bytes in a variable's value that are not UTF-8. Where the system does not tell: no. */
-function isReplaced(name: string, value: string): boolean {
-  if (!value.includes("\ufffd")) return false;
-  try {
-    return !readFileSync("/proc/self/environ").includes(`${name}=${value}`);
-  } catch {
-    return false;
-  }
 }
 
 /** `HOST:GUEST`, `HOST:GUEST:ro` or `…:rw`. A relative host path is one below the current directory. */
@@ -96,8 +75,7 @@ export function boxInput(options: BoxOptions) {
 }
 
 /** The options that say how a program runs: of `exec` and `run`. */
-export interface ProgramOptions {
-  readonly env?: Environment;
+export interface ProgramOptions extends EnvironmentOptions {
   readonly workdir?: string;
   readonly user?: string;
   readonly timeout?: number;
@@ -106,12 +84,7 @@ export interface ProgramOptions {
 }
 
 export function addProgramOptions(command: Command): Command {
-  return command
-    .option(
-      "-e, --env <name=value>",
-      "set a variable (repeatable; a NAME alone passes on its value here)",
-      environmentEntry,
-    )
+  return addEnvironmentOptions(command, "set a variable")
     .option("-w, --workdir <path>", "where the program starts (default: the image's, else /root)", absolutePath)
     .option("-u, --user <user>", "who runs it: a name or uid, with :group or :gid (default: the image's, else root)")
     .option("--timeout <time>", "end the program after so long: 90s, 5m; in seconds without a unit", seconds)
@@ -122,7 +95,7 @@ export function addProgramOptions(command: Command): Command {
 export function execInput(cmd: string[], options: ProgramOptions) {
   return {
     ...(cmd.length === 0 ? {} : { cmd }),
-    ...(options.env === undefined ? {} : { env: options.env }),
+    ...environmentInput(options),
     ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
     ...(options.user === undefined ? {} : { user: options.user }),
     ...(options.timeout === undefined ? {} : { timeout_ms: Math.ceil(options.timeout * 1000) }),

@@ -17,6 +17,7 @@ describe("options of Node's own among a user's words", () => {
     ["exec dev echo --env-file nope --import nope", "--env-file nope --import nope\n"],
     [`exec dev -- echo --env-file=${thisFile} --inspect`, `--env-file=${thisFile} --inspect\n`],
     ["run base echo --env-file-if-exists nope", "--env-file-if-exists nope\n"],
+    [`exec --env-file <(printf 'A=from a file') dev -- sh -c 'echo $A'`, "from a file\n"],
     [`exec -e A=--env-file dev -- sh -c 'echo $A'`, "--env-file\n"],
   ])("reach the program: %s", async (words, stdout) => {
     expect(await typed(words, { env: cli.env })).toMatchObject({ code: 0, stdout });

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { parseLocation, wantedAs } from "../src/copy/location.ts";
-import { environmentEntry, positiveInteger, volume } from "../src/options.ts";
+import { environmentEntry } from "../src/environment-options.ts";
+import { positiveInteger, volume } from "../src/options.ts";
 import { table } from "../src/output/table.ts";
 import { age, bytes, printable } from "../src/output/text.ts";
 import { resolveTarget } from "../src/target.ts";

@@ -1,19 +1,21 @@
-import type { Box, Environment } from "@boxrun/contract";
+import type { Box } from "@boxrun/contract";
 import { BoxRunError } from "@boxrun/contract/plain";
-import { absolutePath, addBoxOptions, type BoxOptions, boxInput, environmentEntry } from "../options.ts";
+import { addEnvironmentOptions, type EnvironmentOptions, environmentInput } from "../environment-options.ts";
+import { absolutePath, addBoxOptions, type BoxOptions, boxInput } from "../options.ts";
 import { spin } from "../output/spinner.ts";
 import { provideImage } from "../pull-image.ts";
 import { type Session, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
-interface Options extends BoxOptions {
-  readonly env?: Environment;
+interface Options extends BoxOptions, EnvironmentOptions {
   readonly workdir?: string;
 }
 
 export function define(command: Verb): void {
-  addBoxOptions(command.argument("<image>", "an image: `base`, a short name like `python`, or a reference"))
-    .option("-e, --env <name=value>", "a variable for every program in the box (repeatable)", environmentEntry)
+  addEnvironmentOptions(
+    addBoxOptions(command.argument("<image>", "an image: `base`, a short name like `python`, or a reference")),
+    "a variable for every program in the box",
+  )
     .option("-w, --workdir <path>", "where programs start (default: the image's, else /root)", absolutePath)
     .addHelpText(
       "after",
@@ -47,7 +49,7 @@ async function create(command: Verb, image: string, options: Options): Promise<v
   const input = {
     image,
     ...boxInput(options),
-    ...(options.env === undefined ? {} : { env: options.env }),
+    ...environmentInput(options),
     ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
   };
   await withServer(command, "create", async (session) => {

@@ -1,14 +1,14 @@
-import type { Box, Environment } from "@boxrun/contract";
+import type { Box } from "@boxrun/contract";
 import { BoxRunError } from "@boxrun/contract/plain";
+import { addEnvironmentOptions, type EnvironmentOptions, environmentInput } from "../environment-options.ts";
 import { requireTerminal } from "../exec-program.ts";
-import { absolutePath, addBoxOptions, type BoxOptions, boxInput, environmentEntry } from "../options.ts";
+import { absolutePath, addBoxOptions, type BoxOptions, boxInput } from "../options.ts";
 import { provideImage } from "../pull-image.ts";
 import { type Session, withServer } from "../session.ts";
 import { createTemporaryBox, inventedName, removeIfThere, requireFree } from "../temporary-box.ts";
 import type { Verb } from "../verb.ts";
 
-interface Options extends BoxOptions {
-  readonly env?: Environment;
+interface Options extends BoxOptions, EnvironmentOptions {
   readonly workdir?: string;
   readonly rm?: boolean;
   readonly shell?: string;
@@ -18,8 +18,10 @@ interface Options extends BoxOptions {
 const sessionName = "main";
 
 export function define(command: Verb): void {
-  addBoxOptions(command.argument("[image]", "an image: `base`, a short name like `python`, or a reference", "base"))
-    .option("-e, --env <name=value>", "a variable for every program in the box (repeatable)", environmentEntry)
+  addEnvironmentOptions(
+    addBoxOptions(command.argument("[image]", "an image: `base`, a short name like `python`, or a reference", "base")),
+    "a variable for every program in the box",
+  )
     .option("-w, --workdir <path>", "where the shell starts (default: the image's, else /root)", absolutePath)
     .option("--rm", "remove the box when the shell exits")
     .option("--shell <path>", "the shell (default: /bin/bash, and /bin/sh where there is none)")
@@ -53,7 +55,7 @@ async function openShell(session: Session, image: string, options: Options): Pro
       image,
       ...boxInput(options),
       name,
-      ...(options.env === undefined ? {} : { env: options.env }),
+      ...environmentInput(options),
       ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
     }),
     import("../terminal/attach.ts"),
