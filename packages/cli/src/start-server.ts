@@ -37,7 +37,7 @@ const logTailLines = 10;
 export async function startServer(options: StartOptions): Promise<Started | undefined> {
   const { stateDir, reporter, signal } = options;
   const logFile = join(stateDir, "server.log");
-  using _ = spin("Starting the BoxRun server…", reporter);
+  using spinner = spin("Starting the BoxRun server…", reporter);
   const server = await launch(options, logFile);
   const deadline = performance.now() + deadlineMs;
   // It answers on its socket a moment before it has written down where else it listens.
@@ -51,6 +51,12 @@ export async function startServer(options: StartOptions): Promise<Started | unde
     if (performance.now() > deadline) {
       throw startFailure(`The BoxRun server does not answer after ${deadlineMs / 1000} s`, logFile, server.logOffset);
     }
+    await delay(pollMs);
+  }
+  // What the last server left is taken over for as long as that takes: nothing else can be done with boxes meanwhile.
+  spinner.say("The BoxRun server takes over its boxes…");
+  while (await recovers(options.client)) {
+    signal.throwIfAborted();
     await delay(pollMs);
   }
   if (serverPid(stateDir) === server.pid) return { pid: server.pid, log: logFile, withoutTcp: server.withoutTcp };
@@ -161,6 +167,13 @@ async function isDefaultPortTaken(env: NodeJS.ProcessEnv): Promise<boolean> {
 async function answers(client: BoxRunClient): Promise<boolean> {
   return client.health({ signal: AbortSignal.timeout(2_000) }).then(
     () => true,
+    () => false,
+  );
+}
+
+async function recovers(client: BoxRunClient): Promise<boolean> {
+  return client.health({ signal: AbortSignal.timeout(2_000) }).then(
+    ({ recovering }) => recovering === true,
     () => false,
   );
 }

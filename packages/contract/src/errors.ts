@@ -24,6 +24,10 @@ export const errorTable = {
     status: 503,
     hint: "It is tried again by itself; `boxrun inspect BOX` says why. `boxrun stop BOX` ends it in any case.",
   },
+  SERVER_RECOVERING: {
+    status: 503,
+    hint: "The server has just started and takes its boxes over; `boxrun info` answers meanwhile. Try again in a moment.",
+  },
   BOX_ALREADY_RUNNING: { status: 409, hint: "It runs already. To remove it, stop it first or use force." },
   NAME_ALREADY_EXISTS: { status: 409, hint: "Choose another name, or remove the box that has it." },
   RESOURCE_EXCEEDED: {

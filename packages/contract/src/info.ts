@@ -36,6 +36,8 @@ export const infoSchema = z.object({
   used_memory_mb: z.int(),
   /** How many boxes there are in each state. */
   boxes: z.record(z.enum(boxStatuses), z.int()),
+  /** `true` while the server takes over what the last one left: boxes are shown as that one has known them. */
+  recovering: z.boolean().optional(),
 });
 export type Info = z.infer<typeof infoSchema>;
 
@@ -55,5 +57,10 @@ export const gcResponseSchema = z.object({
 export type GcResponse = z.infer<typeof gcResponseSchema>;
 
 /** `GET /healthz`. */
-export const healthSchema = z.object({ status: z.literal("ok"), version: z.string() });
+export const healthSchema = z.object({
+  status: z.literal("ok"),
+  version: z.string(),
+  /** `true` while the server takes over what the last one left; what needs that waits. */
+  recovering: z.boolean().optional(),
+});
 export type Health = z.infer<typeof healthSchema>;

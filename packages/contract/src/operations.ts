@@ -84,7 +84,12 @@ export type OperationResponse =
 export type EventSchemas = Readonly<Record<string, z.ZodType>>;
 
 /** Every operation can end like this. */
-export const commonErrors = ["UNAUTHORIZED", "FORBIDDEN", "INTERNAL_ERROR"] as const satisfies ErrorCode[];
+export const commonErrors = [
+  "UNAUTHORIZED",
+  "FORBIDDEN",
+  "SERVER_RECOVERING",
+  "INTERNAL_ERROR",
+] as const satisfies ErrorCode[];
 
 const boxMissing = ["BOX_NOT_FOUND"] as const;
 const boxNeeded = ["BOX_NOT_FOUND", "BOX_NOT_RUNNING", "BOX_UNREACHABLE", "RUNTIME_ERROR"] as const;

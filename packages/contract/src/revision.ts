@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "dce989db5516b01a";
+export const revision = "0ea59c2dfefdeb6e";

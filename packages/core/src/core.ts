@@ -28,6 +28,7 @@ import { type RetryTimes, usualRetryTimes } from "./retry.ts";
 import { runOnce } from "./run.ts";
 import { ServerEvents } from "./server-events.ts";
 import { SessionManager } from "./sessions/session-manager.ts";
+import { within } from "./within.ts";
 
 export interface CoreOptions {
   readonly store: Store;
@@ -51,6 +52,9 @@ export interface CoreOptions {
   readonly retryTimes?: RetryTimes;
 }
 
+/** How long a server that stops waits for what it is taking over. */
+const leaveMs = 2_000;
+
 /** Everything BoxRun does, without a network in front of it. */
 export class BoxRunCore {
   readonly boxes: BoxManager;
@@ -65,6 +69,11 @@ export class BoxRunCore {
   readonly #reach: Reach;
   readonly #events = new ServerEvents();
   readonly #keptWrites: KeptWrites;
+  readonly #recovery = Promise.withResolvers<void>();
+  readonly #leaving = new AbortController();
+  /** Of `recover`, as long as it is under way. */
+  #recovering: Promise<void> | undefined;
+  #isRecovering = true;
 
   constructor(options: CoreOptions) {
     const { engine: chosen, otherEngines: others = noOtherEngines, logger, retryTimes = usualRetryTimes } = options;
@@ -79,6 +88,8 @@ export class BoxRunCore {
       probe: (boxId) => this.boxes.recovery.tryToReach(boxId),
       onChange: (boxId) => this.boxes.recovery.tellReach(boxId),
     });
+    // Whether anybody waits for it is not known.
+    this.#recovery.promise.catch(() => undefined);
     const shared = { ...options, store, engine: this.#engines, events: this.#events, reach: this.#reach, retryTimes };
     this.#options = options;
     this.#resources = new Resources(options.limits);
@@ -93,12 +104,36 @@ export class BoxRunCore {
     this.#engines.onImpairment((boxId) => this.boxes.recovery.tellReach(boxId));
   }
 
-  /** Takes over what the last server left. Call it once, before anything else. */
+  /** Takes over what the last server left. Call it once; what changes boxes, or reads what is under way in them, waits for `recovered`. */
   async recover(): Promise<void> {
+    const work = this.#takeOver(this.#leaving.signal);
+    this.#recovering = work.catch(() => undefined);
+    try {
+      await work;
+      this.#isRecovering = false;
+      this.#recovery.resolve();
+    } catch (error) {
+      this.#recovery.reject(error);
+      throw error;
+    }
+  }
+
+  /** Settles as `recover` does. */
+  get recovered(): Promise<void> {
+    return this.#recovery.promise;
+  }
+
+  get isRecovering(): boolean {
+    return this.#isRecovering;
+  }
+
+  async #takeOver(signal: AbortSignal): Promise<void> {
     await this.#engines.examine();
-    await this.boxes.recovery.recover();
+    await this.boxes.recovery.recover(signal);
+    signal.throwIfAborted();
     await Promise.all([this.execs.recover(), this.sessions.recover()]);
-    await this.orphans.report();
+    // Nobody has to wait for this.
+    void this.orphans.report();
   }
 
   run(request: RunRequest, options: { readonly signal: AbortSignal }): Promise<RunResponse> {
@@ -132,6 +167,7 @@ export class BoxRunCore {
       used_cpu: used.cpu,
       used_memory_mb: used.memoryMb,
       boxes,
+      ...(this.#isRecovering ? { recovering: true } : {}),
     };
   }
 
@@ -141,7 +177,11 @@ export class BoxRunCore {
 
   /** Lets go of everything; boxes and their execs run on unless `stopBoxes`. The store is not closed: it is the caller's. */
   async close(options: { readonly stopBoxes: boolean }): Promise<void> {
+    // What is not taken over yet can't be stopped.
+    if (options.stopBoxes) await this.#recovering;
     if (options.stopBoxes) await this.boxes.stopAll();
+    this.#leaving.abort(new BoxRunError("CANCELED", "The server is shutting down"));
+    if (this.#recovering !== undefined) await within(leaveMs, this.#recovering);
     this.#reach.close(new BoxRunError("CANCELED", "The server is shutting down"));
     await this.sessions.release();
     await this.execs.release();

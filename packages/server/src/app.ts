@@ -10,6 +10,7 @@ import Fastify, {
 import type { Guard } from "./auth/guard.ts";
 import { discardRest } from "./body.ts";
 import { toApiError } from "./errors.ts";
+import { untilRecovered } from "./recovering.ts";
 import { registerOperations } from "./register.ts";
 import { logRequest } from "./request-log.ts";
 import { boxHandlers } from "./routes/boxes.ts";
@@ -86,6 +87,7 @@ export async function buildApp(context: Context & { readonly guard: Guard }): Pr
       request.operationId = operationId;
       request.subject = { ...boxSubject(path.id, (name) => core.boxes.get(name).id), ...execSubject(path.exec_id) };
     },
+    before: (id, reply) => untilRecovered(id, context, reply),
     track: (work) => lifetime.track(work),
   });
   await app.ready();

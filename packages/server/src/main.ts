@@ -29,7 +29,7 @@ export interface RunningServer extends AsyncDisposable {
   readonly socketPath: string;
   /** `null` without TCP. */
   readonly tcp: TcpAddress | null;
-  /** Resolves when the server has stopped, for whatever reason. */
+  /** Resolves when the server has stopped, for whatever reason but one: rejects if it could not take over what the last one left, and stops. */
   readonly stopped: Promise<void>;
   /**
    * Tells readers of events, finishes requests (5 s) and lets go of the boxes, which run on unless `stopBoxes`, by default as the
@@ -39,7 +39,7 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 /**
- * Starts the server: this is where everything is wired. Rejects with a BoxRunError for a person if it can't: a setting that does not parse, a
+ * Starts the server, which takes calls before it has taken over the boxes of the last one. This is where everything is wired. Rejects with a BoxRunError for a person if it can't: a setting that does not parse, a
  * state directory that another server has or that can't be written, a database that can't be used, an engine that does not work
  * here, an address that is taken.
  */
@@ -91,7 +91,6 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       ),
     );
   }
-  await core.recover();
   const http = await startHttpServer({ core, settings, logger, metrics, version, spoolDir });
   opened.defer(() => http.close());
   await publish(stateDir, { version, socket: http.socketPath, tcp: tcpText(http.tcp) });
@@ -100,12 +99,23 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const parts = opened.move();
   stopBoxes = settings.stopBoxes;
   const stopped = Promise.withResolvers<void>();
+  stopped.promise.catch(() => undefined);
   let stopping: Promise<void> | undefined;
+  let failure: unknown;
   const stop: RunningServer["stop"] = (how) => {
     stopBoxes = how?.stopBoxes ?? stopBoxes;
-    stopping ??= parts.disposeAsync().finally(stopped.resolve);
+    stopping ??= parts
+      .disposeAsync()
+      .finally(() => (failure === undefined ? stopped.resolve() : stopped.reject(failure)));
     return stopping;
   };
+  // It takes calls already: what needs a box waits for it.
+  core.recover().catch(async (error: unknown) => {
+    if (stopping !== undefined) return;
+    logger.fatal({ err: error }, "what the last server left could not be taken over; the server stops");
+    failure = error;
+    await stop({ stopBoxes: false });
+  });
   started.resolve(stop);
   return {
     version,

@@ -51,11 +51,13 @@ export type Handlers = { readonly [Id in OperationId]: (call: Call<Id>) => Promi
 /** What goes on around every call. */
 interface Around {
   readonly onCall: (request: FastifyRequest, id: OperationId, path: Readonly<Record<string, string>>) => void;
+  /** Resolves once the operation may be done. */
+  readonly before: (id: OperationId, reply: FastifyReply) => Promise<void>;
   readonly track: <T>(work: Promise<T>) => Promise<T>;
 }
 
 /** Makes a route of every operation. Those that differ in their `:action` alone share one. */
-export function registerOperations(app: FastifyInstance, handlers: Handlers, { onCall, track }: Around): void {
+export function registerOperations(app: FastifyInstance, handlers: Handlers, { onCall, before, track }: Around): void {
   const answer = async <Id extends OperationId>(
     id: Id,
     path: Readonly<Record<string, string>>,
@@ -66,6 +68,7 @@ export function registerOperations(app: FastifyInstance, handlers: Handlers, { o
     const operation: Operation = operations[id];
     const query: unknown =
       operation.query === undefined ? undefined : validate(operation.query, request.query, "query");
+    await before(id, reply);
     const body = await readBody(operation, request);
     // The table says what they are; only the compiler can't follow it from `unknown`.
     const call = { path, query, body, request, reply } as Call<Id>;

@@ -29,6 +29,8 @@ export interface HttpServerOptions {
   /** What may wait for readers that don't read. Default 64 MiB. */
   readonly maxHeldBytes?: number | undefined;
   readonly listings?: ListingPlacesOptions | undefined;
+  /** How long a request waits for boxes that are being taken over. Default 30 s. */
+  readonly recoveryWaitMs?: number | undefined;
 }
 
 export interface HttpServer {

@@ -86,6 +86,7 @@ class Error(TypedDict):
         "NOT_FOUND",
         "BOX_NOT_RUNNING",
         "BOX_UNREACHABLE",
+        "SERVER_RECOVERING",
         "BOX_ALREADY_RUNNING",
         "NAME_ALREADY_EXISTS",
         "RESOURCE_EXCEEDED",
@@ -247,6 +248,7 @@ class Info(TypedDict):
     used_cpu: int
     used_memory_mb: int
     boxes: dict[str, int]
+    recovering: NotRequired[bool]
 
 
 class GcResponse(TypedDict):
@@ -257,6 +259,7 @@ class GcResponse(TypedDict):
 class Health(TypedDict):
     status: Literal["ok"]
     version: str
+    recovering: NotRequired[bool]
 
 
 class CreateBoxRequest(TypedDict):

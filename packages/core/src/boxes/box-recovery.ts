@@ -87,14 +87,16 @@ export class BoxRecovery {
 
   /**
    * Brings the records of the last server in line with what is really there. Called once, before anything else. Those that ran come first, so many at a
-   * time that none waits for the others' sake longer than it takes to be reached.
+   * time that none waits for the others' sake longer than it takes to be reached. Once `signal` aborts, what is left is left to the next server.
    */
-  async recover(): Promise<void> {
+  async recover(signal: AbortSignal): Promise<void> {
     const boxes = this.#parts.store.boxes.list();
     const isLive = ({ status }: BoxRecord) => status === "running" || status === "creating";
     // What runs may hold resources from the first moment on, whether it was reached yet or not.
     for (const box of boxes) if (box.status === "running") this.#parts.resources.hold(box.id, box);
-    const recover = (box: BoxRecord) => this.#parts.turns.run(box.id, () => this.#recover(box));
+    const recover = async (box: BoxRecord) => {
+      if (!signal.aborted) await this.#parts.turns.run(box.id, () => this.#recover(box, signal));
+    };
     await eachOf(boxes.filter(isLive), adoptionsAtOnce, recover);
     await eachOf(
       boxes.filter((box) => !isLive(box)),
@@ -115,14 +117,14 @@ export class BoxRecovery {
     }
   }
 
-  async #recover(box: BoxRecord): Promise<void> {
+  async #recover(box: BoxRecord, signal: AbortSignal): Promise<void> {
     const { engine } = this.#parts;
     engine.recognize(box);
     try {
       // Nobody waits for it any more.
       if (box.ephemeral) await this.#parts.remove(box);
       else if (box.status === "creating" || box.status === "running") {
-        if (box.status === "running") await this.#takeOver(box, new AbortController().signal);
+        if (box.status === "running") await this.#takeOver(box, signal);
         else if (engine.has(box)) await this.#abandonCreate(box);
         else this.#lose(box);
       } else if (engine.trouble(box) === undefined) {

@@ -21,6 +21,8 @@ export interface Context {
   readonly heartbeatMs: number;
   readonly sending: SharedSending;
   readonly listings: ListingPlaces;
+  /** How long a request waits for boxes that are being taken over; by default as `untilRecovered` says. */
+  readonly recoveryWaitMs?: number | undefined;
 }
 
 /** Aborts when the caller hangs up, or when the server has no more time. For work that is of use to this caller alone. */

@@ -36,7 +36,11 @@ export function serverHandlers(context: Context): ServerHandlers {
       answerEvents(reply, context, async function* (signal) {
         for await (const event of core.events({ signal })) yield [event];
       }),
-    getHealth: async () => ({ status: "ok", version }),
+    getHealth: async () => ({
+      status: "ok",
+      version,
+      ...(core.isRecovering ? { recovering: true } : {}),
+    }),
     getMetrics: async ({ reply }) => reply.type(metrics.contentType).send(await metrics.text()),
     getOpenApi: async () => (openApi ??= openApiDocument(version)),
   };

@@ -28,6 +28,9 @@ export interface TestServerOptions {
   readonly readerStallMs?: number;
   readonly maxHeldBytes?: number;
   readonly listings?: ListingPlacesOptions;
+  readonly recoveryWaitMs?: number;
+  /** The test calls `core.recover()` once the server listens. */
+  readonly recoversLater?: boolean;
 }
 
 /** A server with everything real but the VMs: sockets, SQLite file, core. */
@@ -70,7 +73,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     readerStallMs: options.readerStallMs ?? 60_000,
     version: "0.0.0-test",
   });
-  await core.recover();
+  if (options.recoversLater !== true) await core.recover();
   const close = async () => {
     await core.close({ stopBoxes: false });
     await store.close();
@@ -94,6 +97,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     graceMs: options.graceMs ?? 1_000,
     maxHeldBytes: options.maxHeldBytes,
     listings: options.listings,
+    recoveryWaitMs: options.recoveryWaitMs,
   }).catch(async (error: unknown) => {
     await close();
     if (options.stateDir === undefined) await rm(stateDir, { recursive: true, force: true });
