@@ -157,8 +157,6 @@ export class BoxRunCore {
     const { limits } = this.#resources;
     const used = this.#resources.used();
     const described = await engine.describe();
-    const boxes = { creating: 0, running: 0, stopped: 0, error: 0 };
-    for (const box of this.boxes.list()) boxes[box.status] += 1;
     return {
       max_cpu: limits.maxCpu,
       max_memory_mb: limits.maxMemoryMb,
@@ -166,7 +164,7 @@ export class BoxRunCore {
       engine: { name: engine.name, ...described, capabilities: [...described.capabilities], ...engineChoice },
       used_cpu: used.cpu,
       used_memory_mb: used.memoryMb,
-      boxes,
+      boxes: this.boxes.count(),
       ...(this.#isRecovering ? { recovering: true } : {}),
     };
   }

@@ -265,6 +265,7 @@ export function withEngineTrouble(store: Store, engines: Pick<Engines, "told">):
       get: (id) => toldIfThere(boxes.get(id)),
       getByName: (name) => toldIfThere(boxes.getByName(name)),
       list: (status) => boxes.list(status).map(told),
+      count: () => boxes.count(),
       update: (id, patch) => toldIfThere(boxes.update(id, patch)),
     },
   };

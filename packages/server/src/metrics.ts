@@ -1,4 +1,4 @@
-import { type Box, boxStatuses } from "@boxrun/contract";
+import type { BoxStatus } from "@boxrun/contract";
 import type { CoreMetrics } from "@boxrun/core";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
@@ -7,8 +7,8 @@ export interface Metrics {
   readonly core: CoreMetrics;
   readonly sseReaders: { inc(): void; dec(): void };
   request(labels: { readonly method: string; readonly operation: string; readonly status: number | "hung_up" }): void;
-  /** Boxes are counted when somebody asks. */
-  countBoxes(list: () => readonly Box[]): void;
+  /** Asked for when somebody asks. */
+  countBoxes(count: () => Readonly<Record<BoxStatus, number>>): void;
   countSessions(count: () => number): void;
   countHeldBytes(count: () => number): void;
   readonly contentType: string;
@@ -61,15 +61,14 @@ export function createMetrics(): Metrics {
     },
     sseReaders,
     request: (labels) => requests.inc(labels),
-    countBoxes: (list) => {
+    countBoxes: (count) => {
       new Gauge({
         name: "boxrun_boxes",
         help: "Boxes by state",
         labelNames: ["status"],
         registers,
         collect() {
-          const boxes = list();
-          for (const status of boxStatuses) this.set({ status }, boxes.filter((box) => box.status === status).length);
+          for (const [status, boxes] of Object.entries(count())) this.set({ status }, boxes);
         },
       });
     },

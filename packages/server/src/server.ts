@@ -49,7 +49,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const { core, settings, metrics } = options;
   const lifetime = new Lifetime();
   const guard = new Guard(settings);
-  metrics.countBoxes(() => core.boxes.list());
+  metrics.countBoxes(() => core.boxes.count());
   metrics.countSessions(() => core.sessions.count);
   const sending = { turns: new FairTurns(), budget: new SendBudget(options.maxHeldBytes) };
   metrics.countHeldBytes(() => sending.budget.bytes);

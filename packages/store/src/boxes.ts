@@ -59,7 +59,12 @@ const boxRow = z
     }),
   );
 
-/** `onDelete` is called after a box's output was given up, for someone to collect it. */
+const countRow = z.object({ status: boxStatusSchema, count: z.int() });
+
+/** A box with fewer goes in one statement, with all of them; of another they are deleted by and by. */
+const execsAtOnce = 1_000;
+
+/** `onDelete` is called after a box's output, and execs, were given up, for someone to collect them. */
 export function boxStore(db: Database, onDelete: () => void): BoxStore {
   const insert = durable(
     db,
@@ -68,9 +73,13 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
        volumes, ephemeral, engine, engine_id, error_code, error_message, created_at_ms, started_at_ms, stopped_at_ms)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  const byId = db.query("read a box", "SELECT * FROM boxes WHERE id = ?", boxRow);
+  const byId = db.query("read a box", "SELECT * FROM boxes WHERE id = ? AND status <> 'removed'", boxRow);
   const byName = db.query("read a box", "SELECT * FROM boxes WHERE name = ?", boxRow);
-  const all = db.query("list boxes", "SELECT * FROM boxes ORDER BY created_at_ms DESC, rowid DESC", boxRow);
+  const all = db.query(
+    "list boxes",
+    "SELECT * FROM boxes WHERE status <> 'removed' ORDER BY created_at_ms DESC, rowid DESC",
+    boxRow,
+  );
   const withStatus = db.query(
     "list boxes",
     "SELECT * FROM boxes WHERE status = ? ORDER BY created_at_ms DESC, rowid DESC",
@@ -83,6 +92,14 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
        started_at_ms = ?, stopped_at_ms = ? WHERE id = ?`,
   );
   const remove = durable(db, "delete a box", "DELETE FROM boxes WHERE id = ?");
+  const counts = db.query("count boxes", "SELECT status, count FROM box_counts WHERE status <> 'removed'", countRow);
+  const execs = db.query(
+    "count a box's execs",
+    "SELECT count(*) AS count FROM (SELECT 1 FROM execs WHERE box_id = ? LIMIT ?)",
+    z.object({ count: z.int() }),
+  );
+  const removeSessions = db.command("delete a box's sessions", "DELETE FROM sessions WHERE box_id = ?");
+  const hide = db.command("delete a box", "UPDATE boxes SET status = 'removed', name = NULL WHERE id = ?");
 
   return {
     insert(box: BoxRecord): void {
@@ -138,8 +155,21 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
       );
       return box;
     },
+    count(): Record<BoxStatus, number> {
+      const sum = { creating: 0, running: 0, stopped: 0, error: 0 };
+      for (const { status, count } of counts.all()) sum[status] = count;
+      return sum;
+    },
     delete(id: string): void {
-      remove(id);
+      if ((execs.get(id, execsAtOnce)?.count ?? 0) < execsAtOnce) remove(id);
+      else {
+        db.durably("delete a box", () =>
+          db.transaction("delete a box", () => {
+            removeSessions(id);
+            hide(id);
+          }),
+        );
+      }
       onDelete();
     },
   };

@@ -18,7 +18,7 @@ const maxRows = 4_096;
 const vacuumPages = 64;
 
 /**
- * Deletes the output of removed boxes, and what is too old or too much, a slice at a time, and gives the space back to the file system. What a crash or a close
+ * Deletes the output of removed boxes, their execs where those are many, and what is too old or too much, a slice at a time, and gives the space back to the file system. What a crash or a close
  * leaves is on record in `discarded_output` and goes on with the next start.
  */
 export class OutputCollector {
@@ -28,6 +28,7 @@ export class OutputCollector {
   readonly #statements: ReturnType<typeof prepare>;
   /** Rows a step, found by measuring: a row is anything from 50 bytes to 64 KiB. */
   #rows = 64;
+  #execs = minRows;
   #timer: NodeJS.Timeout | undefined;
   readonly #look: NodeJS.Timeout;
   #stopped = false;
@@ -75,7 +76,9 @@ export class OutputCollector {
   /** One short transaction; `false` if nothing is left to do. */
   #step(): boolean {
     const next = this.#statements.next.get();
-    if (next === undefined) return this.#retention.expireNext() || this.#db.vacuumPages(vacuumPages);
+    if (next === undefined) {
+      return this.#removeExecs() || this.#retention.expireNext() || this.#db.vacuumPages(vacuumPages);
+    }
     const { exec_key: key, before_seq: end } = next;
     const startedMs = performance.now();
     this.#db.transaction("delete output", () => {
@@ -83,11 +86,27 @@ export class OutputCollector {
       if (first === null || (end !== null && first >= end)) this.#statements.done(key);
       else this.#statements.delete(key, Math.min(first + this.#rows, end ?? Number.MAX_SAFE_INTEGER));
     });
-    const tookMs = performance.now() - startedMs;
-    if (tookMs > sliceMs / 2) this.#rows = Math.max(minRows, this.#rows >> 1);
-    else if (tookMs < sliceMs / 8) this.#rows = Math.min(maxRows, this.#rows << 1);
+    this.#rows = rowsAfter(this.#rows, performance.now() - startedMs);
     return true;
   }
+
+  /** Some of the execs of a removed box, and then the box; `false` if there is none. */
+  #removeExecs(): boolean {
+    const box = this.#statements.removedBox.get();
+    if (box === undefined) return false;
+    const startedMs = performance.now();
+    this.#db.transaction("delete execs", () => {
+      if (this.#statements.anyExec.get(box.id) === undefined) this.#statements.deleteBox(box.id);
+      else this.#statements.deleteExecs(box.id, this.#execs);
+    });
+    this.#execs = rowsAfter(this.#execs, performance.now() - startedMs);
+    return true;
+  }
+}
+
+function rowsAfter(rows: number, tookMs: number): number {
+  if (tookMs > sliceMs / 2) return Math.max(minRows, rows >> 1);
+  return tookMs < sliceMs / 8 ? Math.min(maxRows, rows << 1) : rows;
 }
 
 function prepare(db: Database) {
@@ -103,6 +122,17 @@ function prepare(db: Database) {
       z.object({ seq: z.int().nullable() }),
     ),
     delete: db.command("delete output", "DELETE FROM events WHERE exec_key = ? AND seq < ?"),
+    removedBox: db.query(
+      "find removed boxes",
+      "SELECT id FROM boxes WHERE status = 'removed' LIMIT 1",
+      z.object({ id: z.string() }),
+    ),
+    anyExec: db.query("delete execs", "SELECT key FROM execs WHERE box_id = ? LIMIT 1", z.object({ key: z.int() })),
+    deleteExecs: db.command(
+      "delete execs",
+      "DELETE FROM execs WHERE key IN (SELECT key FROM execs WHERE box_id = ? LIMIT ?)",
+    ),
+    deleteBox: db.command("delete a box", "DELETE FROM boxes WHERE id = ?"),
     done: db.command("delete output", "DELETE FROM discarded_output WHERE exec_key = ?"),
   };
 }

@@ -41,6 +41,10 @@ const execRow = z
     }),
   );
 
+/** Those of a box that was removed wait to be deleted, and are shown to nobody. */
+export const ofBoxThatIsThere =
+  "EXISTS (SELECT 1 FROM boxes WHERE boxes.id = execs.box_id AND boxes.status <> 'removed')";
+
 export function execStore(db: Database): ExecStore {
   const insert = db.command(
     "insert an exec",
@@ -48,20 +52,26 @@ export function execStore(db: Database): ExecStore {
        created_at_ms, finished_at_ms)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  const get = db.query("read an exec", "SELECT * FROM execs WHERE id = ?", execRow);
+  const get = db.query("read an exec", `SELECT * FROM execs WHERE id = ? AND ${ofBoxThatIsThere}`, execRow);
   const byBox = db.query(
     "list a box's execs",
-    "SELECT * FROM execs WHERE box_id = ? ORDER BY created_at_ms DESC, key DESC",
+    `SELECT * FROM execs WHERE box_id = ? AND ${ofBoxThatIsThere} ORDER BY created_at_ms DESC, key DESC`,
     execRow,
   );
   const running = db.query(
     "list running execs",
-    "SELECT * FROM execs WHERE status = 'running' ORDER BY created_at_ms, key",
+    `SELECT * FROM execs WHERE status = 'running' AND ${ofBoxThatIsThere} ORDER BY created_at_ms, key`,
     execRow,
+  );
+  const isRemoved = db.query(
+    "read a box",
+    "SELECT 1 FROM boxes WHERE id = ? AND status = 'removed'",
+    z.record(z.string(), z.unknown()),
   );
 
   return {
     insert(exec: ExecRecord): void {
+      if (isRemoved.get(exec.boxId) !== undefined) throw boxRemoved(exec.boxId);
       try {
         insert(
           exec.id,
@@ -81,13 +91,15 @@ export function execStore(db: Database): ExecStore {
         );
       } catch (error) {
         if (!isForeignKeyViolation(error)) throw error;
-        throw new BoxRunError("BOX_NOT_FOUND", `Cannot start the command: box ${exec.boxId} was removed.`, {
-          cause: error,
-        });
+        throw boxRemoved(exec.boxId, error);
       }
     },
     get: (id) => get.get(id),
     listByBox: (boxId) => byBox.all(boxId),
     running: () => running.all(),
   };
+}
+
+function boxRemoved(boxId: string, cause?: unknown): BoxRunError {
+  return new BoxRunError("BOX_NOT_FOUND", `Cannot start the command: box ${boxId} was removed.`, { cause });
 }

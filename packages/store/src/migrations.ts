@@ -130,6 +130,31 @@ export const migrations: readonly string[] = [
   `,
   // Boxes that belong to a request (`POST /v1/run`).
   "ALTER TABLE boxes ADD COLUMN ephemeral INTEGER NOT NULL DEFAULT 0;",
+  // A box that is gone with many execs stays as a row with the status 'removed', which nobody is shown, until they are deleted (collector.ts).
+  // `box_counts`: how many boxes there are in each state.
+  `
+  CREATE INDEX boxes_by_age ON boxes (created_at_ms);
+  CREATE INDEX boxes_by_status ON boxes (status, created_at_ms);
+  DROP INDEX execs_by_box;
+  CREATE INDEX execs_by_box ON execs (box_id, created_at_ms);
+  DROP INDEX execs_running;
+  CREATE INDEX execs_running ON execs (created_at_ms) WHERE status = 'running';
+  CREATE TABLE box_counts (status TEXT PRIMARY KEY NOT NULL, count INTEGER NOT NULL) STRICT;
+  INSERT INTO box_counts (status, count) SELECT status, count(*) FROM boxes GROUP BY status;
+  CREATE TRIGGER boxes_count_insert AFTER INSERT ON boxes
+  BEGIN
+    INSERT INTO box_counts (status, count) VALUES (new.status, 1) ON CONFLICT (status) DO UPDATE SET count = count + 1;
+  END;
+  CREATE TRIGGER boxes_count_update AFTER UPDATE OF status ON boxes WHEN new.status <> old.status
+  BEGIN
+    UPDATE box_counts SET count = count - 1 WHERE status = old.status;
+    INSERT INTO box_counts (status, count) VALUES (new.status, 1) ON CONFLICT (status) DO UPDATE SET count = count + 1;
+  END;
+  CREATE TRIGGER boxes_count_delete AFTER DELETE ON boxes
+  BEGIN
+    UPDATE box_counts SET count = count - 1 WHERE status = old.status;
+  END;
+  `,
 ];
 
 /**

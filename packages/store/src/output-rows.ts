@@ -2,6 +2,7 @@ import type { SQLOutputValue } from "node:sqlite";
 import { eventCostBytes, type OutputEvent, type OutputLimit, type OutputProgress } from "@boxrun/core";
 import { z } from "zod";
 import type { Database } from "./database.ts";
+import { ofBoxThatIsThere } from "./execs.ts";
 
 export const kinds = { exit: 0, stdout: 1, stderr: 2 } as const;
 
@@ -60,7 +61,7 @@ export function outputRows(db: Database) {
   const cursor = db.query(
     "read an exec",
     `SELECT key, status, next_seq, stdout_offset, stderr_offset, stored_bytes, head_seq, head_end, awaited_seq
-     FROM execs WHERE id = ?`,
+     FROM execs WHERE id = ? AND ${ofBoxThatIsThere}`,
     cursorRow,
   );
   const firstBehind = db.query(

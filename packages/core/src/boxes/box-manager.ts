@@ -101,6 +101,10 @@ export class BoxManager {
     return this.#parts.store.boxes.list(status).map((box) => this.#view(box));
   }
 
+  count(): Record<BoxStatus, number> {
+    return this.#parts.store.boxes.count();
+  }
+
   /** Resolves with a running box. If it fails, the box stays as `error` until it is removed. */
   async create(request: CreateBoxRequest, options: CreateOptions): Promise<Box> {
     // What can't be is refused before there is a box that would keep its name.

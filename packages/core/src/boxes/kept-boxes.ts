@@ -41,6 +41,17 @@ export class KeptBoxes implements BoxStore {
     });
   }
 
+  count(): Record<BoxStatus, number> {
+    const counts = this.#boxes.count();
+    for (const id of this.#changes.keys()) {
+      const row = this.#boxes.get(id);
+      const box = this.#changed(row);
+      if (row !== undefined) counts[row.status] -= 1;
+      if (box !== undefined) counts[box.status] += 1;
+    }
+    return counts;
+  }
+
   update(id: string, patch: BoxPatch): BoxRecord | undefined {
     const box = this.get(id);
     return box && this.change(box, patch);

@@ -65,6 +65,8 @@ export interface BoxStore {
   getByName(name: string): BoxRecord | undefined;
   /** Newest first. */
   list(status?: BoxStatus): readonly BoxRecord[];
+  /** How many there are in each state, whatever their number at the same cost. */
+  count(): Record<BoxStatus, number>;
   /** The box as it is afterwards; `undefined` if it is gone. */
   update(id: string, patch: BoxPatch): BoxRecord | undefined;
   /** With its execs, their output and its sessions. Idempotent. */
