@@ -5,6 +5,7 @@ import type { AgentAddress } from "./address.ts";
 import { AnotherVm, ConnectionLost, OtherProtocol } from "./errors.ts";
 import { Gate } from "./gate/gate.ts";
 import { connectGreeted } from "./greeting.ts";
+import { keepOwnBytes } from "./own-bytes.ts";
 import { Pulse } from "./pulse.ts";
 import { Setbacks } from "./setbacks.ts";
 import { type RequestKind, Shares } from "./shares.ts";
@@ -83,6 +84,7 @@ export class AgentLine {
       close();
       throw new ConnectionLost("the connection to the agent was lost", { cause: error });
     }
+    keepOwnBytes(stream);
     pulse.begin();
     const askedAtMs = Date.now();
     stream.once("response", ({ date }) => {

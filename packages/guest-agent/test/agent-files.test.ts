@@ -188,6 +188,42 @@ test("an answer that breaks off in the middle fails the reader", async () => {
   await expect(buffer(await files.readArchive("/d", never()))).rejects.toMatchObject({ code: "BOX_UNREACHABLE" });
 });
 
+test("what waits for a reader that stands still holds no memory of what another one has read", async () => {
+  const streams = new Map<string, ServerHttp2Stream>();
+  const files = await filesOf((stream, path) => {
+    stream.respond({ ":status": 200, "content-length": "100000000" });
+    streams.set(path, stream);
+  });
+  const [still, read] = [await files.read("/still", never()), await files.read("/read", never())];
+  const [stillStream, readStream] = [...streams.values()];
+  const pieces = 100;
+  for (let n = 0; n < pieces; n++) {
+    stillStream?.write("x");
+    // They come together: a piece of one in a read that is full of the other.
+    readStream?.write(Buffer.alloc(50_000));
+    let left = 50_000;
+    while (left > 0) {
+      const piece: Buffer | null = read.content.read();
+      if (piece === null) await new Promise((resolve) => read.content.once("readable", resolve));
+      else left -= piece.length;
+    }
+  }
+  const held = new Set<ArrayBufferLike>();
+  let bytes = 0;
+  await new Promise<void>((resolve) => {
+    // Not iterated: that would join the pieces.
+    still.content.on("data", (piece: Buffer) => {
+      held.add(piece.buffer);
+      bytes += piece.length;
+      if (bytes === pieces) resolve();
+    });
+  });
+  still.content.destroy();
+  read.content.destroy();
+  const heldBytes = [...held].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  expect(heldBytes).toBeLessThanOrEqual(64 * 1024);
+});
+
 test("a reader that leaves ends the transfer at the agent, even while nothing comes", async () => {
   const closed = Promise.withResolvers<void>();
   const files = await filesOf((stream) => {
