@@ -1,5 +1,6 @@
 import type { Box, BoxStatus } from "@boxrun/contract";
 import { BoxRunError, type ErrorCode } from "@boxrun/contract/plain";
+import { masked } from "./output/masked.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Session } from "./session.ts";
 
@@ -19,5 +20,5 @@ export async function isDoneAlready(
   const found = await client.boxes.get(box, { signal });
   if (found.status !== status) throw error;
   reporter.note(`${box} is ${status} already`, { box_id: found.id });
-  return found;
+  return masked(found);
 }

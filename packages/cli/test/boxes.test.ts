@@ -88,6 +88,43 @@ describe("ls and inspect", () => {
     await cli.run("rm", "hostile");
   });
 
+  it("show no secrets of the environment in any format, unless asked to", async () => {
+    const env = ["-e", "API_TOKEN=hunter2", "-e", "DB=postgres://me:hunter2@db/x", "-e", "MODE=fast"];
+    const shown = { API_TOKEN: "***", DB: "postgres://me:***@db/x", MODE: "fast" };
+    const created = await cli.run("create", "base", "-n", "secretive", "-m", "64", ...env, "--json");
+    expect(json(created.stdout)).toMatchObject({ env: shown });
+    const exec = await cli.run("exec", "-d", "--json", ...env, "secretive", "true");
+    const { id, env: shownExec } = JSON.parse(exec.stdout);
+    expect(shownExec).toEqual(shown);
+    const outputs = await Promise.all(
+      [
+        ["ls", "--json"],
+        ["ls", "--format", "yaml"],
+        ["ls", "--format", "{{json .env}}"],
+        ["ps", "-a", "--json", "secretive"],
+        ["ps", "-a", "--json"],
+        ["inspect", "secretive"],
+        ["inspect", "--json", "secretive"],
+        ["wait", "--json", "secretive", id],
+      ].map((words) => cli.run(...words)),
+    );
+    for (const verb of ["start", "stop", "stop", "start", "stop"])
+      outputs.push(await cli.run(verb, "--json", "secretive"));
+    outputs.push(await cli.run("gc", "--dry-run", "--json", "--older-than", "0"));
+    for (const { code, stdout, stderr } of outputs) {
+      expect(code).toBe(0);
+      expect(stdout + stderr).not.toContain("hunter2");
+    }
+    expect(outputs[0]?.stdout).toContain("postgres://me:***@db/x");
+    for (const words of [
+      ["ls", "--json"],
+      ["ps", "-a", "--json"],
+      ["inspect", "secretive"],
+    ])
+      expect((await cli.run(...words, "--show-secrets")).stdout).toContain("hunter2");
+    await cli.run("rm", "-f", "secretive");
+  });
+
   it("shows a box with its execs", async () => {
     await cli.run("exec", "second-with-a-longer-name", "--", "sh", "-c", "exit 4");
     const { stdout } = await cli.run("inspect", "second-with-a-longer-name");

@@ -2,6 +2,7 @@ import type { Box } from "@boxrun/contract";
 import { BoxRunError } from "@boxrun/contract/plain";
 import { addEnvironmentOptions, type EnvironmentOptions, environmentInput } from "../environment-options.ts";
 import { absolutePath, addBoxOptions, type BoxOptions, boxInput } from "../options.ts";
+import { masked } from "../output/masked.ts";
 import { spin } from "../output/spinner.ts";
 import { provideImage } from "../pull-image.ts";
 import { type Session, withServer } from "../session.ts";
@@ -64,6 +65,6 @@ async function create(command: Verb, image: string, options: Options): Promise<v
       await noteWhatIsLeft(session, error, options.name);
       throw error;
     }
-    await reporter.result(box, ({ id }) => `${id}\n`);
+    await reporter.result(masked(box), ({ id }) => `${id}\n`);
   });
 }

@@ -2,6 +2,7 @@ import { execProgram, requireTerminalFor } from "../exec-program.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
 import { addProgramOptions, execInput, type ProgramOptions } from "../options.ts";
+import { masked } from "../output/masked.ts";
 import { tellProgramFailure } from "../program-failure.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
@@ -44,7 +45,7 @@ Examples:
         if (options.detach) {
           if (options.interactive) throw new CliError("USAGE", "-d and -i: nobody would pass standard input on");
           const exec = await client.execs.start(box, execInput(program, options));
-          await reporter.result(exec, ({ id }) => `${id}\n`);
+          await reporter.result(masked(exec), ({ id }) => `${id}\n`);
           // Known at once: it is not there, or can't be run.
           if (exec.status === "failed" && exec.error_message !== null) {
             const told = { message: exec.error_message, what: `exec in ${box}`, typedAs: `boxrun exec ${box}` };

@@ -3,6 +3,7 @@ import { BoxRunError } from "@boxrun/contract/plain";
 import { confirm } from "../confirm.ts";
 import { boxListing } from "../listings/boxes.ts";
 import { listTable } from "../output/format.ts";
+import { masked } from "../output/masked.ts";
 import { note } from "../output/streams.ts";
 import { bytes } from "../output/text.ts";
 import { type Session, withServer } from "../session.ts";
@@ -50,7 +51,7 @@ async function collect(
   const boxes = (await client.boxes.list({ status: "stopped", signal })).filter(
     (box) => Date.parse(box.stopped_at ?? box.created_at) <= before,
   );
-  if (dryRun) return reporter.result(boxes, () => listTable(boxListing, boxes));
+  if (dryRun) return reporter.result(boxes.map(masked), () => listTable(boxListing, boxes));
   if (boxes.length > 0 && !yes && !reporter.json && process.stdin.isTTY && process.stderr.isTTY) {
     note(listTable(boxListing, boxes));
     const question = `Remove ${boxes.length === 1 ? "this box" : `these ${boxes.length} boxes`} with all that is in them?`;

@@ -2,6 +2,7 @@ import type { Box, Exec } from "@boxrun/contract";
 import { boxListing, statusCell } from "../listings/boxes.ts";
 import { execListing } from "../listings/execs.ts";
 import { fieldList, listTable, valuePrinter } from "../output/format.ts";
+import { addShowSecrets, maskOf } from "../output/masked.ts";
 import type { Cell } from "../output/table.ts";
 import { age } from "../output/text.ts";
 import { forEachNamed, withServer } from "../session.ts";
@@ -11,13 +12,13 @@ import type { Verb } from "../verb.ts";
 const shownExecs = 10;
 
 export function define(command: Verb): void {
-  command
-    .argument("<box...>", "names or ids")
+  addShowSecrets(command.argument("<box...>", "names or ids"))
     .option("--format <format>", "json, yaml, or a template like '{{.box.status}}'")
     .addHelpText(
       "after",
       `
 Shows a box and its latest execs; with --json an array of {"box", "execs"}, which is what templates name fields of.
+Values of variables whose names tell of secrets, as API_TOKEN's does, are shown as *** unless --show-secrets is given.
 
 Examples:
   $ boxrun inspect dev
@@ -25,7 +26,8 @@ Examples:
   $ boxrun inspect --json dev | jq '.[0].box.error_message'
 `,
     )
-    .action((boxes: string[]) => {
+    .action((boxes: string[], options: { readonly showSecrets?: boolean }) => {
+      const mask = maskOf(options);
       const printFormat = valuePrinter<Inspected>(command, { box: boxListing.fields, execs: null });
       return withServer(command, "inspect", async (session) => {
         const { client, signal } = session;
@@ -34,7 +36,7 @@ Examples:
             client.boxes.get(name, { signal }),
             client.execs.list(name, { signal }),
           ]);
-          return { box, execs };
+          return { box: mask(box), execs: execs.map(mask) };
         };
         await forEachNamed(session, "inspect", boxes, inspect, description, printFormat);
       });

@@ -5,6 +5,7 @@ import { CliError } from "../failure.ts";
 import { boxFilter, type Filter, matchesAll } from "../listings/box-filter.ts";
 import { boxListing } from "../listings/boxes.ts";
 import { addListOptions, listPrinter } from "../output/format.ts";
+import { addShowSecrets, maskOf } from "../output/masked.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
@@ -14,14 +15,17 @@ interface Options {
   readonly watch?: boolean;
   readonly format?: string;
   readonly quiet?: boolean;
+  readonly showSecrets?: boolean;
 }
 
 export function define(command: Verb): void {
-  addListOptions(
-    command
-      .addOption(new Option("-s, --status <status>", "only boxes in this state").choices([...boxStatuses, "all"]))
-      .option("-f, --filter <key=value>", "only boxes that match (repeatable; * and ? stand for anything)", boxFilter)
-      .option("-w, --watch", "go on showing them as they change"),
+  addShowSecrets(
+    addListOptions(
+      command
+        .addOption(new Option("-s, --status <status>", "only boxes in this state").choices([...boxStatuses, "all"]))
+        .option("-f, --filter <key=value>", "only boxes that match (repeatable; * and ? stand for anything)", boxFilter)
+        .option("-w, --watch", "go on showing them as they change"),
+    ),
   )
     .addHelpText(
       "after",
@@ -49,6 +53,7 @@ Examples:
           "--watch shows a table or, with --json, changes as JSON: leave out --format and -q",
         );
       }
+      const mask = maskOf(options);
       const printBoxes = listPrinter(command, boxListing);
       return withServer(command, "ls", async (session) => {
         const { client, signal } = session;
@@ -56,9 +61,9 @@ Examples:
           matchesAll(filter, box) && (status === undefined || status === "all" || box.status === status);
         if (watch) {
           const { watchBoxes } = await import("../watch/watch-boxes.ts");
-          return watchBoxes(session, { list: () => client.boxes.list({ signal }), matches });
+          return watchBoxes(session, { list: () => client.boxes.list({ signal }), matches, mask });
         }
-        await printBoxes((await client.boxes.list({ status, signal })).filter(matches));
+        await printBoxes((await client.boxes.list({ status, signal })).filter(matches).map(mask));
       });
     });
 }

@@ -1,6 +1,7 @@
 import { CliError } from "../failure.ts";
 import { orphanListing } from "../listings/orphans.ts";
 import { addListOptions, listPrinter } from "../output/format.ts";
+import { masked } from "../output/masked.ts";
 import { forEachNamed, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
@@ -50,7 +51,7 @@ Examples:
           };
           return forEachNamed(session, "recover --remove", wanted, end, ({ box }) => `${box}\n`);
         }
-        const takeIn = (id: string) => client.orphans.adopt(id, { signal });
+        const takeIn = async (id: string) => masked(await client.orphans.adopt(id, { signal }));
         await forEachNamed(
           session,
           "recover",

@@ -1,4 +1,5 @@
 import { isDoneAlready, noteNothing } from "../nothing-to-do.ts";
+import { masked } from "../output/masked.ts";
 import { spin } from "../output/spinner.ts";
 import { forEachNamed, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
@@ -28,7 +29,7 @@ Examples:
           boxes,
           async (box) => {
             try {
-              return await client.boxes.start(box, { signal });
+              return masked(await client.boxes.start(box, { signal }));
             } catch (error) {
               return isDoneAlready(session, error, { box, code: "BOX_ALREADY_RUNNING", status: "running" });
             }

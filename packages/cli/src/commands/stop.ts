@@ -1,5 +1,6 @@
 import type { StoppedBox } from "@boxrun/contract";
 import { isDoneAlready, noteNothing } from "../nothing-to-do.ts";
+import { masked } from "../output/masked.ts";
 import { spin } from "../output/spinner.ts";
 import type { Reporter } from "../reporter.ts";
 import { forEachNamed, withServer } from "../session.ts";
@@ -42,7 +43,7 @@ Examples:
           try {
             const stopped = await client.boxes.stop(box, { signal, timeoutMs });
             ends.set(box, stopped);
-            return stopped;
+            return masked(stopped);
           } catch (error) {
             return isDoneAlready(session, error, { box, code: "BOX_NOT_RUNNING", status: "stopped" });
           }

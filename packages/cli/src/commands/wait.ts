@@ -2,6 +2,7 @@ import type { Exec } from "@boxrun/contract";
 import { chosenExec } from "../exec-choice.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CommandFailure } from "../failure.ts";
+import { masked } from "../output/masked.ts";
 import { type Session, withServer } from "../session.ts";
 import { stateChanges } from "../state-changes.ts";
 import type { Verb } from "../verb.ts";
@@ -29,7 +30,7 @@ Examples:
       withServer(command, `wait for ${box}`, async (session) => {
         const chosen = ids.length === 0 ? [await chosenExec(session, box, undefined)] : undefined;
         const execs = await ended(session, box, chosen?.map(({ id }) => id) ?? ids);
-        await session.reporter.result(execs, () => "");
+        await session.reporter.result(execs.map(masked), () => "");
         const failed = execs.find(({ exit_code }) => exit_code !== 0);
         if (failed !== undefined) process.exitCode = exitCodeOf(session, failed);
       }),

@@ -15,6 +15,8 @@ type BoxChange =
 interface Watch {
   readonly list: () => Promise<Box[]>;
   readonly matches: (box: Box) => boolean;
+  /** As it is shown. */
+  readonly mask: (box: Box) => Box;
 }
 
 /** Shows boxes as they are, until the session's signal aborts: a table drawn anew on a terminal, else a line per change. */
@@ -40,7 +42,7 @@ async function watchOnScreen(session: Session, watch: Watch): Promise<void> {
 }
 
 /** First the boxes that there are, the oldest first; after a reconnection what has changed meanwhile. */
-async function printChanges(session: Session, { list, matches }: Watch): Promise<void> {
+async function printChanges(session: Session, { list, matches, mask }: Watch): Promise<void> {
   const boxes = new BoxSet();
   const printChange = async (change: BoxChange) => {
     const before = boxes.get(change.data.id);
@@ -48,7 +50,8 @@ async function printChanges(session: Session, { list, matches }: Watch): Promise
     // One that no longer matches is told of once more, so that it is known to be gone.
     const isWatched = (before !== undefined && matches(before)) || (change.event === "box" && matches(change.data));
     if (!isWatched) return;
-    if (session.reporter.json) await print(`${jsonText(change)}\n`);
+    const shown = change.event === "box" ? { ...change, data: mask(change.data) } : change;
+    if (session.reporter.json) await print(`${jsonText(shown)}\n`);
     else await print(changeLine(change, before));
   };
   for await (const change of stateChanges(session)) {
