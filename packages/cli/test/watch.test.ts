@@ -34,6 +34,16 @@ describe("ls --watch", () => {
     expect(await tmux.shows("code 130")).toMatch(/^before\n(\^C)?/);
   });
 
+  it("shows no secrets of the environment in its JSON", async () => {
+    await cli.run("create", "base", "-n", "secretive", "-m", "64", "-e", "API_TOKEN=hunter2");
+    const json = cli.spawn("ls", "--watch", "--json");
+    await json.printed("secretive");
+    json.child.kill("SIGINT");
+    const { stdout } = await json.result();
+    expect(stdout).toContain('"env":{"API_TOKEN":"***"}');
+    expect(stdout).not.toContain("hunter2");
+  });
+
   it("prints a line per change on a pipe, JSON with --json", async () => {
     const [text, json] = [cli.spawn("ls", "--watch", "-f", "name=w*"), cli.spawn("ls", "--watch", "--json")];
     await json.printed("first");
