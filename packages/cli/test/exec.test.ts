@@ -152,7 +152,7 @@ describe("exec that is interrupted", () => {
     running.child.kill("SIGINT");
     expect(await running.result()).toMatchObject({ code: 130, stdout: "ready\n", stderr: "bye\n" });
     expect(sawSigterm).toBe(before + 1);
-    expect(cli.server.core.execs.list("dev")[0]?.status).toBe("canceled");
+    expect(cli.server.core.execs.list("dev").items[0]?.status).toBe("canceled");
   });
 
   it("kills a program that does not listen", async () => {
@@ -160,7 +160,7 @@ describe("exec that is interrupted", () => {
     await running.printed("ready\n");
     running.child.kill("SIGTERM");
     expect(await running.result()).toMatchObject({ code: 143 });
-    expect(cli.server.core.execs.list("dev")[0]).toMatchObject({ status: "canceled", exit_code: 137 });
+    expect(cli.server.core.execs.list("dev").items[0]).toMatchObject({ status: "canceled", exit_code: 137 });
   });
 
   it("cancels the program when nobody reads its output any more", async () => {
@@ -168,7 +168,7 @@ describe("exec that is interrupted", () => {
     await running.printed("y\n");
     running.child.stdout?.destroy();
     expect(await running.result()).toMatchObject({ code: 141, stderr: "" });
-    expect(cli.server.core.execs.list("dev")[0]?.status).toBe("canceled");
+    expect(cli.server.core.execs.list("dev").items[0]?.status).toBe("canceled");
   });
 
   it("hears Ctrl-C also while nobody takes its output", async () => {
@@ -176,7 +176,7 @@ describe("exec that is interrupted", () => {
     await running.printed("y\n");
     running.child.stdout?.pause();
     running.child.kill("SIGINT");
-    await expect.poll(() => cli.server.core.execs.list("dev")[0]?.status, { timeout: 10_000 }).toBe("canceled");
+    await expect.poll(() => cli.server.core.execs.list("dev").items[0]?.status, { timeout: 10_000 }).toBe("canceled");
     running.child.stdout?.resume();
     expect((await running.result()).code).toBe(130);
   });

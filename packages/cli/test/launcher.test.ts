@@ -28,6 +28,6 @@ describe("boxrun on an old Node", () => {
     await running.printed("ready\n");
     running.child.kill("SIGTERM");
     expect((await running.result()).code).toBe(128 + constants.signals.SIGTERM);
-    expect(cli.server.core.execs.list("dev")[0]?.status).toBe("canceled");
+    expect(cli.server.core.execs.list("dev").items[0]?.status).toBe("canceled");
   });
 });

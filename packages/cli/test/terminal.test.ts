@@ -152,7 +152,7 @@ describe("a program in the terminal (exec -it)", () => {
     await shell.type("~.");
     expect(await shell.shows("code 0")).toContain("Detached; the program runs on");
     await expectSane(shell);
-    await cli.server.core.execs.cancel("dev", cli.server.core.execs.list("dev")[0]?.id ?? "");
+    await cli.server.core.execs.cancel("dev", cli.server.core.execs.list("dev").items[0]?.id ?? "");
   });
 
   it("gets a Ctrl-P that no Ctrl-Q follows", async () => {
@@ -171,7 +171,7 @@ describe("a program in the terminal (exec -it)", () => {
     await shell.press("C-c");
     await shell.shows("code 130");
     await expectSane(shell);
-    expect(cli.server.core.execs.list("dev")[0]?.status).toBe("canceled");
+    expect(cli.server.core.execs.list("dev").items[0]?.status).toBe("canceled");
   });
 
   it("is a usage error without a terminal", async () => {

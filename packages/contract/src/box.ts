@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { boxIdSchema, boxNameSchema } from "./ids.ts";
 import { boxStatuses } from "./names.ts";
+import { pageQuerySchema } from "./pages.ts";
 
 const positive = "must be a positive integer";
 export const positiveInteger = z
@@ -98,7 +99,7 @@ export const stoppedBoxSchema = boxSchema.extend({
 });
 export type StoppedBox = z.infer<typeof stoppedBoxSchema>;
 
-export const boxListQuerySchema = z.strictObject({
+export const boxListQuerySchema = pageQuerySchema.extend({
   status: z.enum([...boxStatuses, "all"]).optional(),
 });
 

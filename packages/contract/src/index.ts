@@ -9,6 +9,7 @@ export * from "./info.ts";
 export * from "./openapi.ts";
 export * from "./operations.ts";
 export * from "./orphans.ts";
+export * from "./pages.ts";
 export * from "./plain.ts";
 export * from "./sessions.ts";
 export * from "./usage.ts";

@@ -32,6 +32,7 @@ import {
 import { imageSchema, importImageQuerySchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
 import { gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
 import { orphanSchema } from "./orphans.ts";
+import { pageQuerySchema } from "./pages.ts";
 import {
   attachQuerySchema,
   sessionSchema,
@@ -118,7 +119,8 @@ const boxOperations = {
     method: "GET",
     path: "/v1/boxes",
     tag: "boxes",
-    summary: "List boxes, newest first",
+    summary:
+      "List boxes, newest first, at most 10,000 or a page of them; where there are more, the header boxrun-next-cursor says where they go on",
     query: boxListQuerySchema,
     response: json(z.array(boxSchema)),
     errors: [],
@@ -174,7 +176,9 @@ const execOperations = {
     method: "GET",
     path: "/v1/boxes/{id}/execs",
     tag: "execs",
-    summary: "List a box's execs, newest first",
+    summary:
+      "List a box's execs, newest first, at most 10,000 or a page of them; where there are more, the header boxrun-next-cursor says where they go on",
+    query: pageQuerySchema,
     response: json(z.array(execSchema)),
     errors: boxMissing,
   },

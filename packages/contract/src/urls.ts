@@ -13,13 +13,18 @@ function query(parameters: Readonly<Record<string, string | number | boolean | u
   return text === "" ? "" : `?${text}`;
 }
 
+interface Page {
+  readonly limit?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
 export const urls = {
-  boxes: (status?: string) => `/v1/boxes${query({ status })}`,
+  boxes: (options: { readonly status?: string | undefined } & Page = {}) => `/v1/boxes${query({ ...options })}`,
   box,
   removeBox: (id: string, force: boolean) => `${box(id)}${query({ force: force || undefined })}`,
   startBox: (id: string) => `${box(id)}:start`,
   stopBox: (id: string, timeoutMs?: number) => `${box(id)}:stop${query({ timeout_ms: timeoutMs })}`,
-  execs: (id: string) => `${box(id)}/execs`,
+  execs: (id: string, page: Page = {}) => `${box(id)}/execs${query({ ...page })}`,
   startExec: (id: string) => `${box(id)}/exec`,
   exec,
   execEvents: (boxId: string, execId: string, options: { readonly after?: number; readonly follow?: boolean } = {}) =>
@@ -56,3 +61,6 @@ export const urls = {
 
 /** Every answer carries the server's `revision`: a client of the same one need not check the answer's shape. */
 export const revisionHeader = "boxrun-contract";
+
+/** Of a list that has more than it was asked for: the `cursor` of its next page. */
+export const nextCursorHeader = "boxrun-next-cursor";

@@ -2,6 +2,7 @@ export { BoxRunCore, type CoreOptions } from "./core.ts";
 export type { OtherEngines } from "./engines.ts";
 export { KeyedLock } from "./keyed-lock.ts";
 export { type CoreMetrics, noMetrics } from "./metrics.ts";
+export type { Page } from "./pages.ts";
 export * from "./ports/clock.ts";
 export * from "./ports/engine.ts";
 export * from "./ports/images.ts";

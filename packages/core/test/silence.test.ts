@@ -108,7 +108,7 @@ describe("a box that falls silent", () => {
       code: "BOX_UNREACHABLE",
       message: expect.stringContaining("nobody is there"),
     });
-    expect(harness.core.execs.list(box)).toHaveLength(1);
+    expect(harness.core.execs.list(box).items).toHaveLength(1);
     harness.host.answer(box);
     await clock.advance(60_000);
     expect(exec(first.id)).toMatchObject({ status: "succeeded" });

@@ -21,9 +21,19 @@ export class Boxes {
     return this.#http.call("POST", urls.boxes(), box, { ...options, json: input });
   }
 
-  /** Newest first. */
+  /** Newest first, 10,000 at most. */
   list(options: CallOptions & { readonly status?: BoxStatus | "all" | undefined } = {}): Promise<Box[]> {
-    return this.#http.call("GET", urls.boxes(options.status), (contract) => contract.boxSchema.array(), options);
+    const { status } = options;
+    return this.#http.call("GET", urls.boxes({ status }), (contract) => contract.boxSchema.array(), options);
+  }
+
+  /** All there are, newest first, `limit` (1 to 1,000) at a time. */
+  pages(
+    options: CallOptions & { readonly status?: BoxStatus | "all" | undefined; readonly limit: number },
+  ): AsyncGenerator<Box[]> {
+    const { status, limit } = options;
+    const path = (cursor: string | undefined) => urls.boxes({ status, limit, cursor });
+    return this.#http.pages(path, (contract) => contract.boxSchema.array(), options);
   }
 
   get(id: string, options: CallOptions = {}): Promise<Box> {

@@ -27,7 +27,13 @@ export class Execs {
     return startAndFollow(this.#http, box, input, options);
   }
 
-  /** Newest first. */
+  /** All of a box's, newest first, `limit` (1 to 1,000) at a time. */
+  pages(box: string, options: CallOptions & { readonly limit: number }): AsyncGenerator<Exec[]> {
+    const path = (cursor: string | undefined) => urls.execs(box, { limit: options.limit, cursor });
+    return this.#http.pages(path, (contract) => contract.execSchema.array(), options);
+  }
+
+  /** Newest first, 10,000 at most. */
   list(box: string, options: CallOptions = {}): Promise<Exec[]> {
     return this.#http.call("GET", urls.execs(box), (contract) => contract.execSchema.array(), options);
   }

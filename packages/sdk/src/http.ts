@@ -1,5 +1,5 @@
 import type { ErrorBody } from "@boxrun/contract";
-import { revision, revisionHeader } from "@boxrun/contract/plain";
+import { nextCursorHeader, revision, revisionHeader } from "@boxrun/contract/plain";
 import { chunksOf, type EncodedBody } from "./body.ts";
 import { ClientError, parseJson, reasonOf, serverError } from "./errors.ts";
 import { loadContract, readErrorBody, type Shape } from "./shape.ts";
@@ -60,6 +60,17 @@ export class Http implements AsyncDisposable {
     const response = await this.open(method, path, options);
     const text = await this.text(response, options.signal);
     return this.parse(response, shape, text, `${method} ${path}`);
+  }
+
+  /** A list, page by page, from its beginning to its end. */
+  async *pages<Value>(path: (cursor: string | undefined) => string, shape: Shape<Value>, options: RequestOptions) {
+    let cursor: string | undefined;
+    do {
+      const response = await this.open("GET", path(cursor), options);
+      const text = await this.text(response, options.signal);
+      yield await this.parse(response, shape, text, `GET ${path(cursor)}`);
+      cursor = response.headers.get(nextCursorHeader) ?? undefined;
+    } while (cursor !== undefined);
   }
 
   /** A call whose answer says nothing but that it went well. */

@@ -75,6 +75,10 @@ describe("a real server", () => {
     await client.execs.cancel(box, other.id);
     expect(await client.execs.get(box, other.id)).toMatchObject({ status: "canceled" });
     expect((await client.execs.list(box)).map(({ id }) => id)).toEqual([other.id, sleep.id, cat.id]);
+    const pages: string[][] = [];
+    for await (const page of client.execs.pages(box, { limit: 2 })) pages.push(page.map(({ id }) => id));
+    expect(pages).toEqual([[other.id, sleep.id], [cat.id]]);
+    for await (const page of client.boxes.pages({ limit: 1 })) expect(page).toMatchObject([{ id: expect.any(String) }]);
     await expect(client.execs.cancel(box, other.id)).rejects.toMatchObject({ code: "EXEC_ALREADY_FINISHED" });
   });
 

@@ -79,7 +79,7 @@ describe("a body that does not fit", () => {
     const headers = { "content-type": "application/json" };
     const answer = await ask(server, `/v1/boxes/${box.id}/exec`, { body, headers });
     expectError(answer, 422, "VALIDATION_ERROR", /must be text/);
-    expect(server.core.execs.list(box.id)).toEqual([]);
+    expect(server.core.execs.list(box.id).items).toEqual([]);
     await server.core.boxes.remove(box.id, { force: true });
   });
 

@@ -1,6 +1,7 @@
 import { BoxRunError, type BoxStatus, boxStatusSchema } from "@boxrun/contract";
 import type { BoxPatch, BoxRecord, BoxStore } from "@boxrun/core";
 import { z } from "zod";
+import { cursors, pageParameters } from "./cursors.ts";
 import { booleanColumn, type Database, durable, jsonColumn, jsonOrNull } from "./database.ts";
 import { imageConfigSchema } from "./images.ts";
 import { isUniqueViolation } from "./sqlite-errors.ts";
@@ -77,12 +78,12 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
   const byName = db.query("read a box", "SELECT * FROM boxes WHERE name = ?", boxRow);
   const all = db.query(
     "list boxes",
-    "SELECT * FROM boxes WHERE status <> 'removed' ORDER BY created_at_ms DESC, rowid DESC",
+    "SELECT * FROM boxes WHERE status <> 'removed' AND (created_at_ms, rowid) < (?, ?) ORDER BY created_at_ms DESC, rowid DESC LIMIT ?",
     boxRow,
   );
   const withStatus = db.query(
     "list boxes",
-    "SELECT * FROM boxes WHERE status = ? ORDER BY created_at_ms DESC, rowid DESC",
+    "SELECT * FROM boxes WHERE status = ? AND (created_at_ms, rowid) < (?, ?) ORDER BY created_at_ms DESC, rowid DESC LIMIT ?",
     boxRow,
   );
   const update = durable(
@@ -136,7 +137,11 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
     },
     get: (id) => byId.get(id),
     getByName: (name) => byName.get(name),
-    list: (status?: BoxStatus) => (status === undefined ? all.all() : withStatus.all(status)),
+    list: (status, page) => {
+      const parameters = pageParameters(page);
+      return status === undefined ? all.all(...parameters) : withStatus.all(status, ...parameters);
+    },
+    cursor: cursors(db, "boxes"),
     update(id: string, patch: BoxPatch): BoxRecord | undefined {
       const current = byId.get(id);
       if (current === undefined) return undefined;

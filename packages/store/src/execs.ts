@@ -2,6 +2,7 @@ import { BoxRunError, execStatuses } from "@boxrun/contract";
 import type { ExecRecord, ExecStore } from "@boxrun/core";
 import { z } from "zod";
 import { environmentColumn } from "./boxes.ts";
+import { cursors, pageParameters } from "./cursors.ts";
 import { booleanColumn, type Database, jsonColumn, jsonOrNull } from "./database.ts";
 import { isForeignKeyViolation } from "./sqlite-errors.ts";
 
@@ -55,7 +56,7 @@ export function execStore(db: Database): ExecStore {
   const get = db.query("read an exec", `SELECT * FROM execs WHERE id = ? AND ${ofBoxThatIsThere}`, execRow);
   const byBox = db.query(
     "list a box's execs",
-    `SELECT * FROM execs WHERE box_id = ? AND ${ofBoxThatIsThere} ORDER BY created_at_ms DESC, key DESC`,
+    `SELECT * FROM execs WHERE box_id = ? AND ${ofBoxThatIsThere} AND (created_at_ms, key) < (?, ?) ORDER BY created_at_ms DESC, key DESC LIMIT ?`,
     execRow,
   );
   const running = db.query(
@@ -95,7 +96,8 @@ export function execStore(db: Database): ExecStore {
       }
     },
     get: (id) => get.get(id),
-    listByBox: (boxId) => byBox.all(boxId),
+    listByBox: (boxId, page) => byBox.all(boxId, ...pageParameters(page)),
+    cursor: cursors(db, "execs"),
     running: () => running.all(),
   };
 }

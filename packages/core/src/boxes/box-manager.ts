@@ -3,6 +3,7 @@ import {
   BoxRunError,
   type BoxStatus,
   type CreateBoxRequest,
+  type PageQuery,
   type StoppedBox,
   toBoxRunError,
 } from "@boxrun/contract";
@@ -11,10 +12,11 @@ import type { ExecManager } from "../execs/exec-manager.ts";
 import { isUnreachable } from "../execs/steady-exec.ts";
 import type { ImageManager } from "../images/image-manager.ts";
 import type { CoreMetrics } from "../metrics.ts";
+import { type Page, pageOf } from "../pages.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type BoxDeath, defaultStopGraceMs, nothingStopped, type StopReport } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
-import type { BoxRecord, Store } from "../ports/store.ts";
+import type { BoxRecord, PageRequest, Store } from "../ports/store.ts";
 import { type RetryTimes, untilDone, whileBusy } from "../retry.ts";
 import type { ServerEvents } from "../server-events.ts";
 import type { SessionManager } from "../sessions/session-manager.ts";
@@ -99,6 +101,12 @@ export class BoxManager {
 
   list(status?: BoxStatus): Box[] {
     return this.#parts.store.boxes.list(status).map((box) => this.#view(box));
+  }
+
+  page(query: PageQuery, status?: BoxStatus): Page<Box> {
+    const { boxes } = this.#parts.store;
+    const from = { list: (page: PageRequest) => boxes.list(status, page), cursor: boxes.cursor };
+    return pageOf(query, from, (box) => this.#view(box));
   }
 
   count(): Record<BoxStatus, number> {

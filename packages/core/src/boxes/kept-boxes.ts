@@ -1,6 +1,6 @@
 import type { BoxStatus } from "@boxrun/contract";
 import type { KeptWrites } from "../kept-writes.ts";
-import type { BoxPatch, BoxRecord, BoxStore, Store } from "../ports/store.ts";
+import type { BoxPatch, BoxRecord, BoxStore, PageRequest, Store } from "../ports/store.ts";
 
 type Change = { readonly kind: "patch"; readonly patch: BoxPatch } | { readonly kind: "delete" };
 
@@ -33,13 +33,17 @@ export class KeptBoxes implements BoxStore {
     return this.#changed(this.#boxes.getByName(name));
   }
 
-  list(status?: BoxStatus): readonly BoxRecord[] {
-    if (this.#changes.size === 0) return this.#boxes.list(status);
-    return this.#boxes.list().flatMap((row) => {
+  list(status?: BoxStatus, page?: PageRequest): readonly BoxRecord[] {
+    if (this.#changes.size === 0) return this.#boxes.list(status, page);
+    const all = this.#boxes.list(undefined, page && { ...page, limit: Number.MAX_SAFE_INTEGER });
+    const boxes = all.flatMap((row) => {
       const box = this.#changed(row);
       return box === undefined || (status !== undefined && box.status !== status) ? [] : [box];
     });
+    return page === undefined ? boxes : boxes.slice(0, page.limit);
   }
+
+  readonly cursor = (id: string): string => this.#boxes.cursor(id);
 
   count(): Record<BoxStatus, number> {
     const counts = this.#boxes.count();

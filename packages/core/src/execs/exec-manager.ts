@@ -4,6 +4,7 @@ import {
   type Exec,
   type ExecRequest,
   execAllows,
+  type PageQuery,
   type SignalName,
   type TerminalSize,
   toBoxRunError,
@@ -15,6 +16,7 @@ import { findByPrefix } from "../id-prefix.ts";
 import { newExecId } from "../ids.ts";
 import type { ImageManager } from "../images/image-manager.ts";
 import type { CoreMetrics } from "../metrics.ts";
+import { type Page, pageOf } from "../pages.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Engine, EngineExec, ExecSpec, OutputOffsets, StdinOptions } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
@@ -24,6 +26,7 @@ import {
   noOutput,
   type OutputEvent,
   type OutputProgress,
+  type PageRequest,
   type Store,
 } from "../ports/store.ts";
 import { type RetryTimes, whileBusy } from "../retry.ts";
@@ -114,9 +117,11 @@ export class ExecManager {
     return execView(isOver ? ((await within(endLimitMs, done)) ?? exec) : exec);
   }
 
-  list(idOrName: string): Exec[] {
+  list(idOrName: string, query: PageQuery = {}): Page<Exec> {
     const box = findBox(this.#parts.store, idOrName);
-    return this.#parts.store.execs.listByBox(box.id).map(execView);
+    const { execs } = this.#parts.store;
+    const from = { list: (page: PageRequest) => execs.listByBox(box.id, page), cursor: execs.cursor };
+    return pageOf(query, from, execView);
   }
 
   get(idOrName: string, execId: string): Exec {

@@ -58,13 +58,22 @@ export type BoxPatch = Partial<
   >
 >;
 
+/** Some of a list. */
+export interface PageRequest {
+  readonly limit: number;
+  /** What a `cursor` of this list has given: what it stands for need not be there any more. */
+  readonly after?: string | undefined;
+}
+
 export interface BoxStore {
   /** NAME_ALREADY_EXISTS if another box has the name. */
   insert(box: BoxRecord): void;
   get(id: string): BoxRecord | undefined;
   getByName(name: string): BoxRecord | undefined;
   /** Newest first. */
-  list(status?: BoxStatus): readonly BoxRecord[];
+  list(status?: BoxStatus, page?: PageRequest): readonly BoxRecord[];
+  /** Where a list goes on behind this box. */
+  cursor(id: string): string;
   /** How many there are in each state, whatever their number at the same cost. */
   count(): Record<BoxStatus, number>;
   /** The box as it is afterwards; `undefined` if it is gone. */
@@ -94,7 +103,9 @@ export interface ExecStore {
   insert(exec: ExecRecord): void;
   get(id: string): ExecRecord | undefined;
   /** Newest first. */
-  listByBox(boxId: string): readonly ExecRecord[];
+  listByBox(boxId: string, page?: PageRequest): readonly ExecRecord[];
+  /** Where a list goes on behind this exec. */
+  cursor(id: string): string;
   /** Every exec with status `running`, oldest first: what a restarted server picks up. */
   running(): readonly ExecRecord[];
 }

@@ -1,5 +1,5 @@
 import type { Handlers } from "../register.ts";
-import type { Context } from "./context.ts";
+import { type Context, itemsOf } from "./context.ts";
 
 type BoxHandlers = Pick<Handlers, "createBox" | "listBoxes" | "getBox" | "startBox" | "stopBox" | "removeBox">;
 
@@ -14,7 +14,8 @@ export function boxHandlers({ core, lifetime }: Context): BoxHandlers {
           request.subject = { box_id: id };
         },
       }),
-    listBoxes: async ({ query }) => core.boxes.list(query.status === "all" ? undefined : query.status),
+    listBoxes: async ({ query: { status, ...query }, reply }) =>
+      itemsOf(core.boxes.page(query, status === "all" ? undefined : status), reply),
     getBox: async ({ path }) => core.boxes.get(path.id),
     startBox: async ({ path }) => core.boxes.start(path.id, { signal }),
     stopBox: ({ path, query }) => core.boxes.stop(path.id, query.timeout_ms),

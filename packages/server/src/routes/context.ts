@@ -1,4 +1,5 @@
-import type { BoxRunCore } from "@boxrun/core";
+import { nextCursorHeader } from "@boxrun/contract";
+import type { BoxRunCore, Page } from "@boxrun/core";
 import type { FastifyReply } from "fastify";
 import type { Logger } from "pino";
 import { callerHungUp } from "../body.ts";
@@ -49,4 +50,10 @@ export async function answerEvents(reply: FastifyReply, context: Context, source
     onError: (error) => context.logger.error({ req_id: reply.request.id, err: error }, "event stream broke off"),
   });
   return reply;
+}
+
+/** A page as a list always was; where it goes on is said beside it. */
+export function itemsOf<T>({ items, next }: Page<T>, reply: FastifyReply): T[] {
+  if (next !== undefined) reply.header(nextCursorHeader, next);
+  return items;
 }

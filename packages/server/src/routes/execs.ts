@@ -3,7 +3,7 @@ import type { OutputEvent } from "@boxrun/core";
 import type { Handlers } from "../register.ts";
 import type { SseEvent } from "../sse.ts";
 import { validate } from "../validation.ts";
-import { answerEvents, type Context, callerSignal } from "./context.ts";
+import { answerEvents, type Context, callerSignal, itemsOf } from "./context.ts";
 
 type ExecHandlers = Pick<
   Handlers,
@@ -31,7 +31,7 @@ export function execHandlers(context: Context): ExecHandlers {
           new SseEvents(core.execs.events(exec.id, { after: 0, signal }), { first: { event: "exec", data: exec } }),
       );
     },
-    listExecs: async ({ path }) => core.execs.list(path.id),
+    listExecs: async ({ path, query, reply }) => itemsOf(core.execs.list(path.id, query), reply),
     getExec: async ({ path }) => core.execs.get(path.id, path.exec_id),
     streamExecEvents: async ({ path, query, request, reply }) => {
       const after = lastEventId(request.headers["last-event-id"]) ?? query.after ?? 0;
