@@ -7,6 +7,7 @@ import { benchFiles } from "./files.bench.ts";
 import { benchIdle } from "./idle.bench.ts";
 import { benchLeaks } from "./leaks.bench.ts";
 import { benchOutput } from "./output.bench.ts";
+import { benchScale } from "./scale.bench.ts";
 
 /** `npm run bench [name…]`: each benchmark by itself, on a server and boxes of its own; exit 1 if a bar does not hold. */
 const benchmarks: Readonly<Record<string, () => Promise<Figure[]>>> = {
@@ -17,6 +18,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Figure[]>>> = {
   files: benchFiles,
   idle: benchIdle,
   leaks: benchLeaks,
+  scale: benchScale,
 };
 
 /** Only when asked for by name: they need more than any host has. */
