@@ -264,6 +264,7 @@ export function withEngineTrouble(store: Store, engines: Pick<Engines, "told">):
       delete: (id) => boxes.delete(id),
       get: (id) => toldIfThere(boxes.get(id)),
       getByName: (name) => toldIfThere(boxes.getByName(name)),
+      startingWith: (prefix) => boxes.startingWith(prefix).map(told),
       list: (status, page) => boxes.list(status, page).map(told),
       cursor: (id) => boxes.cursor(id),
       count: () => boxes.count(),

@@ -15,10 +15,10 @@ interface Named {
 export function findByPrefix<T extends Named>(
   kind: "box" | "exec",
   word: string,
-  all: () => readonly T[],
+  find: (prefix: string) => readonly T[],
 ): T | undefined {
   if (!word.startsWith(`${kind}_`) || word.length < kind.length + 1 + leastCharacters) return undefined;
-  const matches = all().filter(({ id }) => id.startsWith(word));
+  const matches = find(word);
   if (matches.length <= 1) return matches[0];
   const listed = matches.map(({ id, name }) => (name == null ? id : `${id} (${name})`)).join(", ");
   throw new BoxRunError(

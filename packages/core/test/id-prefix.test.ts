@@ -37,7 +37,7 @@ it("refuses a beginning that several share, and lists them", () => {
     { id: "box_abcdXXXXXXXX", name: null },
     { id: "box_zzzzXXXXXXXX" },
   ];
-  const find = (word: string) => findByPrefix("box", word, () => boxes);
+  const find = (word: string) => findByPrefix("box", word, (prefix) => boxes.filter(({ id }) => id.startsWith(prefix)));
   expect(() => find("box_abcd")).toThrow(
     expect.objectContaining({
       code: "VALIDATION_ERROR",

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { cursors, pageParameters } from "./cursors.ts";
 import { booleanColumn, type Database, durable, jsonColumn, jsonOrNull } from "./database.ts";
 import { imageConfigSchema } from "./images.ts";
+import { behindPrefix } from "./prefix.ts";
 import { isUniqueViolation } from "./sqlite-errors.ts";
 
 export const environmentColumn = jsonColumn(z.record(z.string(), z.string())).nullable();
@@ -76,6 +77,11 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
   );
   const byId = db.query("read a box", "SELECT * FROM boxes WHERE id = ? AND status <> 'removed'", boxRow);
   const byName = db.query("read a box", "SELECT * FROM boxes WHERE name = ?", boxRow);
+  const byPrefix = db.query(
+    "read a box",
+    "SELECT * FROM boxes WHERE id >= ? AND id < ? AND status <> 'removed' LIMIT 10",
+    boxRow,
+  );
   const all = db.query(
     "list boxes",
     "SELECT * FROM boxes WHERE status <> 'removed' AND (created_at_ms, rowid) < (?, ?) ORDER BY created_at_ms DESC, rowid DESC LIMIT ?",
@@ -137,6 +143,7 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
     },
     get: (id) => byId.get(id),
     getByName: (name) => byName.get(name),
+    startingWith: (prefix) => byPrefix.all(prefix, behindPrefix(prefix)),
     list: (status, page) => {
       const parameters = pageParameters(page);
       return status === undefined ? all.all(...parameters) : withStatus.all(status, ...parameters);

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { environmentColumn } from "./boxes.ts";
 import { cursors, pageParameters } from "./cursors.ts";
 import { booleanColumn, type Database, jsonColumn, jsonOrNull } from "./database.ts";
+import { behindPrefix } from "./prefix.ts";
 import { isForeignKeyViolation } from "./sqlite-errors.ts";
 
 const execRow = z
@@ -54,6 +55,12 @@ export function execStore(db: Database): ExecStore {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const get = db.query("read an exec", `SELECT * FROM execs WHERE id = ? AND ${ofBoxThatIsThere}`, execRow);
+  // Not by the box, which may have a million.
+  const byPrefix = db.query(
+    "read an exec",
+    `SELECT * FROM execs WHERE id >= ? AND id < ? AND +box_id = ? AND ${ofBoxThatIsThere} LIMIT 10`,
+    execRow,
+  );
   const byBox = db.query(
     "list a box's execs",
     `SELECT * FROM execs WHERE box_id = ? AND ${ofBoxThatIsThere} AND (created_at_ms, key) < (?, ?) ORDER BY created_at_ms DESC, key DESC LIMIT ?`,
@@ -96,6 +103,7 @@ export function execStore(db: Database): ExecStore {
       }
     },
     get: (id) => get.get(id),
+    startingWith: (boxId, prefix) => byPrefix.all(prefix, behindPrefix(prefix), boxId),
     listByBox: (boxId, page) => byBox.all(boxId, ...pageParameters(page)),
     cursor: cursors(db, "execs"),
     running: () => running.all(),

@@ -10,7 +10,7 @@ export function findBox(store: Store, idOrName: string): BoxRecord {
   const box =
     store.boxes.get(idOrName) ??
     store.boxes.getByName(idOrName) ??
-    findByPrefix("box", idOrName, () => store.boxes.list());
+    findByPrefix("box", idOrName, (prefix) => store.boxes.startingWith(prefix));
   if (box === undefined) throw new BoxRunError("BOX_NOT_FOUND", `There is no box ${JSON.stringify(idOrName)}`);
   return box;
 }

@@ -33,6 +33,10 @@ export class KeptBoxes implements BoxStore {
     return this.#changed(this.#boxes.getByName(name));
   }
 
+  startingWith(prefix: string): readonly BoxRecord[] {
+    return this.#boxes.startingWith(prefix).flatMap((row) => this.#changed(row) ?? []);
+  }
+
   list(status?: BoxStatus, page?: PageRequest): readonly BoxRecord[] {
     if (this.#changes.size === 0) return this.#boxes.list(status, page);
     const all = this.#boxes.list(undefined, page && { ...page, limit: Number.MAX_SAFE_INTEGER });

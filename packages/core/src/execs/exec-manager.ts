@@ -323,7 +323,7 @@ export class ExecManager {
   #find(idOrName: string, execId: string): ExecRecord {
     const box = findBox(this.#parts.store, idOrName);
     const { execs } = this.#parts.store;
-    const exec = execs.get(execId) ?? findByPrefix("exec", execId, () => execs.listByBox(box.id));
+    const exec = execs.get(execId) ?? findByPrefix("exec", execId, (prefix) => execs.startingWith(box.id, prefix));
     if (exec === undefined || exec.boxId !== box.id) {
       throw new BoxRunError("EXEC_NOT_FOUND", `Box ${box.name ?? box.id} has no exec ${JSON.stringify(execId)}`);
     }

@@ -70,6 +70,8 @@ export interface BoxStore {
   insert(box: BoxRecord): void;
   get(id: string): BoxRecord | undefined;
   getByName(name: string): BoxRecord | undefined;
+  /** Those whose id begins so, ten at most. */
+  startingWith(prefix: string): readonly BoxRecord[];
   /** Newest first. */
   list(status?: BoxStatus, page?: PageRequest): readonly BoxRecord[];
   /** Where a list goes on behind this box. */
@@ -102,6 +104,8 @@ export interface ExecRecord {
 export interface ExecStore {
   insert(exec: ExecRecord): void;
   get(id: string): ExecRecord | undefined;
+  /** Those of a box whose id begins so, ten at most. */
+  startingWith(boxId: string, prefix: string): readonly ExecRecord[];
   /** Newest first. */
   listByBox(boxId: string, page?: PageRequest): readonly ExecRecord[];
   /** Where a list goes on behind this exec. */
