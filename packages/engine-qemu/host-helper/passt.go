@@ -31,6 +31,8 @@ const (
 	settled      = time.Second
 	firstPause   = 200 * time.Millisecond
 	longestPause = 2 * time.Second
+	// How long a passt that has closed its end gets to end by itself, which tells why.
+	endGrace = time.Second
 )
 
 // Write sends a frame, with its length, to passt, or drops it.
@@ -94,13 +96,22 @@ func (l *passtLink) runOnce(stop <-chan struct{}) error {
 	go func() { ended <- child.Wait() }()
 	read := make(chan error, 1)
 	go func() { read <- forward(l.toGuest, ours, func([]byte) bool { return true }) }()
+	// One that ends closes its socket, too: which of the two is seen first says nothing.
 	select {
 	case err = <-ended:
 		ended <- err
-		err = fmt.Errorf("%v: %s", err, lastLine(said.String()))
 	case err = <-read:
 		read <- err
+		select {
+		case err = <-ended:
+			ended <- err
+		case <-time.After(endGrace):
+		case <-stop:
+		}
 	case <-stop:
+	}
+	if last := lastLine(said.String()); last != "" {
+		err = fmt.Errorf("%v: %s", err, last)
 	}
 	l.set(nil)
 	ours.Close()
