@@ -69,8 +69,12 @@ def test_a_stream_has_every_piece_and_then_the_exit(box: BoxHandle) -> None:
     assert json.loads(events[-1].data) == {"exit_code": 7}
 
 
-def test_a_stream_that_breaks_is_taken_up_where_it_was(box: BoxHandle, proxy: Callable[[bytes], str]) -> None:
-    with BoxRun(proxy(b"before")) as client:
+@pytest.mark.parametrize("behind", [b"event: log", b'"id":"exec_'])
+def test_a_stream_that_breaks_is_taken_up_where_it_was(
+    box: BoxHandle, proxy: Callable[[bytes], str], behind: bytes
+) -> None:
+    """The connection ends in the middle of the events, or idle behind the answer that started the command."""
+    with BoxRun(proxy(behind)) as client:
         script = "echo before; read line; echo after; exit 5"
         handle = client.get(box.id).spawn(["sh", "-c", script], stdin=True)
         seen: list[str] = []

@@ -10,7 +10,7 @@ from httpx_sse import ServerSentEvent
 from .._address import segment
 from ..errors import BoxRunError, CommandFailed, ConnectionFailed, InvalidAnswer
 from ..types import ExecEvent, ExecInfo, ExecResult, exec_info, exec_result, exit_event, given, log_event
-from .http import EVENT_STREAM, Http, parse_json
+from .http import EVENT_STREAM, RETRY_PAUSES, Http, parse_json
 from .platform import Stream, closing, pause
 
 # Before the attempts to take up a stream again that broke, in seconds: 24 s in all, enough for a server to restart.
@@ -173,7 +173,9 @@ async def exec_events(http: Http, path: str, *, after: int, follow: bool, connec
             raise ConnectionFailed(f"GET {path}/events: {http.address} ended the events before the exit")
         except BoxRunError as error:
             passing = isinstance(error, ConnectionFailed) or error.status in (502, 503, 504)
-            if not passing or not connected or failures == len(RESUME_PAUSES):
+            # One that never got through may be an idle connection that has died; more of it, and there is no server.
+            attempts = len(RESUME_PAUSES) if connected else len(RETRY_PAUSES)
+            if not passing or failures == attempts:
                 raise
             await pause(RESUME_PAUSES[failures])
             failures += 1
