@@ -76,5 +76,5 @@ It works: that kernel was a box of its own, and the box is gone again. Next, for
   npx boxrun --help
 
 The server runs on in the background for these (pid $(server_pid), state and log in $state_dir).
-Stop it with: kill $(server_pid)
+Stop it with: npx boxrun server stop
 END
