@@ -10,4 +10,5 @@ export * from "./ports/logger.ts";
 export * from "./ports/store.ts";
 export type { AttachedTerminal, TerminalEnd } from "./sessions/client.ts";
 export { SharedTasks } from "./shared-tasks.ts";
+export { Turns } from "./turns.ts";
 export { unlessAborted } from "./unless-aborted.ts";

@@ -37,6 +37,20 @@ export async function untilDone<T>(work: () => T | Promise<T>, { times, signal, 
   throw new Error("unreachable: the waits never end");
 }
 
+/** Does it now, and if that fails, which is told, `again` and again later: nobody waits for that. */
+export async function nowOrLater(
+  work: () => Promise<void>,
+  options: Omit<Options, "onFailure"> & { readonly onFailure: (error: unknown) => void },
+  again = work,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    options.onFailure(error);
+    untilDone(again, options).catch(() => undefined);
+  }
+}
+
 /** Waits, without holding up anybody else, for another process that holds the database: up to `limitMs` in all. */
 export async function whileBusy<T>(work: () => T, times: RetryTimes): Promise<T> {
   const deadlineMs = performance.now() + times.limitMs;

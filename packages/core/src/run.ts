@@ -2,6 +2,7 @@ import { execRequestSchema, type RunRequest, type RunResponse } from "@boxrun/co
 import type { BoxManager } from "./boxes/box-manager.ts";
 import type { ExecManager } from "./execs/exec-manager.ts";
 import type { LogOutput } from "./ports/store.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** A box for one command; it is gone afterwards, whatever happened, also when `signal` aborts. */
 export async function runOnce(
@@ -15,7 +16,7 @@ export async function runOnce(
     boxId = (await boxes.create(createRequest, { signal, ephemeral: true, onInserted: (id) => (boxId = id) })).id;
     const exec = await execs.start(boxId, execRequestSchema.parse({ cmd, timeout_ms }));
     // Followed by nobody: what passes the limit is missing in the answer, and the program is not slowed down.
-    await ended(execs.wait(boxId, exec.id), signal);
+    await unlessAborted(execs.wait(boxId, exec.id), signal);
     const output = { stdout: "", stderr: "" };
     let skippedBytes = 0;
     for await (const events of execs.events(exec.id, { after: 0, follow: false, signal })) {
@@ -32,19 +33,6 @@ export async function runOnce(
     return { exit_code, ...output, error_message, ...cut };
   } finally {
     if (boxId !== undefined) await boxes.reap(boxId);
-  }
-}
-
-/** Resolves with the exec's end; rejects if the caller leaves before. */
-async function ended(end: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  const left = Promise.withResolvers<never>();
-  const leave = () => left.reject(signal.reason);
-  signal.addEventListener("abort", leave);
-  if (signal.aborted) leave();
-  try {
-    await Promise.race([end, left.promise]);
-  } finally {
-    signal.removeEventListener("abort", leave);
   }
 }
 

@@ -1,11 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import type { BoxRunCore } from "@boxrun/core";
+import { type BoxRunCore, Turns } from "@boxrun/core";
 import type { Logger } from "pino";
 import { buildApp } from "./app.ts";
 import { Guard } from "./auth/guard.ts";
-import { FairTurns } from "./fair-turns.ts";
 import { Lifetime } from "./lifetime.ts";
 import { type Listening, listen, type TcpAddress } from "./listen.ts";
 import { ListingPlaces, type ListingPlacesOptions } from "./listing-places.ts";
@@ -13,6 +12,9 @@ import type { Metrics } from "./metrics.ts";
 import { SendBudget } from "./send-budget.ts";
 import type { Settings } from "./settings.ts";
 import { routeUpgrade } from "./upgrade.ts";
+
+/** Pieces of work that one turn of the event loop does for all readers of events together: a few milliseconds, however many they are. */
+const piecesPerTurn = 4;
 
 export interface HttpServerOptions {
   readonly core: BoxRunCore;
@@ -51,7 +53,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const guard = new Guard(settings);
   metrics.countBoxes(() => core.boxes.count());
   metrics.countSessions(() => core.sessions.count);
-  const sending = { turns: new FairTurns(), budget: new SendBudget(options.maxHeldBytes) };
+  const sending = { turns: new Turns(piecesPerTurn), budget: new SendBudget(options.maxHeldBytes) };
   metrics.countHeldBytes(() => sending.budget.bytes);
   const listings = new ListingPlaces(options.listings);
   const places = { stateDir: settings.stateDir, dbPath: settings.dbPath };

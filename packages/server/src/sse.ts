@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Turns } from "@boxrun/core";
 import type { FastifyReply } from "fastify";
-import type { FairTurns } from "./fair-turns.ts";
 import type { Lifetime } from "./lifetime.ts";
 import type { SendBudget } from "./send-budget.ts";
 
@@ -16,7 +16,7 @@ export type SseSource = (signal: AbortSignal) => AsyncIterable<readonly SseEvent
 
 /** What all streams of a server share. */
 export interface SharedSending {
-  readonly turns: FairTurns;
+  readonly turns: Turns;
   readonly budget: SendBudget;
 }
 
@@ -63,7 +63,7 @@ export async function sendEvents(reply: FastifyReply, source: SseSource, options
   const batches = source(stop.signal)[Symbol.asyncIterator]();
   try {
     // Asked before the headers go out: a caller that has seen them misses nothing from then on.
-    await turns.take();
+    await turns.taken(1);
     let next = batches.next();
     for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...headers })) {
       if (value !== undefined) response.setHeader(name, value);
@@ -86,7 +86,7 @@ export async function sendEvents(reply: FastifyReply, source: SseSource, options
         await drained(response, stop.signal);
         budget.release(response);
       }
-      await turns.take();
+      await turns.taken(1);
       if (stop.signal.aborted) break;
       next = batches.next();
     }

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openApiDocument, operationIds, operations, revision } from "@boxrun/contract";
+import { Turns } from "@boxrun/core";
 import { describe, expect, it } from "vitest";
 import { buildApp } from "../src/app.ts";
 import { Guard } from "../src/auth/guard.ts";
-import { FairTurns } from "../src/fair-turns.ts";
 import { Lifetime } from "../src/lifetime.ts";
 import { ListingPlaces } from "../src/listing-places.ts";
 import { createMetrics } from "../src/metrics.ts";
@@ -33,7 +33,7 @@ describe("the routes of the server", () => {
       stateDir: server.stateDir,
       dbPath: join(server.stateDir, "boxrun.db"),
       heartbeatMs: 15_000,
-      sending: { turns: new FairTurns(), budget: new SendBudget() },
+      sending: { turns: new Turns(4), budget: new SendBudget() },
       listings: new ListingPlaces(),
     });
     const had = new Set<string>();

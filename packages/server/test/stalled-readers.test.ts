@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
+import { Turns } from "@boxrun/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { FairTurns } from "../src/fair-turns.ts";
 import { SendBudget } from "../src/send-budget.ts";
 import { ask, createBox, frames, startExec } from "./support/http.ts";
 import { startTestServer, type TestServer } from "./support/server.ts";
@@ -76,9 +76,9 @@ describe("600 readers that don't read", () => {
 
 describe("fair turns", () => {
   it("give the loop to others after a few pieces, and come in the order of the calls", async () => {
-    const turns = new FairTurns();
+    const turns = new Turns(4);
     const order: number[] = [];
-    const work = Promise.all(Array.from({ length: 40 }, (_, n) => turns.take().then(() => order.push(n))));
+    const work = Promise.all(Array.from({ length: 40 }, (_, n) => turns.taken(1).then(() => order.push(n))));
     const perTurn: number[] = [];
     for (let before = 0; before < 40; before = order.length) {
       await new Promise(setImmediate);

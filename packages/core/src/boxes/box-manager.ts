@@ -17,7 +17,7 @@ import type { Clock } from "../ports/clock.ts";
 import { type BoxDeath, defaultStopGraceMs, nothingStopped, type StopReport } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, PageRequest, Store } from "../ports/store.ts";
-import { type RetryTimes, untilDone, whileBusy } from "../retry.ts";
+import { nowOrLater, type RetryTimes, untilDone, whileBusy } from "../retry.ts";
 import type { ServerEvents } from "../server-events.ts";
 import type { SessionManager } from "../sessions/session-manager.ts";
 import { boxSpec, boxView, initialWorkdir } from "../views.ts";
@@ -190,13 +190,7 @@ export class BoxManager {
     const { logger, retryTimes: times } = this.#parts;
     const onFailure = (error: unknown) =>
       logger.error({ box_id: id, err: error }, "the box of a request is still there");
-    try {
-      await this.removeIfThere(id);
-    } catch (error) {
-      onFailure(error);
-      const again = () => this.removeIfThere(id);
-      untilDone(again, { times, signal: this.#released.signal, onFailure }).catch(() => undefined);
-    }
+    await nowOrLater(() => this.removeIfThere(id), { times, signal: this.#released.signal, onFailure });
   }
 
   /** Removes every box that was stopped for longer than that; how many. */

@@ -5,7 +5,7 @@ import type { ImageManager } from "../images/image-manager.ts";
 import type { Adoption } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, Store } from "../ports/store.ts";
-import { type RetryTimes, untilDone } from "../retry.ts";
+import { nowOrLater, type RetryTimes } from "../retry.ts";
 import type { ServerEvents } from "../server-events.ts";
 import { boxView } from "../views.ts";
 import type { BoxChanges } from "./box-changes.ts";
@@ -156,17 +156,12 @@ export class BoxRecovery {
     const onFailure = (error: unknown) => {
       logger.error({ box_id: boxId, operation, err: error }, "what is left of a box could not be ended yet");
     };
-    try {
-      await end();
-    } catch (error) {
-      onFailure(error);
-      const again = () =>
-        this.#parts.turns.run(boxId, async () => {
-          const status = store.boxes.get(boxId)?.status;
-          if (status === "stopped" || status === "error") await end();
-        });
-      untilDone(again, { times, signal: this.#parts.released, onFailure }).catch(() => undefined);
-    }
+    const again = () =>
+      this.#parts.turns.run(boxId, async () => {
+        const status = store.boxes.get(boxId)?.status;
+        if (status === "stopped" || status === "error") await end();
+      });
+    await nowOrLater(end, { times, signal: this.#parts.released, onFailure }, again);
   }
 
   /** A server that has its engine again ends what is left of its VM. */

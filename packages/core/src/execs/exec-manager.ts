@@ -257,7 +257,6 @@ export class ExecManager {
     try {
       const end = await pumpOutput({
         ...patience,
-        mayWait: () => this.#expectedEnds.get(exec.boxId) === undefined,
         exec: active.exec,
         store,
         ...output,

@@ -8,8 +8,6 @@ import type { Readers } from "./readers.ts";
 import { type Patience, untilStored } from "./until-stored.ts";
 
 export interface PumpOptions extends Patience {
-  /** Whether there is time to wait for readers: not when the box is about to go. */
-  readonly mayWait: () => boolean;
   readonly exec: EngineExec;
   readonly store: Store;
   /** What of it is stored already. */

@@ -1,6 +1,7 @@
 import { Duplex } from "node:stream";
+import type { Turns } from "@boxrun/core";
 import { ConnectionLost } from "../errors.ts";
-import { type Turns, turns } from "../turns.ts";
+import { turns } from "../turns.ts";
 import { Exchange } from "./exchange.ts";
 import { FrameWalker } from "./frame-walker.ts";
 import { Rate } from "./rate.ts";

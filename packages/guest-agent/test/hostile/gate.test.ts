@@ -1,10 +1,10 @@
 import { Duplex } from "node:stream";
+import { Turns } from "@boxrun/core";
 import { expect, test } from "vitest";
 import { ConnectionLost } from "../../src/errors.ts";
 import { frameTypes } from "../../src/gate/frame-walker.ts";
 import { Gate } from "../../src/gate/gate.ts";
 import { Rate } from "../../src/gate/rate.ts";
-import { Turns } from "../../src/turns.ts";
 import { WireViolation } from "../../src/violation.ts";
 import { data, head, pingAck, rawFrame, settings, settingsAck } from "./http2-frames.ts";
 import { Random, runSeed } from "./random.ts";
