@@ -61,23 +61,23 @@ const parts: readonly [string, ...string[]] = [
 /** An archive of names and links that lead everywhere, one in four of them damaged. */
 async function hostileTar(dice: Dice): Promise<Buffer> {
   const name = () => {
-    const path = Array.from({ length: 1 + dice.roll(4) }, () => dice.of(parts)).join("/");
-    return dice.roll(8) === 0 ? `${dir}/${path}` : dice.roll(40) === 0 ? "n/".repeat(60) : path;
+    const path = Array.from({ length: 1 + dice.below(4) }, () => dice.pick(parts)).join("/");
+    return dice.below(8) === 0 ? `${dir}/${path}` : dice.below(40) === 0 ? "n/".repeat(60) : path;
   };
   const pieces: Uint8Array[] = [];
-  for (let count = 1 + dice.roll(12); count > 0; count--) {
-    const content = Buffer.alloc(dice.of([0, 5, 512, 70_000]), "evil");
-    const type = dice.of(types);
+  for (let count = 1 + dice.below(12); count > 0; count--) {
+    const content = Buffer.alloc(dice.pick([0, 5, 512, 70_000]), "evil");
+    const type = dice.pick(types);
     const entry = {
       name: name(),
       type,
       linkName: name(),
-      mode: dice.roll(0o10000),
-      mtimeNs: BigInt(dice.roll(2 ** 31)),
+      mode: dice.below(0o10000),
+      mtimeNs: BigInt(dice.below(2 ** 31)),
     };
-    const device = { devMajor: 1, devMinor: 3, uid: dice.roll(2 ** 32), gid: dice.roll(2 ** 32) };
+    const device = { devMajor: 1, devMinor: 3, uid: dice.below(2 ** 32), gid: dice.below(2 ** 32) };
     const holes =
-      dice.roll(3) === 0 && type === "file" ? { data: [{ offset: dice.roll(99), length: content.length }] } : {};
+      dice.below(3) === 0 && type === "file" ? { data: [{ offset: dice.below(99), length: content.length }] } : {};
     const sizeBytes = type === "file" ? content.length + ("data" in holes ? 200 : 0) : 0;
     const bytes = tarEntry(
       { ...entry, ...device, ...holes, sizeBytes },
@@ -86,14 +86,14 @@ async function hostileTar(dice: Dice): Promise<Buffer> {
     pieces.push(await buffer(bytes));
   }
   const tar = Buffer.concat([...pieces, tarEnd]);
-  if (dice.roll(4) === 0)
-    for (let hits = 1 + dice.roll(5); hits > 0; hits--) tar[dice.roll(tar.length)] = dice.roll(256);
-  return dice.roll(8) === 0 ? tar.subarray(0, dice.roll(tar.length)) : tar;
+  if (dice.below(4) === 0)
+    for (let hits = 1 + dice.below(5); hits > 0; hits--) tar[dice.below(tar.length)] = dice.below(256);
+  return dice.below(8) === 0 ? tar.subarray(0, dice.below(tar.length)) : tar;
 }
 
 async function* inPieces(dice: Dice, bytes: Buffer): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; ) {
-    const length = 1 + dice.roll(dice.of([300, 5000, 200_000]));
+    const length = 1 + dice.below(dice.pick([300, 5000, 200_000]));
     yield bytes.subarray(at, at + length);
     at += length;
   }

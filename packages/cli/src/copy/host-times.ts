@@ -5,8 +5,8 @@ import type { HostDirectory } from "./host-directory.ts";
 import { encodeTime } from "./tar/pax.ts";
 
 /**
- * For Node's calls, which cut seconds to microseconds: half a one more, so that none is lost on the way. Numbers below zero mean "now" to them; a
- * Date does not, and has milliseconds.
+ * For Node's calls, right to the microsecond: they take seconds as a double, and some versions cut that to microseconds, so it is half a one more.
+ * Numbers below zero mean "now" to them; a Date does not, and has milliseconds.
  */
 export function nodeTime(ns: bigint): number | Date {
   if (ns < 0n) return new Date(Number(ns / nsPerMs));
@@ -18,8 +18,9 @@ const nsPerMicro = 1000n;
 const nsPerMs = 1_000_000n;
 const nsPerSecond = 1_000_000_000n;
 
+/** Whether `nodeTime` comes out as it went in, whatever the version. */
 function isExact(ns: bigint): boolean {
-  return ns % (ns < 0n ? nsPerMs : nsPerMicro) === 0n;
+  return ns % (ns < 0n ? nsPerMs : nsPerSecond) === 0n;
 }
 
 export interface FileTime {
@@ -31,7 +32,7 @@ export interface FileTime {
 export type FileTimes = ReadonlyMap<ByteString, readonly FileTime[]>;
 
 /**
- * Sets times that have nanoseconds, which Node can't: by `touch`, from one shell for all of a tree. The shell goes into each directory and
+ * Sets times that are no whole seconds, which Node can't do exactly: by `touch`, from one shell for all of a tree. The shell goes into each directory and
  * looks where that is before it does anything: a symlink on the way leads somewhere else, and there nothing is done. Where there is no such
  * touch, times stay as they are: right to the microsecond.
  */

@@ -1,32 +1,15 @@
 import { createHash } from "node:crypto";
 import { chmod, link, lstat, lutimes, mkdir, open, readdir, readFile, readlink, symlink } from "node:fs/promises";
+import { Chance } from "@boxrun/engine-testkit/chance";
 import { toBuffer } from "../../src/copy/bytes.ts";
 
-/** Numbers that are the same for the same seed (mulberry32). */
-export class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed * 0x9e3779b9 + 1;
-  }
-
-  /** From 0 to `below` - 1. */
-  roll(below: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-  }
-
-  of<T>(choices: readonly [T, ...T[]]): T {
-    return choices[this.roll(choices.length)] ?? choices[0];
-  }
-
+/** Chance that also makes up names of files. */
+export class Dice extends Chance {
   /** A file's name, as bytes: any but `/` and NUL. */
   name(): string {
-    const length = this.roll(12) === 0 ? 200 + this.roll(56) : 1 + this.roll(9);
+    const length = this.below(12) === 0 ? 200 + this.below(56) : 1 + this.below(9);
     const bytes = Array.from({ length }, () => {
-      const byte = 1 + this.roll(255);
+      const byte = 1 + this.below(255);
       return byte === 0x2f ? 0x2e : byte;
     });
     const name = Buffer.from(bytes).toString("latin1");
@@ -39,10 +22,10 @@ export async function growTree(dice: Dice, root: string): Promise<void> {
   const files: string[] = [];
   const directories: string[] = [];
   const grow = async (folder: string, depth: number): Promise<void> => {
-    for (let count = dice.roll(7); count > 0; count--) {
+    for (let count = dice.below(7); count > 0; count--) {
       const path = `${folder}/${dice.name()}`;
       if (await lstat(toBuffer(path)).catch(() => undefined)) continue;
-      const kind = dice.roll(10);
+      const kind = dice.below(10);
       if (kind < 3 && depth < 3) {
         await mkdir(toBuffer(path));
         await grow(path, depth + 1);
@@ -50,7 +33,7 @@ export async function growTree(dice: Dice, root: string): Promise<void> {
       } else if (kind === 3) {
         await symlink(
           toBuffer(
-            Array.from({ length: 1 + dice.roll(30) }, () => dice.name())
+            Array.from({ length: 1 + dice.below(30) }, () => dice.name())
               .join("/")
               .slice(0, 2000),
           ),
@@ -58,7 +41,7 @@ export async function growTree(dice: Dice, root: string): Promise<void> {
         );
         await setTime(dice, path);
       } else if (kind === 4 && files.length > 0) {
-        await link(toBuffer(dice.of([files[0] ?? "", ...files])), toBuffer(path));
+        await link(toBuffer(dice.pick([files[0] ?? "", ...files])), toBuffer(path));
       } else {
         await growFile(dice, path);
         files.push(path);
@@ -67,32 +50,43 @@ export async function growTree(dice: Dice, root: string): Promise<void> {
   };
   await grow(root, 0);
   for (const path of directories) {
-    await chmod(toBuffer(path), 0o700 | dice.roll(0o1000));
+    await chmod(toBuffer(path), 0o700 | dice.below(0o1000));
     await setTime(dice, path);
   }
 }
 
 async function growFile(dice: Dice, path: string): Promise<void> {
   await using file = await open(toBuffer(path), "wx");
-  const size = dice.of([0, 1, 511, 512, 513, 65_535, 65_536, 65_537, dice.roll(150_000), 400_000 + dice.roll(900_000)]);
+  const size = dice.pick([
+    0,
+    1,
+    511,
+    512,
+    513,
+    65_535,
+    65_536,
+    65_537,
+    dice.below(150_000),
+    400_000 + dice.below(900_000),
+  ]);
   await file.truncate(size);
-  for (let count = dice.roll(3); count > 0 && size > 0; count--) {
-    const at = dice.roll(size);
-    await file.write(Buffer.alloc(Math.min(size - at, dice.roll(70_000)), dice.name(), "latin1"), 0, null, at);
+  for (let count = dice.below(3); count > 0 && size > 0; count--) {
+    const at = dice.below(size);
+    await file.write(Buffer.alloc(Math.min(size - at, dice.below(70_000)), dice.name(), "latin1"), 0, null, at);
   }
-  await file.chmod(dice.roll(0o1000));
+  await file.chmod(dice.below(0o1000));
   await setTime(dice, path);
 }
 
 /** Before 1970 and after 2106 too. */
 async function setTime(dice: Dice, path: string): Promise<void> {
-  const time = dice.of([
+  const time = dice.pick([
     new Date(-1),
     new Date(-1_500),
     0,
-    dice.roll(2 ** 32),
+    dice.below(2 ** 32),
     2 ** 33,
-    dice.roll(2 ** 31) + dice.roll(1e6) / 1e6,
+    dice.below(2 ** 31) + dice.below(1e6) / 1e6,
   ]);
   await lutimes(toBuffer(path), time, time);
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
+import { Chance } from "@boxrun/engine-testkit/chance";
 import { afterAll, expect, test } from "vitest";
 import { socketAddress } from "../../src/address.ts";
 import { startExec } from "../../src/exec.ts";
@@ -15,7 +16,7 @@ import { helloSchema } from "../../src/messages.ts";
 import { requestJson } from "../../src/requests.ts";
 import { fakeBootId, json, startFakeAgent } from "../support/fake-agent.ts";
 import { startHostileAgent } from "./hostile-agent.ts";
-import { Random, runSeed } from "./random.ts";
+import { runSeed } from "./seed.ts";
 import { watchEventLoop } from "./watch.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "bh-"));
@@ -37,13 +38,13 @@ async function drain(content: AsyncIterable<unknown>): Promise<void> {
 }
 
 /** Everything that a server does with a box, a few at a time. */
-function ask(line: AgentLine, random: Random, gone: AbortSignal): Promise<unknown> {
+function ask(line: AgentLine, chance: Chance, gone: AbortSignal): Promise<unknown> {
   const files = new AgentFiles(line, "box_1");
   const host = { boxId: "box_1", line, forgetting: new Forgetting(line), gone };
   const spec = { id: "e1", cmd: ["x"], env: {}, workdir: "/", user: null, stdin: true, tty: null, timeoutMs: null };
-  const content = () => Readable.from([Buffer.alloc(random.below(100_000))]);
+  const content = () => Readable.from([Buffer.alloc(chance.below(100_000))]);
   const options = { signal: gone };
-  return random.pick([
+  return chance.pick([
     () => requestJson(line, "GET", "/hello", helloSchema, { repeatable: true, limitMs: caseMs }),
     () => requestJson(line, "GET", "/hello", helloSchema, { limitMs: caseMs }),
     () => Array.fromAsync(files.list("/", options)),
@@ -63,9 +64,9 @@ function ask(line: AgentLine, random: Random, gone: AbortSignal): Promise<unknow
 }
 
 async function runCase(number: number): Promise<void> {
-  const random = new Random(seed + number);
+  const chance = new Chance(seed + number);
   const path = join(dir, `${number}.sock`);
-  await using _ = await startHostileAgent(path, random);
+  await using _ = await startHostileAgent(path, chance);
   const sockets: Socket[] = [];
   const address = {
     name: path,
@@ -77,9 +78,9 @@ async function runCase(number: number): Promise<void> {
   };
   const line = new AgentLine(address, fakeBootId);
   const gone = new AbortController();
-  const requests = Array.from({ length: 1 + random.below(12) }, async () => {
-    await sleep(random.below(caseMs));
-    await ask(line, random, gone.signal);
+  const requests = Array.from({ length: 1 + chance.below(12) }, async () => {
+    await sleep(chance.below(caseMs));
+    await ask(line, chance, gone.signal);
   });
   const asked = Promise.allSettled(requests);
   await Promise.race([asked, sleep(caseMs)]);

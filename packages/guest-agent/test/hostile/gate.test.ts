@@ -1,5 +1,6 @@
 import { Duplex } from "node:stream";
 import { Turns } from "@boxrun/core";
+import { Chance } from "@boxrun/engine-testkit/chance";
 import { expect, test } from "vitest";
 import { ConnectionLost } from "../../src/errors.ts";
 import { frameTypes } from "../../src/gate/frame-walker.ts";
@@ -7,7 +8,7 @@ import { Gate } from "../../src/gate/gate.ts";
 import { Rate } from "../../src/gate/rate.ts";
 import { WireViolation } from "../../src/violation.ts";
 import { data, head, pingAck, rawFrame, settings, settingsAck } from "./http2-frames.ts";
-import { Random, runSeed } from "./random.ts";
+import { runSeed } from "./seed.ts";
 
 const none = Buffer.alloc(0);
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
@@ -138,20 +139,20 @@ test("that HTTP/2 itself gives the connection up closes the gate", async () => {
 test("bytes that are judged do not depend on how they are cut into pieces", () => {
   const seed = runSeed();
   for (let n = 0; n < 10_000; n++) {
-    const random = new Random(seed + n);
-    const frames = Array.from({ length: random.below(8) }, () =>
-      random.pick([
-        () => rawFrame(random.below(11), random.pick([0, 1, 4, 5, 8]), random.below(7), random.bytes(random.below(12))),
-        () => head(random.pick([1, 3, 5])),
-        () => data(random.pick([1, 3, 5]), random.bytes(random.below(40)), random.chance(0.2)),
-        () => rawFrame(frameTypes.windowUpdate, 0, random.below(6), Buffer.of(0, 0, 0, 1)),
+    const chance = new Chance(seed + n);
+    const frames = Array.from({ length: chance.below(8) }, () =>
+      chance.pick([
+        () => rawFrame(chance.below(11), chance.pick([0, 1, 4, 5, 8]), chance.below(7), chance.bytes(chance.below(12))),
+        () => head(chance.pick([1, 3, 5])),
+        () => data(chance.pick([1, 3, 5]), chance.bytes(chance.below(40)), chance.hits(0.2)),
+        () => rawFrame(frameTypes.windowUpdate, 0, chance.below(6), Buffer.of(0, 0, 0, 1)),
       ])(),
     );
     const bytes = Buffer.concat([...begin, ...frames]);
     const [whole, cut] = [open(), open()];
     whole.say(bytes);
     for (let at = 0; at < bytes.length; ) {
-      const length = 1 + random.below(20);
+      const length = 1 + chance.below(20);
       cut.say(bytes.subarray(at, at + length));
       at += length;
     }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
+import type { Chance } from "@boxrun/engine-testkit/chance";
 import type { Engine, EngineExec, Store } from "../../../src/index.ts";
-import type { Chance } from "./chance.ts";
 
 /** How bad it is now. */
 export class Weather {

@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { createBoxRequestSchema, execRequestSchema } from "@boxrun/contract";
 import { MemoryHost } from "@boxrun/engine-testkit";
-import { Chance } from "./chance.ts";
+import { Chance } from "@boxrun/engine-testkit/chance";
 import { Weather } from "./faults.ts";
 import { violations } from "./invariants.ts";
 import { Reader } from "./reader.ts";

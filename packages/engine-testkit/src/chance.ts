@@ -23,7 +23,14 @@ export class Chance {
     return this.next() < probability;
   }
 
+  pick<T>(items: readonly [T, ...T[]]): T;
+  /** `undefined` of none. */
+  pick<T>(items: readonly T[]): T | undefined;
   pick<T>(items: readonly T[]): T | undefined {
     return items[this.below(items.length)];
+  }
+
+  bytes(length: number): Buffer {
+    return Buffer.from(Array.from({ length }, () => this.below(256)));
   }
 }
