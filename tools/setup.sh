@@ -110,4 +110,5 @@ ensure_go
 use_checkout_path "$go_dir"
 build "guest (kernel, initramfs, agent)" packages/engine-qemu/src/guest-build/main.ts
 build "base image" packages/images/src/base/main.ts
+build "dashboard" tools/dashboard.ts
 $quiet || step "everything is set up"

@@ -1,5 +1,6 @@
 // `npm pack` runs this (prepack): BoxRun and all that it needs as JavaScript in dist/, so that the installed package depends on nothing.
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
@@ -27,6 +28,11 @@ const { output } = await bundle.write({
   chunkFileNames: "[name]-[hash].js",
 });
 await bundle.close();
+
+// The server looks for it beside itself.
+execFileSync(process.execPath, [join(here, "../../tools/dashboard.ts")], { stdio: "inherit" });
+const dashboard = join(here, "../dashboard/dist");
+if (existsSync(dashboard)) cpSync(dashboard, join(dist, "ui"), { recursive: true });
 
 /** The directory of the npm package that a module is from; undefined for our own. */
 function packageOf(moduleId) {

@@ -20,6 +20,7 @@ import { fileHandlers } from "./routes/files.ts";
 import { imageHandlers } from "./routes/images.ts";
 import { serverHandlers } from "./routes/server.ts";
 import { terminalHandlers } from "./routes/terminals.ts";
+import { type PageOptions, registerPage } from "./ui/page.ts";
 
 /** Longer than any id, name or image reference; what is longer is at no address. */
 const maxPathParameter = 2048;
@@ -28,8 +29,10 @@ const maxPathParameter = 2048;
 const openOperations: ReadonlySet<OperationId> = new Set(["getHealth"]);
 
 /** The HTTP application, without a socket: every operation of the contract, who may call it, and what errors look like. */
-export async function buildApp(context: Context & { readonly guard: Guard }): Promise<FastifyInstance> {
-  const { core, guard, lifetime, logger, metrics } = context;
+export async function buildApp(
+  context: Context & { readonly guard: Guard; readonly page: PageOptions },
+): Promise<FastifyInstance> {
+  const { core, guard, lifetime, logger, metrics, page } = context;
   const loggerInstance: FastifyBaseLogger = logger;
   const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     answerError(error, request, reply, logger);
@@ -38,6 +41,7 @@ export async function buildApp(context: Context & { readonly guard: Guard }): Pr
     // One line of our own per request instead.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "req_id" }),
     exposeHeadRoutes: false,
+    rewriteUrl: ({ url = "/" }) => withoutBase(url, page.basePath),
     return503OnClosing: false,
     genReqId: requestIds(),
     // Before there is a route, and so without the hooks.
@@ -90,14 +94,23 @@ export async function buildApp(context: Context & { readonly guard: Guard }): Pr
     before: (id, reply) => untilRecovered(id, context, reply),
     track: (work) => lifetime.track(work),
   });
+  await registerPage(app, page);
   await app.ready();
   return app;
 }
 
 /** Known before the operation is: from the route alone. */
 function isOpen(request: FastifyRequest): boolean {
-  const { operationIds } = request.routeOptions.config;
-  return operationIds?.every((id) => openOperations.has(id)) ?? false;
+  const { operationIds, isPage } = request.routeOptions.config;
+  return isPage ?? operationIds?.every((id) => openOperations.has(id)) ?? false;
+}
+
+/** A proxy may pass on what it put before the path, or take it off itself. */
+function withoutBase(url: string, basePath: string): string {
+  if (basePath === "" || !url.startsWith(basePath)) return url;
+  const rest = url.slice(basePath.length);
+  if (rest === "" || rest.startsWith("?")) return `/${rest}`;
+  return rest.startsWith("/") ? rest : url;
 }
 
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, logger: Context["logger"]): void {

@@ -21,10 +21,12 @@ declare module "fastify" {
   }
   interface FastifyContextConfig {
     operationIds?: readonly OperationId[];
+    /** A part of the dashboard: the same for whoever asks. */
+    isPage?: true;
   }
 }
 
-/** Asked for all the time, by programs, and nothing happens: not worth a line at the usual level. */
+/** Asked for all the time, by programs, and nothing happens: not worth a line at the usual level. Nor are the parts of the dashboard. */
 const quiet: ReadonlySet<OperationId | undefined> = new Set(["getHealth", "getMetrics"]);
 
 /** Writes one line when the request is over, answered or not. Never the query, a header or a body: there may be secrets in them. */
@@ -45,8 +47,12 @@ export function logRequest(request: FastifyRequest, reply: FastifyReply, logger:
       error_code: errorCode,
       hung_up: upgraded || reply.raw.writableFinished ? undefined : true,
     };
-    if (quiet.has(operationId)) logger.debug(fields, "request");
+    if (quiet.has(operationId) || request.routeOptions.config.isPage) logger.debug(fields, "request");
     else logger.info(fields, "request");
-    metrics.request({ method: request.method, operation: operationId ?? "none", status: status ?? "hung_up" });
+    metrics.request({
+      method: request.method,
+      operation: operationId ?? (request.routeOptions.config.isPage ? "ui" : "none"),
+      status: status ?? "hung_up",
+    });
   });
 }

@@ -18,7 +18,10 @@ const piecesPerTurn = 4;
 
 export interface HttpServerOptions {
   readonly core: BoxRunCore;
-  readonly settings: Pick<Settings, "socketPath" | "tcp" | "token" | "allowedHosts" | "stateDir" | "dbPath">;
+  readonly settings: Pick<
+    Settings,
+    "socketPath" | "tcp" | "token" | "allowedHosts" | "basePath" | "stateDir" | "dbPath"
+  >;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly version: string;
@@ -33,6 +36,8 @@ export interface HttpServerOptions {
   readonly listings?: ListingPlacesOptions | undefined;
   /** How long a request waits for boxes that are being taken over. Default 30 s. */
   readonly recoveryWaitMs?: number | undefined;
+  /** The directory of the built dashboard, or nothing. Default: where it is built. */
+  readonly locateDashboard?: (() => string | undefined) | undefined;
 }
 
 export interface HttpServer {
@@ -57,7 +62,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   metrics.countHeldBytes(() => sending.budget.bytes);
   const listings = new ListingPlaces(options.listings);
   const places = { stateDir: settings.stateDir, dbPath: settings.dbPath };
-  const app = await buildApp({ heartbeatMs: 15_000, ...options, ...places, lifetime, guard, sending, listings });
+  const page = { basePath: settings.basePath, locate: options.locateDashboard };
+  const app = await buildApp({ heartbeatMs: 15_000, ...options, ...places, lifetime, guard, sending, listings, page });
   const handler = (...args: Parameters<typeof app.routing>) => app.routing(...args);
   const upgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     routeUpgrade(handler, request, socket, head);

@@ -18,6 +18,8 @@ export interface Settings {
   readonly token: string | null;
   /** What the server is called elsewhere, behind a proxy: `boxes.example.org`, with the port if there is one. Lower case. */
   readonly allowedHosts: readonly string[];
+  /** What a reverse proxy puts before every path: `/boxrun`; empty for nothing. */
+  readonly basePath: string;
   readonly outputLimitBytes: number;
   readonly readerStallMs: number;
   /** For how long output is kept, and how much of all commands together. */
@@ -88,6 +90,17 @@ const rules = {
       )
       .transform((text) => text.split(",").map((host) => host.trim().toLowerCase())),
   ),
+  basePath: rule(
+    "BOXRUN_BASE_PATH",
+    undefined,
+    z
+      .string()
+      .regex(
+        /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)*\/?$/,
+        "must be a path of letters, digits and . _ ~ - behind each /, as /boxrun",
+      )
+      .transform((text) => text.replace(/\/$/, "")),
+  ),
   outputLimitMb: rule("BOXRUN_OUTPUT_LIMIT_MB", undefined, wholeNumber(1, 1_048_576, "must be 1 to 1048576 (MiB)")),
   outputDays: rule("BOXRUN_OUTPUT_KEEP_DAYS", undefined, wholeNumber(1, 36_500, "must be 1 to 36500 (days)")),
   outputTotalMb: rule("BOXRUN_OUTPUT_TOTAL_MB", undefined, wholeNumber(1, 1_073_741_824, "must be a number of MiB")),
@@ -127,6 +140,7 @@ export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Setting
     engine,
     token,
     allowedHosts,
+    basePath: read(rules.basePath, undefined, env) ?? "",
     outputLimitBytes: maxOutputMb * 1024 * 1024,
     retention: {
       maxAgeMs: (read(rules.outputDays, undefined, env) ?? 30) * 86_400_000,

@@ -99,7 +99,7 @@ describe("loopback TCP", () => {
     });
 
     it("is refused for what there is not, as for what there is", async () => {
-      for (const path of ["/", "/nothing", "/metrics", "/openapi.json", "/v1/boxes/x", "/healthzz"]) {
+      for (const path of ["/nothing", "/uix", "/metrics", "/openapi.json", "/v1/boxes/x", "/healthzz"]) {
         expect(await askAs(other, open, plainRequest(path))).toMatch(/^HTTP\/1\.1 401 /);
       }
     });

@@ -16,6 +16,7 @@ describe("settings", () => {
       maxCpu: 8 * availableParallelism(),
       engine: "auto",
       token: null,
+      basePath: "",
       outputLimitBytes: 64 * 1024 * 1024,
       readerStallMs: 60_000,
       retention: { maxAgeMs: 30 * 86_400_000, maxTotalBytes: 4 * 1024 ** 3 },
@@ -32,6 +33,13 @@ describe("settings", () => {
       "BOXRUN_ALLOWED_HOSTS must be host names",
     );
   });
+
+  it.each(["boxrun", "/a b", "/a//b", "/../x", "/x/..", "/.", "/a?b", "https://h/x", "/%2e"])(
+    "take no base path %j",
+    (text) => {
+      expect(() => readSettings({}, { BOXRUN_BASE_PATH: text })).toThrow("BOXRUN_BASE_PATH must be a path");
+    },
+  );
 
   it("allow other hosts' names with a token alone", () => {
     expect(() => readSettings({}, { BOXRUN_ALLOWED_HOSTS: "boxes" })).toThrow("needs BOXRUN_TOKEN");
@@ -50,6 +58,7 @@ describe("settings", () => {
       BOXRUN_ENGINE: "qemu",
       BOXRUN_TOKEN: "secret",
       BOXRUN_ALLOWED_HOSTS: "Boxes.example.org, boxes:8443",
+      BOXRUN_BASE_PATH: "/tools/boxrun/",
       BOXRUN_OUTPUT_LIMIT_MB: "1",
       BOXRUN_READER_STALL_S: "5",
       BOXRUN_OUTPUT_KEEP_DAYS: "1",
@@ -67,6 +76,7 @@ describe("settings", () => {
       engine: "qemu",
       token: "secret",
       allowedHosts: ["boxes.example.org", "boxes:8443"],
+      basePath: "/tools/boxrun",
       outputLimitBytes: 1024 * 1024,
       readerStallMs: 5_000,
       retention: { maxAgeMs: 86_400_000, maxTotalBytes: 1024 * 1024 },

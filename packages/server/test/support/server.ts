@@ -22,6 +22,9 @@ export interface TestServerOptions {
   readonly tcp?: Settings["tcp"];
   readonly token?: string;
   readonly allowedHosts?: readonly string[];
+  readonly basePath?: string;
+  /** The directory of a dashboard; none is built without it. */
+  readonly dashboardDir?: string;
   readonly heartbeatMs?: number;
   readonly graceMs?: number;
   readonly outputLimitBytes?: number;
@@ -88,6 +91,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       tcp: options.tcp === undefined ? { host: "127.0.0.1", port: 0 } : options.tcp,
       token: options.token ?? null,
       allowedHosts: options.allowedHosts ?? [],
+      basePath: options.basePath ?? "",
     },
     logger,
     metrics,
@@ -98,6 +102,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     maxHeldBytes: options.maxHeldBytes,
     listings: options.listings,
     recoveryWaitMs: options.recoveryWaitMs,
+    locateDashboard: () => options.dashboardDir,
   }).catch(async (error: unknown) => {
     await close();
     if (options.stateDir === undefined) await rm(stateDir, { recursive: true, force: true });
