@@ -1,4 +1,4 @@
-/** Import directions: contract <- core <- {store, images, engines} <- server/main.ts, and contract <- sdk <- cli. */
+/** Import directions: contract <- core <- {store, images, engines} <- server/main.ts, and contract <- sdk <- {cli, dashboard}. */
 const only = (from, allowed) => ({
   name: `${from}-imports`,
   comment: `${from} may import ${["itself", ...allowed].join(", ")}.`,
@@ -36,6 +36,14 @@ module.exports = {
     only("engine-boxlite", ["core", "contract", "guest-agent", "host"]),
     only("engine-testkit", ["core", "contract"]),
     only("sdk", ["contract"]),
+    only("dashboard", ["sdk", "contract"]),
+    {
+      name: "widgets-know-no-server",
+      comment: "What is in the dashboard's ui/ could be in any page: it knows neither the API nor where one can go.",
+      severity: "error",
+      from: { path: "^packages/dashboard/src/(ui|util)/" },
+      to: { path: "^packages/(sdk|contract)/|^packages/dashboard/src/(?!ui/|util/)|node_modules/wouter/" },
+    },
     {
       name: "server-wires-in-main-alone",
       comment: "Only main.ts knows which store, image store and engines there are.",
@@ -83,11 +91,12 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
+    exclude: { path: "^packages/[^/]+/dist/" },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
       exportsFields: ["exports"],
       conditionNames: ["import", "node", "default"],
-      extensions: [".ts", ".js"],
+      extensions: [".ts", ".tsx", ".js"],
     },
   },
 };

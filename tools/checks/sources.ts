@@ -10,7 +10,7 @@ const notSources = new Set(["node_modules", "dist", "coverage"]);
 function sourceFiles(root: string): string[] {
   return sourceFolders
     .flatMap((folder) =>
-      globSync("**/*.ts", { cwd: join(root, folder), exclude: (name) => notSources.has(name) }).map(
+      globSync("**/*.{ts,tsx}", { cwd: join(root, folder), exclude: (name) => notSources.has(name) }).map(
         (file) => `${folder}/${file}`,
       ),
     )

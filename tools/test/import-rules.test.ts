@@ -23,6 +23,10 @@ const forbidden = [
   ["packages/cli/src/commands/ls.ts", "@boxrun/server", "cli-imports"],
   ["packages/cli/src/commands/serve.ts", "@boxrun/engine-qemu", "serve-loads-the-server-alone"],
   ["packages/server/src/main.ts", "@boxrun/engine-testkit", "testkit-is-for-tests"],
+  ["packages/dashboard/src/api/a.ts", "@boxrun/core", "dashboard-imports"],
+  ["packages/dashboard/src/ui/a.ts", "@boxrun/sdk", "widgets-know-no-server"],
+  ["packages/dashboard/src/ui/b.tsx", "../api/client.ts", "widgets-know-no-server"],
+  ["packages/dashboard/src/ui/c.ts", "wouter", "widgets-know-no-server"],
   ["packages/core/src/b.ts", "../test/helper.ts", "sources-import-no-tests"],
   ["packages/server/src/routes/c.ts", "../../../core/src/index.ts", "packages-meet-at-their-entry"],
   ["test/e2e/a.test.ts", "../../packages/server/src/main.ts", "packages-meet-at-their-entry"],
@@ -39,6 +43,8 @@ const allowed = [
   ["packages/server/src/routes/fine.ts", "@boxrun/core"],
   ["packages/cli/src/commands/serve.ts", "@boxrun/server"],
   ["packages/engine-qemu/test/conformance.vm.test.ts", "@boxrun/engine-testkit"],
+  ["packages/dashboard/src/api/fine.ts", "@boxrun/sdk"],
+  ["packages/dashboard/src/pages/fine.tsx", "wouter"],
   ["packages/core/test/fine.test.ts", "../src/fine.ts"],
   ["bench/src/fine.ts", "../../packages/engine-qemu/src/index.ts"],
 ] as const;
@@ -79,10 +85,11 @@ describe("the import rules", () => {
       mkdirSync(join(tree, "node_modules/@boxrun"), { recursive: true });
       symlinkSync(`../../packages/${name}`, join(tree, `node_modules/@boxrun/${name}`));
     }
-    for (const name of ["zod", "undici"]) {
+    for (const name of ["zod", "undici", "wouter"]) {
       put(`node_modules/${name}/package.json`, JSON.stringify({ name, main: "index.js" }));
       put(`node_modules/${name}/index.js`, "");
     }
+    put("packages/dashboard/src/api/client.ts", "export const anything = 1;\nexport type Anything = 1;\n");
     put("packages/core/test/helper.ts", "export const anything = 1;\n");
     put("packages/core/src/cycle/b.ts", 'import "./a.ts";\n');
     // Each way to write an import takes its turn over the rules.

@@ -1,0 +1,137 @@
+import type { Box, BoxRunClient, Exec, ServerEvent } from "@boxrun/sdk";
+import type { QueryClient } from "@tanstack/react-query";
+import { backoffMs, pause } from "../util/backoff.ts";
+import { withBoxEvents, withExec } from "./box-changes.ts";
+import { type Connection, setConnection } from "./connection.ts";
+import { failureOf, isSignedOut } from "./failure.ts";
+import { keys } from "./keys.ts";
+import { noteEvents } from "./recent.ts";
+
+/** How long events gather before they are shown: a frame. */
+const gatherMs = 16;
+
+/** A page that nobody sees gives its connection back after this: browsers have six of them to a server, for all their tabs. */
+const hiddenMs = 30_000;
+
+interface Live {
+  readonly client: BoxRunClient;
+  readonly queries: QueryClient;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Keeps what the page knows as the server has it, from the server's events: no state is asked for twice. What happens while the connection is
+ * lost is caught up with by reading everything anew.
+ */
+export async function keepLive(live: Live): Promise<void> {
+  let failures = 0;
+  while (!live.signal.aborted) {
+    await untilVisible(live.signal);
+    const visit = new AbortController();
+    const stopWatching = whenHidden(() => visit.abort());
+    try {
+      const signal = AbortSignal.any([live.signal, visit.signal]);
+      await follow({ ...live, signal }, () => {
+        failures = 0;
+      });
+      throw new Error("The server is stopping.");
+    } catch (error) {
+      if (live.signal.aborted) return;
+      if (visit.signal.aborted) continue;
+      const waitMs = backoffMs(failures);
+      failures += 1;
+      setConnection(lossOf(error, waitMs));
+      await pause(waitMs, live.signal);
+    } finally {
+      stopWatching();
+    }
+  }
+}
+
+function lossOf(error: unknown, waitMs: number): Connection {
+  const why = failureOf(error).message;
+  return isSignedOut(error) ? { state: "signed-out", why } : { state: "lost", why, retryAtMs: Date.now() + waitMs };
+}
+
+async function follow({ client, queries, signal }: Live, onLive: () => void): Promise<void> {
+  let waiting: ServerEvent[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let known = false;
+  const failed = Promise.withResolvers<never>();
+  // Nobody waits for it once the events have ended by themselves.
+  failed.promise.catch(() => undefined);
+  const show = () => {
+    timer = undefined;
+    apply(queries, waiting.splice(0));
+  };
+  const catchUp = async () => {
+    const boxes = await client.boxes.list({ signal });
+    queries.setQueryData<readonly Box[]>(keys.boxes, boxes);
+    // Events are newer than the list, or were told in it: both ways they end up right.
+    known = true;
+    show();
+    setConnection({ state: "live" });
+    onLive();
+    void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== keys.boxes[0] });
+  };
+  const read = async () => {
+    const onOpen = () => void catchUp().catch(failed.reject);
+    for await (const event of client.events({ signal, onOpen })) {
+      waiting.push(event);
+      if (known && timer === undefined) timer = setTimeout(show, gatherMs);
+    }
+  };
+  try {
+    await Promise.race([read(), failed.promise]);
+  } finally {
+    clearTimeout(timer);
+    waiting = [];
+  }
+}
+
+function apply(queries: QueryClient, events: readonly ServerEvent[]): void {
+  if (events.length === 0) return;
+  queries.setQueryData<readonly Box[]>(keys.boxes, (boxes = []) => withBoxEvents(boxes, events));
+  for (const { event, data } of events) {
+    if (event !== "exec") continue;
+    const key = keys.execs(data.box_id);
+    if (queries.isFetching({ queryKey: key }) > 0) void queries.invalidateQueries({ queryKey: key });
+    else queries.setQueryData<readonly Exec[]>(key, (execs) => (execs === undefined ? execs : withExec(execs, data)));
+  }
+  if (events.some(({ event }) => event !== "exec")) void queries.invalidateQueries({ queryKey: keys.info });
+  noteEvents(events);
+}
+
+function whenHidden(leave: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const look = () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(leave, hiddenMs);
+  };
+  document.addEventListener("visibilitychange", look);
+  look();
+  return () => {
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", look);
+  };
+}
+
+/** A page that is opened in the background does connect; one that has given its connection back waits until it is seen. */
+let seenOnce = false;
+
+async function untilVisible(signal: AbortSignal): Promise<void> {
+  if (!document.hidden || !seenOnce) {
+    seenOnce = true;
+    return;
+  }
+  await new Promise<void>((resolve) => {
+    const look = () => {
+      if (document.hidden && !signal.aborted) return;
+      document.removeEventListener("visibilitychange", look);
+      signal.removeEventListener("abort", look);
+      resolve();
+    };
+    document.addEventListener("visibilitychange", look);
+    signal.addEventListener("abort", look);
+  });
+}

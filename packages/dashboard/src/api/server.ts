@@ -1,0 +1,12 @@
+import type { Info } from "@boxrun/contract";
+import { useQuery } from "@tanstack/react-query";
+import { client } from "./client.ts";
+import { keys } from "./keys.ts";
+
+export function useInfo(): Info | undefined {
+  return useQuery({ queryKey: keys.info, queryFn: ({ signal }) => client.info({ signal }) }).data;
+}
+
+export function useUsage() {
+  return useQuery({ queryKey: keys.usage, queryFn: ({ signal }) => client.usage({ signal }) });
+}

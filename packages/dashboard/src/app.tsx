@@ -1,0 +1,35 @@
+import { lazy, Suspense } from "react";
+import { Redirect, Route, Switch } from "wouter";
+import { BoxCommands } from "./components/box-commands.tsx";
+import { Shell } from "./components/shell.tsx";
+import { BoxesPage } from "./pages/boxes-page.tsx";
+import { Empty, Waiting } from "./ui/notice.tsx";
+
+const BoxPage = lazy(() => import("./pages/box/box-page.tsx").then(({ BoxPage }) => ({ default: BoxPage })));
+
+export function App() {
+  return (
+    <BoxCommands>
+      <Shell>
+        <Suspense fallback={<Waiting what="Loading this page" />}>
+          <Switch>
+            <Route path="/">
+              <Redirect to="/boxes" replace />
+            </Route>
+            <Route path="/boxes">
+              <BoxesPage />
+            </Route>
+            <Route path="/boxes/:id/:tab?">
+              {({ id, tab }) => <BoxPage key={id} id={decodeURIComponent(id)} tab={tab} />}
+            </Route>
+            <Route>
+              <Empty title="There is no such page">
+                <a href="#/boxes">To the boxes</a>
+              </Empty>
+            </Route>
+          </Switch>
+        </Suspense>
+      </Shell>
+    </BoxCommands>
+  );
+}

@@ -1,0 +1,75 @@
+import type { ReactNode } from "react";
+import { Link, useLocation } from "wouter";
+import { useInfo } from "../api/server.ts";
+import { Icon, type IconName } from "../ui/icon.tsx";
+import { Toasts } from "../ui/toasts.tsx";
+import { classes } from "../util/classes.ts";
+import { ConnectionBar, ConnectionDot } from "./connection-bar.tsx";
+import "./shell.css";
+
+export const places = [
+  { to: "/boxes", name: "Boxes", icon: "boxes" },
+  { to: "/run", name: "Run", icon: "run" },
+  { to: "/images", name: "Images", icon: "images" },
+  { to: "/history", name: "History", icon: "history" },
+  { to: "/server", name: "Server", icon: "server" },
+] as const satisfies readonly { to: string; name: string; icon: IconName }[];
+
+/** What is around every page: where one can go, and how the page stands with the server. */
+export function Shell({ children }: { readonly children: ReactNode }) {
+  return (
+    <div className="shell">
+      <button type="button" className="skip" onClick={toContent}>
+        Skip to the content
+      </button>
+      <nav className="nav" aria-label="Main">
+        <Link className="brand" to="/boxes" aria-label="BoxRun">
+          <img src="./icon.svg" alt="" width="24" height="24" />
+          <span>BoxRun</span>
+        </Link>
+        <ul>
+          {places.map((place) => (
+            <Place key={place.to} {...place} />
+          ))}
+        </ul>
+        <ServerLine />
+      </nav>
+      <main id="content" className="content" tabIndex={-1}>
+        <ConnectionBar />
+        {children}
+      </main>
+      <Toasts />
+    </div>
+  );
+}
+
+function toContent(): void {
+  document.getElementById("content")?.focus();
+}
+
+function Place({ to, name, icon }: (typeof places)[number]) {
+  const [location] = useLocation();
+  const isHere = location === to || location.startsWith(`${to}/`);
+  return (
+    <li>
+      <Link to={to} className={classes("place", isHere && "place-here")} aria-current={isHere ? "page" : undefined}>
+        <Icon name={icon} />
+        <span>{name}</span>
+      </Link>
+    </li>
+  );
+}
+
+function ServerLine() {
+  const info = useInfo();
+  return (
+    <div className="server-line">
+      <ConnectionDot />
+      {info !== undefined && (
+        <span className="quiet small">
+          {info.version} · {info.engine.name}
+        </span>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,73 @@
+import type { Box } from "@boxrun/sdk";
+import { memo } from "react";
+import { Link } from "wouter";
+import { boxLabel } from "../../api/boxes.ts";
+import { Age } from "../../components/age.tsx";
+import { useCommandBoxes } from "../../components/box-commands.tsx";
+import { BoxMenu } from "../../components/box-menu.tsx";
+import { BoxState } from "../../components/box-state.tsx";
+import { boxPath } from "../../components/paths.ts";
+import { IconButton } from "../../ui/button.tsx";
+import { megabytesText } from "../../util/bytes.ts";
+import { classes } from "../../util/classes.ts";
+
+interface BoxRowProps {
+  readonly box: Box;
+  readonly index: number;
+  readonly top: number;
+  readonly isSelected: boolean;
+  readonly onSelect: (id: string, event: unknown) => void;
+}
+
+/** Drawn anew only when its own box changes. */
+export const BoxRow = memo(function BoxRow({ box, index, top, isSelected, onSelect }: BoxRowProps) {
+  const command = useCommandBoxes();
+  const label = boxLabel(box);
+  const isRunning = box.status === "running";
+  return (
+    <tr
+      aria-rowindex={index + 2}
+      className={classes("box-row", isSelected && "box-row-selected")}
+      style={{ transform: `translateY(${top}px)` }}
+    >
+      <td className="cell-select">
+        <input
+          type="checkbox"
+          aria-label={`Select ${label}`}
+          checked={isSelected}
+          onChange={(event) => onSelect(box.id, event)}
+        />
+      </td>
+      <td className="cell-name clip">
+        <Link id={`open-${box.id}`} to={boxPath(box)} title={box.id}>
+          {label}
+        </Link>
+      </td>
+      <td className="cell-state">
+        <BoxState box={box} />
+      </td>
+      <td className="cell-image clip" title={box.image}>
+        {box.image}
+      </td>
+      <td className="cell-engine quiet clip">{box.engine}</td>
+      <td className="cell-cpu">{box.cpu}</td>
+      <td className="cell-memory">{megabytesText(box.memory_mb)}</td>
+      <td className="cell-age quiet">
+        <Age since={box.created_at} />
+      </td>
+      <td className="cell-actions">
+        {isRunning ? (
+          <IconButton icon="stop" label={`Stop ${label}`} onClick={() => command("stop", [box])} />
+        ) : (
+          <IconButton
+            icon="run"
+            label={`Start ${label}`}
+            disabled={box.status === "creating"}
+            onClick={() => command("start", [box])}
+          />
+        )}
+        <BoxMenu box={box} />
+      </td>
+    </tr>
+  );
+});

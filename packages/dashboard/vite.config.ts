@@ -1,0 +1,28 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+/**
+ * The built page asks for everything by relative addresses: it works wherever the server (or a proxy before it) puts it. `npm run dev` needs a
+ * server to talk to: BOXRUN_DEV_SERVER, by default the one of this machine.
+ */
+export default defineConfig(({ command }) => {
+  const target = process.env.BOXRUN_DEV_SERVER ?? "http://127.0.0.1:9090";
+  return {
+    base: command === "serve" ? "/ui/" : "./",
+    plugins: [react()],
+    build: {
+      target: "es2023",
+      // The server says in `content-security-policy` that nothing is inline.
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      chunkSizeWarningLimit: 1000,
+      manifest: true,
+    },
+    server: {
+      host: "127.0.0.1",
+      proxy: Object.fromEntries(
+        ["/v1", "/healthz", "/metrics", "/openapi.json"].map((path) => [path, { target, ws: true }]),
+      ),
+    },
+  };
+});
