@@ -121,6 +121,8 @@ func (s *Server) routes() http.Handler {
 	boxed("PUT /tar", putTar)
 	boxed("GET /tar", getTar)
 	boxed("GET /list", list)
+	boxed("GET /ports", listPorts)
+	boxed("POST /ports/{port}", connectPort)
 	route("/", func(_ http.ResponseWriter, r *http.Request) error {
 		return &wire.Error{Code: wire.BadRequest, Message: "no such request: " + r.Method + " " + wire.Text(r.URL.Path)}
 	})
@@ -139,6 +141,7 @@ var statuses = map[wire.Code]int{
 	wire.Exists:     http.StatusConflict,
 	wire.NotSetup:   http.StatusConflict,
 	wire.Finished:   http.StatusConflict,
+	wire.Refused:    http.StatusConflict,
 	wire.IO:         http.StatusInternalServerError,
 }
 

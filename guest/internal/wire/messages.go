@@ -10,7 +10,9 @@ const (
 	Exists     Code = "EXISTS"
 	NotSetup   Code = "NOT_SETUP"
 	Finished   Code = "FINISHED"
-	IO         Code = "IO"
+	// Refused: nothing listens on a port.
+	Refused Code = "REFUSED"
+	IO      Code = "IO"
 )
 
 // Error is a failure as the host gets it.

@@ -155,3 +155,23 @@ func TestLongExitMessageIsCutToTheFrame(t *testing.T) {
 		t.Errorf("frame %v, exit %v", f, e)
 	}
 }
+
+func TestPortFramesMatchGolden(t *testing.T) {
+	good, malformed := golden(t, "port.json")
+	for _, s := range good {
+		payload := unhex(t, s.Payload)
+		frame := make([]byte, PortHeaderSize)
+		PutPortHeader(frame, PortFrameType(s.Type), len(payload))
+		if got := hex.EncodeToString(append(frame, payload...)); got != s.Hex {
+			t.Errorf("%s: encoded %s, want %s", s.Name, got, s.Hex)
+		}
+		if kind, length, err := DecodePortHeader(unhex(t, s.Hex)); err != nil || uint8(kind) != s.Type || length != len(payload) {
+			t.Errorf("%s: decoded %d, %d, %v", s.Name, kind, length, err)
+		}
+	}
+	for _, s := range malformed {
+		if kind, length, err := DecodePortHeader(unhex(t, s.Hex)); err == nil {
+			t.Errorf("%s: decoded as %d, %d", s.Name, kind, length)
+		}
+	}
+}

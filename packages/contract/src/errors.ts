@@ -18,6 +18,11 @@ export const errorTable = {
   IMAGE_NOT_FOUND: { status: 404, hint: "List the images with `boxrun images`, or pull it with `boxrun images pull`." },
   SNAPSHOT_NOT_FOUND: { status: 404, hint: "List the box's snapshots." },
   FILE_NOT_FOUND: { status: 404, hint: "Check the path; it is resolved inside the box." },
+  PORT_REFUSED: {
+    status: 400,
+    hint: "`boxrun ports BOX` lists what listens in the box; a service must listen on its 127.0.0.1, 0.0.0.0, ::1 or ::.",
+  },
+  PORT_IN_USE: { status: 409, hint: "Choose another port of the host, or end what listens there." },
   NOT_FOUND: { status: 404, hint: "See /openapi.json for the routes that exist." },
   BOX_NOT_RUNNING: { status: 400, hint: "Start it with `boxrun start BOX`." },
   BOX_UNREACHABLE: {

@@ -11,5 +11,6 @@ export * from "./operations.ts";
 export * from "./orphans.ts";
 export * from "./pages.ts";
 export * from "./plain.ts";
+export * from "./ports.ts";
 export * from "./sessions.ts";
 export * from "./usage.ts";

@@ -239,8 +239,7 @@ function success({ response }: Operation, writer: SchemaWriter, requests: Schema
     case "websocket":
       return {
         101: {
-          description:
-            "A WebSocket: binary frames are the terminal's bytes, text frames JSON. `x-messages` has the schemas of these.",
+          description: "A WebSocket: binary frames are bytes, text frames JSON. `x-messages` has the schemas of these.",
           "x-messages": { client: requests.schema(response.client), server: writer.schema(response.server) },
         },
       };

@@ -33,6 +33,7 @@ import { imageSchema, importImageQuerySchema, pullImageRequestSchema, pullProgre
 import { gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
 import { orphanSchema } from "./orphans.ts";
 import { pageQuerySchema } from "./pages.ts";
+import { listeningPortSchema, portClientMessageSchema, portServerMessageSchema } from "./ports.ts";
 import {
   attachQuerySchema,
   sessionSchema,
@@ -50,7 +51,7 @@ import { usageSchema } from "./usage.ts";
 export interface Operation {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: `/${string}`;
-  readonly tag: "boxes" | "execs" | "terminals" | "files" | "images" | "server";
+  readonly tag: "boxes" | "execs" | "terminals" | "ports" | "files" | "images" | "server";
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly body?: OperationBody;
@@ -267,6 +268,25 @@ const terminalOperations = {
   },
 } as const satisfies Record<string, Operation>;
 
+const portOperations = {
+  listPorts: {
+    method: "GET",
+    path: "/v1/boxes/{id}/ports",
+    tag: "ports",
+    summary: "List the TCP ports on which something in the box listens",
+    response: json(z.array(listeningPortSchema)),
+    errors: [...boxNeeded, "NOT_SUPPORTED"],
+  },
+  connectPort: {
+    method: "GET",
+    path: "/v1/boxes/{id}/ports/{port}",
+    tag: "ports",
+    summary: "Connect to a TCP port of the box, on its own loopback, over a WebSocket; the box needs no network",
+    response: { kind: "websocket", client: portClientMessageSchema, server: portServerMessageSchema },
+    errors: [...boxCounts, "PORT_REFUSED", "NOT_SUPPORTED"],
+  },
+} as const satisfies Record<string, Operation>;
+
 const fileOperations = {
   uploadFile: {
     method: "POST",
@@ -455,6 +475,7 @@ export const operations = {
   ...boxOperations,
   ...execOperations,
   ...terminalOperations,
+  ...portOperations,
   ...fileOperations,
   ...imageOperations,
   ...serverOperations,

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "86dcbfd5b8fecf45";
+export const revision = "732ea509577fcea8";

@@ -37,6 +37,8 @@ export const urls = {
     `${box(id)}/attach${query({ ...input, share: input.share || undefined })}`,
   sessions: (id: string) => `${box(id)}/sessions`,
   session: (id: string, name: string) => `${box(id)}/sessions/${encodeURIComponent(name)}`,
+  ports: (id: string) => `${box(id)}/ports`,
+  port: (id: string, port: number) => `${box(id)}/ports/${port}`,
   upload: (id: string, options: { readonly archive?: "tar"; readonly owner?: string | undefined } = {}) =>
     `${box(id)}/files/upload${query({ ...options })}`,
   download: (id: string, options: { readonly archive?: "tar"; readonly full?: boolean } = {}) =>

@@ -27,6 +27,7 @@ import type { Store } from "./ports/store.ts";
 import { type RetryTimes, usualRetryTimes } from "./retry.ts";
 import { runOnce } from "./run.ts";
 import { ServerEvents } from "./server-events.ts";
+import { PortManager } from "./services/port-manager.ts";
 import { SessionManager } from "./sessions/session-manager.ts";
 import { within } from "./within.ts";
 
@@ -61,6 +62,7 @@ export class BoxRunCore {
   readonly execs: ExecManager;
   readonly sessions: SessionManager;
   readonly files: FileManager;
+  readonly services: PortManager;
   readonly images: ImageManager;
   readonly orphans: Orphans;
   readonly #options: CoreOptions;
@@ -99,6 +101,7 @@ export class BoxRunCore {
     const { images, execs, sessions } = this;
     this.boxes = new BoxManager({ ...shared, keptBoxes, images, execs, sessions, resources: this.#resources });
     this.files = new FileManager(shared);
+    this.services = new PortManager(shared);
     this.orphans = new Orphans({ ...shared, boxes: this.boxes });
     this.#engines.onDeath((death) => this.boxes.died(death));
     this.#engines.onImpairment((boxId) => this.boxes.recovery.tellReach(boxId));

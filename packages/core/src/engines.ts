@@ -213,6 +213,14 @@ export class Engines implements Engine {
     await this.#of(boxId).removeFile(boxId, path);
   }
 
+  async connect(boxId: string, port: number, options: TransferOptions) {
+    return await this.#of(boxId).connect(boxId, port, options);
+  }
+
+  async listPorts(boxId: string) {
+    return await this.#of(boxId).listPorts(boxId);
+  }
+
   async forgetImage(digest: string): Promise<void> {
     await Promise.all(this.#all().map((engine) => engine.forgetImage(digest)));
   }

@@ -1,5 +1,5 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
 import {
   type Adoption,
@@ -13,13 +13,14 @@ import {
   type ExecSpec,
   engineCapabilities,
   type FileContent,
+  type ListeningPort,
   type Logger,
   type OutputOffsets,
   type StopReport,
   type TransferOptions,
   type WriteOptions,
 } from "@boxrun/core";
-import { locateAgent, resumeExec, startExec } from "@boxrun/guest-agent";
+import { connectPort, listeningPorts, locateAgent, resumeExec, startExec } from "@boxrun/guest-agent";
 import { removeAgentImages } from "./agent-image.ts";
 import { Boxes } from "./boxes.ts";
 import { removeUnusedImageDisks } from "./images.ts";
@@ -141,6 +142,14 @@ class BoxLiteEngine implements Engine {
 
   async removeFile(boxId: string, path: string): Promise<void> {
     await this.#boxes.running(boxId).files.remove(path);
+  }
+
+  async connect(boxId: string, port: number, options: TransferOptions): Promise<Duplex> {
+    return await connectPort(this.#boxes.running(boxId), port, options);
+  }
+
+  async listPorts(boxId: string): Promise<readonly ListeningPort[]> {
+    return await listeningPorts(this.#boxes.running(boxId));
   }
 
   async forgetImage(digest: string): Promise<void> {

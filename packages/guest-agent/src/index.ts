@@ -10,6 +10,7 @@ export { Forgetting } from "./forgetting.ts";
 export { connectGreeted } from "./greeting.ts";
 export { AgentLine } from "./line.ts";
 export { helloSchema, type SetupMessage } from "./messages.ts";
+export { connectPort, listeningPorts } from "./ports.ts";
 export { powerOff } from "./power-off.ts";
 export { requestJson } from "./requests.ts";
 export { afterFailure, hearAgain } from "./reunion.ts";

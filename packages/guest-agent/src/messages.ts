@@ -35,10 +35,24 @@ export const execStateSchema = z.object({
 });
 
 export const agentErrorSchema = z.object({
-  code: z.enum(["BAD_REQUEST", "NOT_FOUND", "EXISTS", "NOT_SETUP", "FINISHED", "IO"]),
+  code: z.enum(["BAD_REQUEST", "NOT_FOUND", "EXISTS", "NOT_SETUP", "FINISHED", "REFUSED", "IO"]),
   message: text,
 });
 export type AgentErrorCode = z.infer<typeof agentErrorSchema>["code"];
+
+export const listeningPortsSchema = z.object({
+  ports: z
+    .array(
+      z.object({
+        port: z.int().min(1).max(65_535),
+        address: z.union([z.ipv4(), z.ipv6()]),
+        /** Missing if the agent has not found it out. */
+        pid: z.int().positive().optional(),
+        process: z.string().max(64).optional(),
+      }),
+    )
+    .max(1024),
+});
 
 const nameBytes = z.base64().transform((encoded) => Buffer.from(encoded, "base64"));
 

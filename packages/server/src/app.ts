@@ -18,6 +18,7 @@ import type { Context } from "./routes/context.ts";
 import { execHandlers } from "./routes/execs.ts";
 import { fileHandlers } from "./routes/files.ts";
 import { imageHandlers } from "./routes/images.ts";
+import { portHandlers } from "./routes/ports.ts";
 import { serverHandlers } from "./routes/server.ts";
 import { terminalHandlers } from "./routes/terminals.ts";
 import { type PageOptions, registerPage } from "./ui/page.ts";
@@ -83,6 +84,7 @@ export async function buildApp(
     ...execHandlers(context),
     ...fileHandlers(context),
     ...imageHandlers(context),
+    ...portHandlers(context),
     ...serverHandlers(context),
     ...terminalHandlers(context),
   };

@@ -50,8 +50,22 @@ const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: fals
 
 const upgradeRequired = 426;
 
-/** Makes the request's connection a WebSocket. VALIDATION_ERROR for a request that does not ask for one as it should. */
+/** VALIDATION_ERROR for a request that does not ask for a WebSocket as it should. */
+export function requireWebSocket(request: FastifyRequest, reply: FastifyReply): void {
+  upgradeOf(request, reply);
+}
+
+/** Makes the request's connection a WebSocket. VALIDATION_ERROR as `requireWebSocket`. */
 export function acceptWebSocket(request: FastifyRequest, reply: FastifyReply): Promise<WebSocket> {
+  const { socket, head } = upgradeOf(request, reply);
+  reply.hijack();
+  request.upgraded = true;
+  return new Promise((resolve) => {
+    webSockets.handleUpgrade(request.raw, socket, head, resolve);
+  });
+}
+
+function upgradeOf(request: FastifyRequest, reply: FastifyReply): Upgrade {
   const upgrade = upgrades.get(request.raw);
   if (upgrade === undefined) {
     reply.headers({ upgrade: "websocket" });
@@ -67,9 +81,5 @@ export function acceptWebSocket(request: FastifyRequest, reply: FastifyReply): P
     reply.headers({ "sec-websocket-version": "13" });
     throw new BoxRunError("VALIDATION_ERROR", "Sec-WebSocket-Version: must be 13", { status: upgradeRequired });
   }
-  reply.hijack();
-  request.upgraded = true;
-  return new Promise((resolve) => {
-    webSockets.handleUpgrade(request.raw, upgrade.socket, upgrade.head, resolve);
-  });
+  return upgrade;
 }

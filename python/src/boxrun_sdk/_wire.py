@@ -83,6 +83,8 @@ class Error(TypedDict):
         "IMAGE_NOT_FOUND",
         "SNAPSHOT_NOT_FOUND",
         "FILE_NOT_FOUND",
+        "PORT_REFUSED",
+        "PORT_IN_USE",
         "NOT_FOUND",
         "BOX_NOT_RUNNING",
         "BOX_UNREACHABLE",

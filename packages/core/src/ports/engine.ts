@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { Environment, FileEntry, SignalName, TerminalSize } from "@boxrun/contract";
 
 /**
@@ -99,6 +99,16 @@ export interface Engine {
 
   /** Removes a file or a whole directory. FILE_NOT_FOUND. */
   removeFile(boxId: string, path: string): Promise<void>;
+
+  /**
+   * A TCP connection to a port of the box, on its own 127.0.0.1 or else ::1; the box needs no network. Each direction ends by itself, and what nobody reads
+   * holds up its sender and nobody else. Destroying it, or aborting `signal`, ends both. It ends with an error if the program resets it, or the box falls
+   * silent. PORT_REFUSED if nothing listens there; RESOURCE_EXCEEDED if a hundred are open; NOT_SUPPORTED by a box that an older BoxRun has started.
+   */
+  connect(boxId: string, port: number, options: TransferOptions): Promise<Duplex>;
+
+  /** The TCP ports on which something in the box listens, whatever the address; by port. NOT_SUPPORTED as `connect`. */
+  listPorts(boxId: string): Promise<readonly ListeningPort[]>;
 
   /** Drops what the engine made of this image (a flattened disk, say). Boxes that use it keep working or make it refuse. */
   forgetImage(digest: string): Promise<void>;
@@ -272,6 +282,16 @@ export interface FileOwner {
   readonly user: string;
   /** `new`: what is there keeps its owner. */
   readonly of: "everything" | "new";
+}
+
+/** As the box tells it. */
+export interface ListeningPort {
+  readonly port: number;
+  /** `0.0.0.0`, `127.0.0.1`, `::`, … */
+  readonly address: string;
+  /** Whose it is; `null` if that is not known. */
+  readonly pid: number | null;
+  readonly process: string | null;
 }
 
 export interface FileContent {

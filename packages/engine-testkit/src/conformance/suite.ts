@@ -11,6 +11,7 @@ import { linuxBehaviours } from "./linux.ts";
 import { networkBehaviours } from "./network.ts";
 import { type ConformanceOptions, conformanceDefaults } from "./options.ts";
 import { outputBehaviours } from "./output.ts";
+import { portBehaviours } from "./ports.ts";
 import { resumeBehaviours } from "./resume.ts";
 import { stdinBehaviours } from "./stdin.ts";
 import { terminalBehaviours } from "./terminal.ts";
@@ -31,6 +32,7 @@ const parts = {
     files: fileBehaviours,
     transfers: transferBehaviours,
     archives: archiveBehaviours,
+    ports: portBehaviours,
     "what a box finds": linuxBehaviours,
     "two boxes": isolationBehaviours,
   },

@@ -1,6 +1,7 @@
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec, ExecExit, ExecSpec } from "@boxrun/core";
 import { MemoryFileSystem, newFile, type Owner } from "./file-system.ts";
+import { MemoryPorts } from "./ports.ts";
 import { MemoryProcess, type ProcessLimits } from "./process.ts";
 import { absolute, type Program, type ProgramContext, type Write } from "./program.ts";
 
@@ -19,6 +20,7 @@ export class MemoryBox {
   note: string | undefined;
   readonly files = new MemoryFileSystem();
   readonly execs = new Map<string, MemoryProcess>();
+  readonly ports = new MemoryPorts();
   /** Ends a create that is still at it. */
   readonly removed = new AbortController();
   #silence = new AbortController();
@@ -61,6 +63,7 @@ export class MemoryBox {
 
   /** Ends every exec: their output breaks off where it is. */
   loseExecs(reason: string): void {
+    this.ports.close(reason);
     for (const process of this.execs.values()) process.lose(reason);
     this.execs.clear();
   }
@@ -104,6 +107,7 @@ export class MemoryBox {
       terminal: () => process.terminal,
       trap: (name, handler) => process.trap(name, handler),
       killed: process.killed.signal,
+      listen: (port, serve) => this.ports.listen(port, spec.cmd[0] ?? "", process.killed.signal, serve),
     };
     const found = this.#find(base);
     if ("code" in found) return process.exit(found);

@@ -15,6 +15,7 @@ export type ControlledMethod =
   | "readArchive"
   | "listFiles"
   | "removeFile"
+  | "connect"
   | "forgetImage";
 
 /** A call that was stopped on its way. */

@@ -1,4 +1,4 @@
-import { Readable } from "node:stream";
+import { type Duplex, Readable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { BoxRunError, type FileEntry } from "@boxrun/contract";
 import type {
@@ -12,6 +12,7 @@ import type {
   EngineExec,
   ExecSpec,
   FileContent,
+  ListeningPort,
   OutputOffsets,
   StopReport,
   TransferOptions,
@@ -248,6 +249,15 @@ export class MemoryEngine implements Engine {
   async removeFile(boxId: string, path: string): Promise<void> {
     await this.controls.enter("removeFile");
     this.#running(boxId).files.remove(path);
+  }
+
+  async connect(boxId: string, port: number, { signal }: TransferOptions): Promise<Duplex> {
+    await this.controls.enter("connect", signal);
+    return this.#running(boxId).ports.connect(port, signal);
+  }
+
+  async listPorts(boxId: string): Promise<readonly ListeningPort[]> {
+    return this.#running(boxId).ports.list();
   }
 
   async forgetImage(): Promise<void> {

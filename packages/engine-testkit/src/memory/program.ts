@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { SignalName, TerminalSize } from "@boxrun/contract";
 import type { MemoryFileSystem } from "./file-system.ts";
 
@@ -19,6 +20,8 @@ export interface ProgramContext {
   readonly trap: (name: SignalName, handler: () => void) => void;
   /** Aborts when the program has been killed: what it still awaits should end. */
   readonly killed: AbortSignal;
+  /** Serves a TCP port of the box until the program ends; throws if another one does. */
+  readonly listen: (port: number, serve: (connection: Duplex) => void) => void;
   /** Runs another program in this one's place, with changes. */
   readonly run: (argv: readonly string[], changes: Partial<ProgramContext>) => Promise<number>;
 }

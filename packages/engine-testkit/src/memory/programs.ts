@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import { absolute, type Program } from "./program.ts";
+import { absolute, type Program, type Write } from "./program.ts";
 import { sh } from "./shell.ts";
 
 const flags = (argv: readonly string[]) => argv.slice(1).filter((word) => !word.startsWith("-"));
@@ -41,6 +42,24 @@ export const builtinPrograms: Readonly<Record<string, Program>> = {
   },
   async sleep({ argv, killed }) {
     await delay(Number(argv[1] ?? 0) * 1000, undefined, { signal: killed });
+    return 0;
+  },
+  /** `nc -ll -p PORT -e PROGRAM ARGUMENTS…`: each connection has the program to itself. */
+  async nc({ argv, listen, killed, run }) {
+    const port = Number(argv[argv.indexOf("-p") + 1]);
+    const program = argv.slice(argv.indexOf("-e") + 1);
+    listen(port, (connection) => {
+      connection.on("error", () => undefined);
+      const say: Write = async (data) => {
+        if (!connection.write(data)) await once(connection, "drain", { signal: killed });
+      };
+      void run(program, { stdin: connection, stdout: say }).then(
+        // What it has not read is nobody's any more.
+        () => connection.end().resume(),
+        () => connection.destroy(),
+      );
+    });
+    await once(killed, "abort");
     return 0;
   },
   async pwd({ cwd, stdout }) {
