@@ -55,7 +55,7 @@ async function census(server: TestServer): Promise<Census> {
   const database = all.find((name) => name.endsWith(".db") || name.endsWith(".sqlite"));
   if (database === undefined) throw new Error(`no database among ${all.join(", ")}`);
   return {
-    processes: (await server.helperPids()).length,
+    processes: [...(await server.boxProcesses()).values()].flat().length,
     descriptors: (await readdir(`/proc/${server.pid}/fd`)).length,
     files: all.length,
     rows: countRows(join(server.stateDir, database)),

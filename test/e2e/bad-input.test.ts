@@ -160,7 +160,7 @@ describe("a box pulled to and fro", () => {
     expectRefusal(await json("DELETE", urls.box("fleeting")), 409, "BOX_ALREADY_RUNNING", /being created/);
     expect((await json("DELETE", urls.removeBox("fleeting", true))).body).toEqual({ ok: true });
     expectRefusal(await creating, 400, "CANCELED", /removed/);
-    expect(await server.helperPids()).toEqual([]);
+    expect(await server.boxProcesses()).toEqual(new Map());
   });
 
   it("is removed twice at once, and while a command runs", async () => {
@@ -171,7 +171,7 @@ describe("a box pulled to and fro", () => {
     expect(removals.map((answer) => answer.status).sort()).toEqual([200, 404]);
     expect(await reading).toContain("event: exit");
     expectRefusal(await json("GET", urls.exec(box.id, exec.id)), 404, "BOX_NOT_FOUND", /no box/i);
-    expect(await server.helperPids()).toEqual([]);
+    expect(await server.boxProcesses()).toEqual(new Map());
   });
 });
 

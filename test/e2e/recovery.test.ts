@@ -79,20 +79,20 @@ describe("a server killed in the middle of its work", () => {
   it("leaves nothing as `creating`, nor anything of a box that was being created", async () => {
     const creating = server.http.createBox({ name: "unfinished" });
     const failed = expect(creating).rejects.toThrow();
-    await expect.poll(async () => (await server.helperPids()).length, { timeout: 60_000 }).toBeGreaterThan(1);
+    await expect.poll(async () => (await server.boxProcesses()).size, { timeout: 60_000 }).toBe(2);
     await server.kill();
     await failed;
     await server.restart();
     const box = await server.http.getBox("unfinished");
     expect(box).toMatchObject({ status: "error", error_code: "RUNTIME_ERROR" });
     expect(box.error_message).toContain("while the box was being created");
-    expect(await server.helperPids()).toHaveLength(1);
+    expect((await server.boxProcesses()).size).toBe(1);
     expect((await server.http.json("DELETE", urls.box(box.id))).body).toEqual({ ok: true });
   });
 
   it("keeps boxes running over an ordinary stop", async () => {
     await server.stop();
-    expect(await server.helperPids()).toHaveLength(1);
+    expect((await server.boxProcesses()).size).toBe(1);
     await server.restart();
     expect((await server.http.run("survivor", ["echo", "still here"])).stdout).toBe("still here\n");
   });
@@ -108,7 +108,7 @@ describe("a server killed in the middle of its work", () => {
     await server.stop();
     await server.restart(["--stop-boxes"]);
     await server.stop();
-    expect(await server.helperPids()).toEqual([]);
+    expect(await server.boxProcesses()).toEqual(new Map());
     await server.restart();
     expect((await server.http.getBox("survivor")).status).toBe("stopped");
   });

@@ -18,7 +18,7 @@ it("a server that is stopped leaves its boxes running, and says so", async () =>
       /^Stopped the BoxRun server \(pid \d+\)\.\n1 box runs on; `boxrun server stop --boxes`/,
     ),
   });
-  expect(await server.helperPids()).not.toEqual([]);
+  expect((await server.boxProcesses()).size).toBe(1);
 });
 
 it("`server stop --boxes` stops also boxes that a server has left behind", async () => {
@@ -28,7 +28,7 @@ it("`server stop --boxes` stops also boxes that a server has left behind", async
     exitCode: 0,
     stdout: expect.stringMatching(/^Stopped dev\.\nStopped the BoxRun server/),
   });
-  expect(await server.helperPids()).toEqual([]);
+  expect(await server.boxProcesses()).toEqual(new Map());
 });
 
 it("`uninstall --purge` leaves no VM and nothing in the state directory", async () => {
@@ -38,6 +38,6 @@ it("`uninstall --purge` leaves no VM and nothing in the state directory", async 
   const elsewhere = await mkdtemp(join(tmpdir(), "br-cache-"));
   const env = { ...server.env, BOXRUN_CACHE_DIR: elsewhere, XDG_CONFIG_HOME: join(elsewhere, "config") };
   expect(await runCli(["uninstall", "--purge", "--yes"], env)).toMatchObject({ exitCode: 0, stdout: "Done.\n" });
-  expect(await server.helperPids()).toEqual([]);
+  expect(await server.boxProcesses()).toEqual(new Map());
   for (const gone of [server.stateDir, elsewhere]) await expect(readdir(gone)).rejects.toThrow("ENOENT");
 });

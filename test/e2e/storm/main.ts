@@ -16,14 +16,23 @@ const { values } = parseArgs({
     boxes: { type: "string", default: "3" },
   },
 });
+const abort = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => abort.abort());
 const say = (line: string) => process.stdout.write(`${line}\n`);
+const { signal } = abort;
 const endAtMs = Date.now() + Number(values.minutes) * 60_000;
 
 for (let seed = Number(values.seed); Date.now() < endAtMs; seed++) {
   say(`history ${seed}`);
   const beganAtMs = Date.now();
   const tell = (what: string) => say(`  ${((Date.now() - beganAtMs) / 1000).toFixed(1).padStart(6)} s  ${what}`);
-  const found = await playStorm({ seed, steps: Number(values.steps), maxBoxes: Number(values.boxes), say: tell });
+  const found = await playStorm({
+    seed,
+    steps: Number(values.steps),
+    maxBoxes: Number(values.boxes),
+    say: tell,
+    signal,
+  });
   for (const violation of found) say(`  WRONG: ${violation}`);
   if (found.length > 0) {
     process.exitCode = 1;

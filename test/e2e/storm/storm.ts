@@ -15,6 +15,8 @@ interface StormOptions {
   readonly maxBoxes: number;
   /** Told of each step. */
   readonly say: (what: string) => void;
+  /** Ends it, and everything that it has started. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How long a thing may take once nothing fails any more, on a busy machine without KVM. */
@@ -53,7 +55,7 @@ class Storm {
     this.#create();
     for (let step = 0; step < this.#options.steps; step++) {
       await this.#step();
-      await delay(this.#chance.below(1500));
+      await delay(this.#chance.below(1500), undefined, { signal: this.#options.signal });
       if (this.#underWay.size >= maxUnderWay)
         await this.#within(Promise.race(this.#underWay.keys()), "a client's call");
     }

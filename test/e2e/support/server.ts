@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { urls } from "@boxrun/contract";
+import { boxDirVariable } from "@boxrun/host";
 import { Http } from "./http.ts";
 
 export const cliPath = fileURLToPath(new URL("../../../packages/cli/bin/boxrun.js", import.meta.url));
@@ -103,15 +104,14 @@ export class TestServer implements AsyncDisposable {
     await this.#end("SIGTERM");
   }
 
-  /** The server's own processes on this host: every QEMU, passt and virtiofsd that names the state directory. */
-  async helperPids(): Promise<number[]> {
-    const found: number[] = [];
+  /** Boxes that have processes on this host (QEMU, its jail, passt, virtiofsd), by id, each with their pids. */
+  async boxProcesses(): Promise<Map<string, number[]>> {
+    const found = new Map<string, number[]>();
     for (const name of await readdir("/proc")) {
-      if (!/^\d+$/.test(name) || Number(name) === this.#process?.pid) continue;
-      const about = await Promise.all([readFile(`/proc/${name}/cmdline`, "utf8"), readlink(`/proc/${name}/cwd`)]).catch(
-        () => [],
-      );
-      if (about.some((known) => known.includes(this.stateDir))) found.push(Number(name));
+      const environ = /^\d+$/.test(name) ? await readFile(`/proc/${name}/environ`, "utf8").catch(() => "") : "";
+      const variable = environ.split("\0").find((one) => one.startsWith(`${boxDirVariable}=${this.stateDir}/`));
+      if (variable !== undefined)
+        found.set(basename(variable), [...(found.get(basename(variable)) ?? []), Number(name)]);
     }
     return found;
   }
@@ -133,7 +133,7 @@ export class TestServer implements AsyncDisposable {
         await this.stop();
       } finally {
         await this.http[Symbol.asyncDispose]();
-        for (const pid of await this.helperPids()) process.kill(pid, "SIGKILL");
+        for (const pids of (await this.boxProcesses()).values()) for (const pid of pids) endProcess(pid);
         await rm(this.stateDir, { recursive: true, force: true });
       }
     }
@@ -159,6 +159,13 @@ export class TestServer implements AsyncDisposable {
       () => false,
     );
   }
+}
+
+/** By force; it may have ended with another one. */
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {}
 }
 
 /** The CLI as a process of its own, to its end. */
