@@ -18,6 +18,7 @@ type CliErrorCode =
   | "SERVER_START_FAILED"
   | "SERVER_STOP_FAILED"
   | "NOT_THIS_HOST"
+  | "NO_ADDRESS"
   | "HOST_FILE"
   | "INCOMPLETE"
   | "CONFIG_FILE"

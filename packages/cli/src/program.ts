@@ -46,6 +46,7 @@ const verbs: readonly VerbEntry[] = [
     summary: "take in or remove boxes that the database does not know",
     load: () => import("./commands/recover.ts"),
   },
+  { name: "ui", summary: "open the dashboard in your browser", load: () => import("./commands/ui.ts") },
   { name: "info", summary: "show the server, its engine and its limits", load: () => import("./commands/info.ts") },
   { name: "doctor", summary: "check this host and say what to do", load: () => import("./commands/doctor.ts") },
   {

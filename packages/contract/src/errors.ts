@@ -46,7 +46,7 @@ export const errorTable = {
   CANCELED: { status: 400, hint: "The operation was given up before it was done." },
   RUNTIME_ERROR: { status: 400, hint: "`boxrun doctor` checks the host; the server's log has the details." },
   NOT_SUPPORTED: { status: 400, hint: "GET /v1/info lists what this server's engine can do." },
-  UNAUTHORIZED: { status: 401, hint: "Set BOXRUN_TOKEN to the server's token." },
+  UNAUTHORIZED: { status: 401, hint: "Set BOXRUN_TOKEN to the server's token; a browser is signed in by `boxrun ui`." },
   FORBIDDEN: { status: 403, hint: "Call the server under its own host name and from its own pages." },
   PAYLOAD_TOO_LARGE: { status: 413, hint: "Send a smaller body; files go through files/upload, which has no limit." },
   INTERNAL_ERROR: { status: 500, hint: "This is a bug in BoxRun; the server's log has the details." },

@@ -13,4 +13,5 @@ export * from "./pages.ts";
 export * from "./plain.ts";
 export * from "./ports.ts";
 export * from "./sessions.ts";
+export * from "./sign-in.ts";
 export * from "./usage.ts";

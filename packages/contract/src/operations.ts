@@ -40,6 +40,7 @@ import {
   terminalClientMessageSchema,
   terminalServerMessageSchema,
 } from "./sessions.ts";
+import { signedInSchema, signInLinkSchema, signInRequestSchema } from "./sign-in.ts";
 import { usageSchema } from "./usage.ts";
 
 /**
@@ -51,7 +52,7 @@ import { usageSchema } from "./usage.ts";
 export interface Operation {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: `/${string}`;
-  readonly tag: "boxes" | "execs" | "terminals" | "ports" | "files" | "images" | "server";
+  readonly tag: "boxes" | "execs" | "terminals" | "ports" | "files" | "images" | "server" | "sign-in";
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly body?: OperationBody;
@@ -471,6 +472,42 @@ const serverOperations = {
   },
 } as const satisfies Record<string, Operation>;
 
+const signInOperations = {
+  getSignIn: {
+    method: "GET",
+    path: "/v1/sign-in",
+    tag: "sign-in",
+    summary: "As whom the server knows the caller; UNAUTHORIZED if it does not",
+    response: json(signedInSchema),
+    errors: [],
+  },
+  signIn: {
+    method: "POST",
+    path: "/v1/sign-in",
+    tag: "sign-in",
+    summary: "Sign a browser in: the answer sets its cookie",
+    body: jsonBody(signInRequestSchema),
+    response: created(signedInSchema),
+    errors: [],
+  },
+  signOut: {
+    method: "DELETE",
+    path: "/v1/sign-in",
+    tag: "sign-in",
+    summary: "Sign this browser out",
+    response: json(okSchema),
+    errors: [],
+  },
+  createSignInLink: {
+    method: "POST",
+    path: "/v1/sign-in/links",
+    tag: "sign-in",
+    summary: "Make a link that signs a browser in, once",
+    response: created(signInLinkSchema),
+    errors: [],
+  },
+} as const satisfies Record<string, Operation>;
+
 export const operations = {
   ...boxOperations,
   ...execOperations,
@@ -479,6 +516,7 @@ export const operations = {
   ...fileOperations,
   ...imageOperations,
   ...serverOperations,
+  ...signInOperations,
 };
 
 export type OperationId = keyof typeof operations;

@@ -8,6 +8,7 @@ import { Images } from "./images.ts";
 import { Orphans } from "./orphans.ts";
 import { type ServerEventsOptions, serverEvents } from "./server-events.ts";
 import { Sessions } from "./sessions.ts";
+import { SignIn } from "./sign-in.ts";
 import { type AttachOptions, attach } from "./terminal/attach.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import type { Fetch } from "./transport.ts";
@@ -48,6 +49,7 @@ export class BoxRunClient implements AsyncDisposable {
   readonly images: Images;
   readonly sessions: Sessions;
   readonly orphans: Orphans;
+  readonly signIn: SignIn;
   readonly #http: Http;
 
   constructor(options: ClientOptions) {
@@ -61,6 +63,7 @@ export class BoxRunClient implements AsyncDisposable {
     this.images = new Images(this.#http);
     this.sessions = new Sessions(this.#http);
     this.orphans = new Orphans(this.#http);
+    this.signIn = new SignIn(this.#http);
   }
 
   /** Creates a box, runs one command in it and removes it; output is collected, so mind its size. Aborting removes the box too. */

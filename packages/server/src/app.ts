@@ -7,7 +7,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from "fastify";
-import type { Guard } from "./auth/guard.ts";
+import type { Caller, Guard } from "./auth/guard.ts";
 import { discardRest } from "./body.ts";
 import { toApiError } from "./errors.ts";
 import { untilRecovered } from "./recovering.ts";
@@ -20,18 +20,26 @@ import { fileHandlers } from "./routes/files.ts";
 import { imageHandlers } from "./routes/images.ts";
 import { portHandlers } from "./routes/ports.ts";
 import { serverHandlers } from "./routes/server.ts";
+import { type SignInContext, signInHandlers } from "./routes/sign-in.ts";
 import { terminalHandlers } from "./routes/terminals.ts";
 import { type PageOptions, registerPage } from "./ui/page.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Where somebody has to be let in. */
+    caller?: Caller;
+  }
+}
 
 /** Longer than any id, name or image reference; what is longer is at no address. */
 const maxPathParameter = 2048;
 
-/** Who is calling is not asked of these. */
-const openOperations: ReadonlySet<OperationId> = new Set(["getHealth"]);
+/** Who is calling is not asked of these; signing in asks itself. */
+const openOperations: ReadonlySet<OperationId> = new Set(["getHealth", "signIn"]);
 
 /** The HTTP application, without a socket: every operation of the contract, who may call it, and what errors look like. */
 export async function buildApp(
-  context: Context & { readonly guard: Guard; readonly page: PageOptions },
+  context: Context & { readonly guard: Guard; readonly page: PageOptions; readonly signIn: SignInContext },
 ): Promise<FastifyInstance> {
   const { core, guard, lifetime, logger, metrics, page } = context;
   const loggerInstance: FastifyBaseLogger = logger;
@@ -69,7 +77,7 @@ export async function buildApp(
       [revisionHeader]: revision,
     });
     guard.checkOrigin(request.raw);
-    if (!isOpen(request)) await guard.checkCaller(request.raw);
+    if (!isOpen(request)) request.caller = await guard.checkCaller(request.raw);
   });
   app.addHook("onSend", async (_request, reply) => {
     if (lifetime.ending.aborted) reply.header("connection", "close");
@@ -86,6 +94,7 @@ export async function buildApp(
     ...imageHandlers(context),
     ...portHandlers(context),
     ...serverHandlers(context),
+    ...signInHandlers(context.signIn),
     ...terminalHandlers(context),
   };
   registerOperations(app, handlers, {

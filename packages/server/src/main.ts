@@ -91,7 +91,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       ),
     );
   }
-  const http = await startHttpServer({ core, settings, logger, metrics, version, spoolDir });
+  const http = await startHttpServer({ core, signIns: store.signIns, settings, logger, metrics, version, spoolDir });
   opened.defer(() => http.close());
   await publish(stateDir, { version, socket: http.socketPath, tcp: tcpText(http.tcp) });
   logger.info({ version, socket: http.socketPath, tcp: tcpText(http.tcp), state_dir: stateDir }, "serving");

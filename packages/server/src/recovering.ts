@@ -16,6 +16,10 @@ const answeredAtOnce: ReadonlySet<OperationId> = new Set<OperationId>([
   "getBox",
   "listImages",
   "streamEvents",
+  "getSignIn",
+  "signIn",
+  "signOut",
+  "createSignInLink",
 ]);
 
 /** SERVER_RECOVERING if what the operation needs was not taken over in time; nothing was done of it then. */

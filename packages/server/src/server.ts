@@ -1,10 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { type BoxRunCore, Turns } from "@boxrun/core";
+import { type BoxRunCore, type SignInStore, Turns } from "@boxrun/core";
 import type { Logger } from "pino";
 import { buildApp } from "./app.ts";
 import { Guard } from "./auth/guard.ts";
+import { SignIns } from "./auth/sign-ins.ts";
 import { Lifetime } from "./lifetime.ts";
 import { type Listening, listen, type TcpAddress } from "./listen.ts";
 import { ListingPlaces, type ListingPlacesOptions } from "./listing-places.ts";
@@ -18,6 +19,8 @@ const piecesPerTurn = 4;
 
 export interface HttpServerOptions {
   readonly core: BoxRunCore;
+  /** Of browsers. */
+  readonly signIns: SignInStore;
   readonly settings: Pick<
     Settings,
     "socketPath" | "tcp" | "token" | "allowedHosts" | "basePath" | "stateDir" | "dbPath"
@@ -55,22 +58,32 @@ const flushMs = 500;
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { core, settings, metrics } = options;
   const lifetime = new Lifetime();
-  const guard = new Guard(settings);
+  const { basePath } = settings;
+  const signIns = new SignIns({ ...settings, store: options.signIns });
+  const guard = new Guard({ ...settings, signIns });
   metrics.countBoxes(() => core.boxes.count());
   metrics.countSessions(() => core.sessions.count);
   const sending = { turns: new Turns(piecesPerTurn), budget: new SendBudget(options.maxHeldBytes) };
   metrics.countHeldBytes(() => sending.budget.bytes);
   const listings = new ListingPlaces(options.listings);
   const places = { stateDir: settings.stateDir, dbPath: settings.dbPath };
-  const page = { basePath: settings.basePath, locate: options.locateDashboard };
-  const app = await buildApp({ heartbeatMs: 15_000, ...options, ...places, lifetime, guard, sending, listings, page });
+  let tcp: TcpAddress | null = null;
+  const app = await buildApp({
+    heartbeatMs: 15_000,
+    ...options,
+    ...places,
+    ...{ lifetime, guard, sending, listings },
+    page: { basePath, locate: options.locateDashboard },
+    signIn: { guard, signIns, basePath, address: () => tcp },
+  });
   const handler = (...args: Parameters<typeof app.routing>) => app.routing(...args);
   const upgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     routeUpgrade(handler, request, socket, head);
   const listening = await listen({ settings, guard, handler, upgradeHandler });
+  tcp = listening.tcp;
   return {
     socketPath: listening.socketPath,
-    tcp: listening.tcp,
+    tcp,
     close: async () => {
       await shutDown(listening, lifetime, options.graceMs ?? 5_000);
       await app.close();

@@ -7,7 +7,12 @@ import { Guard } from "../src/auth/guard.ts";
 
 test("a look for the caller that found nobody is no verdict on the rest of the connection", async () => {
   const looks = [undefined, process.getuid?.()];
-  const guard = new Guard({ token: null, allowedHosts: [], peerUid: async () => looks.shift() });
+  const guard = new Guard({
+    token: null,
+    allowedHosts: [],
+    signIns: { find: () => undefined },
+    peerUid: async () => looks.shift(),
+  });
   const server = createServer((request, response) => {
     guard.checkCaller(request).then(
       () => response.end("welcome"),

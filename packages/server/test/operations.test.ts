@@ -6,6 +6,7 @@ import { Turns } from "@boxrun/core";
 import { describe, expect, it } from "vitest";
 import { buildApp } from "../src/app.ts";
 import { Guard } from "../src/auth/guard.ts";
+import { SignIns } from "../src/auth/sign-ins.ts";
 import { Lifetime } from "../src/lifetime.ts";
 import { ListingPlaces } from "../src/listing-places.ts";
 import { createMetrics } from "../src/metrics.ts";
@@ -13,6 +14,8 @@ import { routes } from "../src/register.ts";
 import { SendBudget } from "../src/send-budget.ts";
 import { ask } from "./support/http.ts";
 import { startTestServer } from "./support/server.ts";
+
+const noSignIns = { insert: () => undefined, get: () => undefined, delete: () => undefined };
 
 describe("the routes of the server", () => {
   it("serve every operation of the contract once, and nothing else", () => {
@@ -22,10 +25,13 @@ describe("the routes of the server", () => {
 
   it("are all that the application has besides the dashboard", async () => {
     await using server = await startTestServer({ tcp: null });
+    const signIns = new SignIns({ store: noSignIns, token: null, stateDir: server.stateDir, basePath: "" });
+    const guard = new Guard({ token: null, allowedHosts: [], signIns });
     const app = await buildApp({
       core: server.core,
       lifetime: new Lifetime(),
-      guard: new Guard({ token: null, allowedHosts: [] }),
+      guard,
+      signIn: { guard, signIns, basePath: "", address: () => null },
       logger: server.logger,
       metrics: createMetrics(),
       version: "0",

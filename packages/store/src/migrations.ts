@@ -155,6 +155,15 @@ export const migrations: readonly string[] = [
     UPDATE box_counts SET count = count - 1 WHERE status = old.status;
   END;
   `,
+  `
+  CREATE TABLE sign_ins (
+    digest TEXT PRIMARY KEY,
+    uid INTEGER,
+    created_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sign_ins_by_age ON sign_ins (created_at_ms DESC, digest);
+  `,
 ];
 
 /**

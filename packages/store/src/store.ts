@@ -7,6 +7,7 @@ import { imageRecordStore } from "./images.ts";
 import { SqliteOutputStore } from "./output.ts";
 import { OutputRetention, type RetentionLimits } from "./retention.ts";
 import { sessionStore } from "./sessions.ts";
+import { signInStore } from "./sign-ins.ts";
 
 export interface StoreOptions {
   /** The database file; made, with mode 0600, if it isn't there. Its directory must exist. */
@@ -38,6 +39,7 @@ export function openStore(options: StoreOptions): Store {
     output,
     sessions: sessionStore(db),
     images: imageRecordStore(db),
+    signIns: signInStore(db),
     async close(): Promise<void> {
       if (closed) return;
       closed = true;

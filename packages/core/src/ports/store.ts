@@ -12,6 +12,7 @@ export interface Store {
   readonly output: OutputStore;
   readonly sessions: SessionStore;
   readonly images: ImageRecordStore;
+  readonly signIns: SignInStore;
   /** Writes what is queued and closes the file. */
   close(): Promise<void>;
 }
@@ -271,4 +272,22 @@ export interface ImageRecordStore {
   /** By reference. */
   list(): readonly ImageRecord[];
   delete(reference: string): void;
+}
+
+/** A browser that has signed in. */
+export interface SignInRecord {
+  /** Of what it shows; that itself is not stored. */
+  readonly digest: string;
+  /** The user at the other end, where the system told. */
+  readonly uid: number | null;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+export interface SignInStore {
+  /** Beyond `max` the oldest ones go, and so do those that have expired. */
+  insert(signIn: SignInRecord, max: number): void;
+  get(digest: string): SignInRecord | undefined;
+  /** Idempotent. */
+  delete(digest: string): void;
 }

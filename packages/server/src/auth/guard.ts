@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { BoxRunError } from "@boxrun/contract";
 import { hostName, requireOwnOrigin } from "./origin.ts";
 import { peerUid } from "./peer.ts";
+import type { SignIns } from "./sign-ins.ts";
 import { bearerMatches } from "./token.ts";
 
 /** The door that a connection came in by. */
@@ -11,6 +12,17 @@ export type Door =
   | { readonly kind: "unix" }
   /** `names`: what the server is called there, lower case, IPv6 in brackets. */
   | { readonly kind: "tcp"; readonly loopback: boolean; readonly names: ReadonlySet<string> };
+
+/** Whoever was let in, and why. */
+export type Caller =
+  /** Over the Unix socket, which its owner alone may open. */
+  | { readonly kind: "socket"; readonly uid: number | null }
+  /** The user that the kernel names at the other end of a loopback connection. */
+  | { readonly kind: "loopback"; readonly uid: number }
+  /** With the server's token. */
+  | { readonly kind: "token" }
+  /** A browser that has signed in; `uid` where the kernel says. */
+  | { readonly kind: "browser"; readonly uid: number | null; readonly expiresAtMs: number };
 
 /** Who may call, by the door that they came in. */
 export class Guard {
@@ -22,15 +34,18 @@ export class Guard {
   readonly #peers = new WeakMap<Socket, Promise<number | undefined>>();
 
   readonly #peerUid: typeof peerUid;
+  readonly #signIns: Pick<SignIns, "find">;
 
   constructor(options: {
     readonly token: string | null;
     readonly allowedHosts: readonly string[];
+    readonly signIns: Pick<SignIns, "find">;
     /** Tests give another one. */
     readonly peerUid?: typeof peerUid;
   }) {
     this.#token = options.token;
     this.#allowedHosts = options.allowedHosts;
+    this.#signIns = options.signIns;
     this.#peerUid = options.peerUid ?? peerUid;
   }
 
@@ -47,19 +62,28 @@ export class Guard {
     requireOwnOrigin({ host, origin, names: isAnyName ? null : door.names, pages: this.#allowedHosts });
   }
 
-  /** UNAUTHORIZED for whoever is neither this server's user nor has its token. */
-  async checkCaller(request: IncomingMessage): Promise<void> {
+  /** UNAUTHORIZED for whoever is neither this server's user nor has its token, nor has signed in. */
+  async checkCaller(request: IncomingMessage): Promise<Caller> {
     const door = this.#door(request.socket);
-    if (door.kind === "unix") return;
-    if (this.#hasToken(request)) return;
-    const { authorization, host } = request.headers;
+    if (door.kind === "unix") return { kind: "socket", uid: process.getuid?.() ?? null };
+    if (this.#hasToken(request)) return { kind: "token" };
+    const { authorization, cookie, host } = request.headers;
+    const peer = await this.peerOf(request);
+    const signIn = this.#signIns.find(cookie, peer);
+    if (signIn !== undefined) return { kind: "browser", uid: peer, expiresAtMs: signIn.expiresAtMs };
     const token = authorization === undefined ? "" : "the token is not this server's, and ";
     // A proxy on this host may well be this user's: who is behind it need not be.
     if (this.#isAllowed(host)) throw unauthorized(`${token}calls under this name need the server's token`);
     if (!door.loopback) throw unauthorized(`${token}calls to this address need the server's token`);
-    const uid = await this.#peer(request.socket);
-    if (uid === undefined) throw unauthorized(`${token}the system does not tell which user is calling`);
-    if (uid !== process.getuid?.()) throw unauthorized(`${token}user ${uid} is not the user that runs the server`);
+    if (peer === null) throw unauthorized(`${token}the system does not tell which user is calling`);
+    if (peer !== process.getuid?.()) throw unauthorized(`${token}user ${peer} is not the user that runs the server`);
+    return { kind: "loopback", uid: peer };
+  }
+
+  /** The user at the other end of a loopback connection; `null` of any other, or where the system does not tell. */
+  async peerOf({ socket }: IncomingMessage): Promise<number | null> {
+    const door = this.#door(socket);
+    return door.kind === "tcp" && door.loopback ? ((await this.#peer(socket)) ?? null) : null;
   }
 
   #hasToken({ headers }: IncomingMessage): boolean {

@@ -84,6 +84,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   };
   const http = await startHttpServer({
     core,
+    signIns: store.signIns,
     settings: {
       stateDir,
       dbPath: join(stateDir, "boxrun.db"),

@@ -80,6 +80,7 @@ export function faultyStore(store: Store, faults: Faults): Store {
     execs: synchronous("execs", store.execs, faults),
     sessions: synchronous("sessions", store.sessions, faults),
     images: synchronous("images", store.images, faults),
+    signIns: synchronous("signIns", store.signIns, faults),
     output: {
       append: (...args) => faults.around("output.append", false, () => output.append(...args)),
       finish: (...args) => faults.around("output.finish", false, () => output.finish(...args)),
