@@ -23,6 +23,7 @@ type CliErrorCode =
   | "INCOMPLETE"
   | "CONFIG_FILE"
   | "OUTPUT_INCOMPLETE"
+  | "PORT_UNAVAILABLE"
   | "INSTALL_FAILED";
 
 /** A failure of the command itself, on this host; `hint` says what to do about it. */

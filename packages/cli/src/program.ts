@@ -27,6 +27,8 @@ const verbs: readonly VerbEntry[] = [
   { name: "shell", summary: "make a box and open a shell in it", load: () => import("./commands/shell.ts") },
   { name: "attach", summary: "open a shell in a box, or come back to one", load: () => import("./commands/attach.ts") },
   { name: "sessions", summary: "list and end shells that run on", load: () => import("./commands/sessions.ts") },
+  { name: "ports", summary: "list what listens in a box", load: () => import("./commands/ports.ts") },
+  { name: "forward", summary: "reach ports of a box from this host", load: () => import("./commands/forward.ts") },
   { name: "cp", summary: "copy files to, from and between boxes", load: () => import("./commands/cp.ts") },
   {
     name: "images",

@@ -148,7 +148,8 @@ describe("a command line as people type it", () => {
     ["delete dev", "`boxrun rm BOX`"],
     ["ssh dev", "`boxrun attach BOX`"],
     ["prune", "`boxrun gc`"],
-    ["port dev", "not supported yet"],
+    ["port dev", "boxrun forward BOX 8080:80"],
+    ["fork dev", "not supported yet"],
   ])("%s is refused: %s", async (line, why) => {
     await expect(readWords(words(line))).rejects.toThrow(why);
   });

@@ -6,6 +6,7 @@ import { Files } from "./files.ts";
 import { type CallOptions, Http } from "./http.ts";
 import { Images } from "./images.ts";
 import { Orphans } from "./orphans.ts";
+import { Ports } from "./ports/ports.ts";
 import { type ServerEventsOptions, serverEvents } from "./server-events.ts";
 import { Sessions } from "./sessions.ts";
 import { SignIn } from "./sign-in.ts";
@@ -50,6 +51,7 @@ export class BoxRunClient implements AsyncDisposable {
   readonly sessions: Sessions;
   readonly orphans: Orphans;
   readonly signIn: SignIn;
+  readonly ports: Ports;
   readonly #http: Http;
 
   constructor(options: ClientOptions) {
@@ -64,6 +66,7 @@ export class BoxRunClient implements AsyncDisposable {
     this.sessions = new Sessions(this.#http);
     this.orphans = new Orphans(this.#http);
     this.signIn = new SignIn(this.#http);
+    this.ports = new Ports(this.#http);
   }
 
   /** Creates a box, runs one command in it and removes it; output is collected, so mind its size. Aborting removes the box too. */

@@ -11,6 +11,7 @@ export type {
   Health,
   Image,
   Info,
+  ListeningPort,
   LogEvent,
   Orphan,
   PullProgress,
@@ -31,6 +32,7 @@ export type { ArchiveOptions, Download, UploadOptions } from "./files.ts";
 export type { CallOptions } from "./http.ts";
 export type { PullEvent } from "./images.ts";
 export { logBytes } from "./output.ts";
+export type { PortConnection } from "./ports/connection.ts";
 export type { AttachOptions } from "./terminal/attach.ts";
 export type { Terminal } from "./terminal/terminal.ts";
 export type { Fetch } from "./transport.ts";

@@ -1,0 +1,26 @@
+import { portListing } from "../listings/ports.ts";
+import { addListOptions, listPrinter } from "../output/format.ts";
+import { withServer } from "../session.ts";
+import type { Verb } from "../verb.ts";
+
+export function define(command: Verb): void {
+  addListOptions(command.argument("<box>", "name or id"))
+    .addHelpText(
+      "after",
+      `
+Shows the TCP ports on which something in the box listens, and which program that is. One that listens on another address than
+127.0.0.1, ::1 or all of them is not reached by \`boxrun forward\`.
+
+Examples:
+  $ boxrun ports dev
+  $ boxrun ports dev --json
+  $ boxrun forward dev 8080:80
+`,
+    )
+    .action((box: string) => {
+      const print = listPrinter(command, portListing);
+      return withServer(command, `ports ${box}`, async ({ client, signal }) => {
+        await print(await client.ports.list(box, { signal }));
+      });
+    });
+}

@@ -1,0 +1,32 @@
+import { isIP } from "node:net";
+import { InvalidArgumentError } from "commander";
+
+/** A port of this side and the port of a box that is reached through it. */
+export interface PortMapping {
+  /** `undefined`: loopback. */
+  readonly hostIp: string | undefined;
+  /** `undefined`: not said. 0: one that is free. */
+  readonly hostPort: number | undefined;
+  readonly boxPort: number;
+}
+
+const forms = "8080:80, 127.0.0.1:8080:80, [::1]:8080:80";
+
+/** `[[IP:]PORT:]BOX_PORT`; a usage error for anything else. */
+export function portMapping(text: string): PortMapping {
+  const match = /^(?:(?:(?<ip>[\d.]+|\[[\da-f:.]+\]):)?(?<host>\d{1,5}):)?(?<box>\d{1,5})$/i.exec(text);
+  const { ip, host, box } = match?.groups ?? {};
+  const hostIp = ip?.replace(/^\[|\]$/g, "");
+  const hostPort = host === undefined ? undefined : Number(host);
+  const boxPort = Number(box ?? Number.NaN);
+  const isPort = (port: number, least: number) => port >= least && port <= 65_535;
+  if (!isPort(boxPort, 1) || !isPort(hostPort ?? 0, 0) || (hostIp !== undefined && isIP(hostIp) === 0)) {
+    throw new InvalidArgumentError(`It must be PORT:BOX_PORT, with an address in front or not: ${forms}.`);
+  }
+  return { hostIp, hostPort, boxPort };
+}
+
+/** `127.0.0.1:8080`, `[::1]:8080`. */
+export function addressText(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
