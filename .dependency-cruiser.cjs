@@ -44,6 +44,14 @@ module.exports = {
       from: { path: "^packages/dashboard/src/(ui|util)/" },
       to: { path: "^packages/(sdk|contract)/|^packages/dashboard/src/(?!ui/|util/)|node_modules/wouter/" },
     },
+    only("mcp", ["sdk", "contract"]),
+    {
+      name: "mcp-is-loaded-when-it-is-spoken",
+      comment: "Its protocol's libraries take longer to load than most commands run.",
+      severity: "error",
+      from: { path: "^packages/(cli|server)/src/" },
+      to: { path: "^packages/mcp/", dependencyTypesNot: ["type-only", "dynamic-import", "type-import"] },
+    },
     {
       name: "server-wires-in-main-alone",
       comment: "Only main.ts knows which store, image store and engines there are.",
@@ -53,10 +61,10 @@ module.exports = {
     },
     {
       name: "cli-imports",
-      comment: "The CLI talks to the server over the SDK; `serve` and `doctor` alone load the server.",
+      comment: "The CLI talks to the server over the SDK, as `mcp` does; `serve` and `doctor` alone load the server.",
       severity: "error",
       from: { path: "^packages/cli/src/", pathNot: "^packages/cli/src/commands/(serve|images/build-debian)\\.ts$" },
-      to: { path: "^packages/", pathNot: "^packages/(cli|sdk|contract)/" },
+      to: { path: "^packages/", pathNot: "^packages/(cli|sdk|mcp|contract)/" },
     },
     {
       name: "serve-loads-the-server-alone",

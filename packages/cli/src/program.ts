@@ -57,6 +57,11 @@ const verbs: readonly VerbEntry[] = [
     load: () => import("./commands/serve.ts"),
     withoutServer: true,
   },
+  {
+    name: "mcp",
+    summary: "give an agent boxes as tools, over the Model Context Protocol",
+    load: () => import("./commands/mcp.ts"),
+  },
   { name: "server", summary: "start, stop and look at your server", load: () => import("./commands/server.ts") },
   {
     name: "context",

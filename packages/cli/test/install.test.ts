@@ -69,6 +69,31 @@ describe("an installed boxrun", () => {
     expect(stdout).toBe(`Would run: npm install --global --prefix ${prefix} boxrun@latest\n`);
   });
 
+  it("gives an agent its tools, on a server that it starts", async () => {
+    const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } };
+    const messages = [
+      { jsonrpc: "2.0", id: 1, method: "initialize", params },
+      { jsonrpc: "2.0", method: "notifications/initialized" },
+      { jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "box_list", arguments: {} } },
+    ];
+    const result = run(process.execPath, [join(prefix, "bin", "boxrun"), "mcp"], { env });
+    const { stdin, stdout } = result.child;
+    for (const message of messages) stdin?.write(`${JSON.stringify(message)}\n`);
+    stdout?.on("data", (chunk: string) => chunk.includes('"id":2') && stdin?.end());
+    try {
+      const answers = (await result).stdout
+        .trim()
+        .split("\n")
+        .map((line): unknown => JSON.parse(line));
+      expect(answers).toMatchObject([
+        { id: 1, result: { serverInfo: { name: "boxrun" } } },
+        { id: 2, result: { structuredContent: { boxes: [], total: 0 } } },
+      ]);
+    } finally {
+      await boxrun(["server", "stop"]);
+    }
+  });
+
   it("upgrades by npm, and says that the server still is the old one", async () => {
     const { stdout: started } = await boxrun(["server", "start", "--json"]);
     const newer = `sed -i 's/"version": "[^"]*"/"version": "9.9.9"/' '${installed}/package.json'`;

@@ -6,6 +6,7 @@ export * from "./files.ts";
 export * from "./ids.ts";
 export * from "./images.ts";
 export * from "./info.ts";
+export * from "./mcp.ts";
 export * from "./openapi.ts";
 export * from "./operations.ts";
 export * from "./orphans.ts";

@@ -22,6 +22,7 @@ import {
 import { downloadRequestSchema, fileEntrySchema, uploadResponseSchema } from "./files.ts";
 import { imageSchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
 import { engineInfoSchema, gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
+import { mcpErrorSchema } from "./mcp.ts";
 import { commonErrors, type EventSchemas, type Operation, operationIds, operations } from "./operations.ts";
 import { sessionSchema, terminalClientMessageSchema, terminalServerMessageSchema } from "./sessions.ts";
 
@@ -56,6 +57,7 @@ const responseNames = new Map<z.ZodType, string>([
   [boxRemovedSchema, "BoxRemoved"],
   [sessionSchema, "Session"],
   [terminalServerMessageSchema, "TerminalServerMessage"],
+  [mcpErrorSchema, "McpError"],
   [uploadResponseSchema, "UploadResponse"],
   [fileEntrySchema, "FileEntry"],
   [imageSchema, "Image"],
@@ -83,7 +85,11 @@ export function openApiDocument(version: string): Json {
         summary: operation.summary,
         ...parameters(operation),
         ...requestBody(operation, requests),
-        responses: { ...success(operation, responses, requests), ...failures(operation) },
+        responses: {
+          ...success(operation, responses, requests),
+          ...failures(operation),
+          ...refusals(operation, responses),
+        },
       },
     };
   }
@@ -168,7 +174,7 @@ function reference(name: string): string {
   return `#/components/schemas/${name}`;
 }
 
-function parameters({ path, query }: Operation): Json {
+function parameters({ path, query, headers }: Operation): Json {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: "path",
@@ -176,14 +182,16 @@ function parameters({ path, query }: Operation): Json {
     schema: { type: "string" },
     description: name === undefined ? undefined : pathParameters[name],
   }));
-  const written = query === undefined ? undefined : z.toJSONSchema(query, { target: "draft-2020-12", io: "input" });
-  const inQuery = Object.entries(written?.properties ?? {}).map(([name, schema]) => ({
-    name,
-    in: "query",
-    required: written?.required?.includes(name) ?? false,
-    schema,
-  }));
-  const all = [...inPath, ...inQuery];
+  const named = (schema: z.ZodObject | undefined, place: "query" | "header") => {
+    const written = schema && z.toJSONSchema(schema, { target: "draft-2020-12", io: "input" });
+    return Object.entries(written?.properties ?? {}).map(([name, schema]) => ({
+      name,
+      in: place,
+      required: written?.required?.includes(name) ?? false,
+      schema,
+    }));
+  };
+  const all = [...inPath, ...named(query, "query"), ...named(headers, "header")];
   return all.length === 0 ? {} : { parameters: all };
 }
 
@@ -236,6 +244,21 @@ function success({ response }: Operation, writer: SchemaWriter, requests: Schema
       };
     case "events":
       return eventStream(response.events, writer);
+    case "protocol":
+      return Object.fromEntries(
+        Object.entries(response.answers).map(([status, { description, json, events }]) => [
+          status,
+          {
+            description,
+            ...((json ?? events) && {
+              content: {
+                ...(json && { "application/json": { schema: writer.schema(json) } }),
+                ...(events && eventContent(events, writer)),
+              },
+            }),
+          },
+        ]),
+      );
     case "websocket":
       return {
         101: {
@@ -250,16 +273,30 @@ function eventStream(events: EventSchemas, writer: SchemaWriter): Json {
   return {
     200: {
       description: `Server-sent events: ${Object.keys(events).join(", ")}. \`x-events\` has the schema of each one's data.`,
-      content: {
-        "text/event-stream": {
-          schema: { type: "string" },
-          "x-events": Object.fromEntries(
-            Object.entries(events).map(([event, schema]) => [event, writer.schema(schema)]),
-          ),
-        },
-      },
+      content: eventContent(events, writer),
     },
   };
+}
+
+function eventContent(events: EventSchemas, writer: SchemaWriter): Json {
+  return {
+    "text/event-stream": {
+      schema: { type: "string" },
+      "x-events": Object.fromEntries(Object.entries(events).map(([event, schema]) => [event, writer.schema(schema)])),
+    },
+  };
+}
+
+/** What another protocol refuses, beside what is refused before it is asked. */
+function refusals(operation: Operation, writer: SchemaWriter): Json {
+  if (operation.response.kind !== "protocol") return {};
+  const { schema, statuses } = operation.response.refusals;
+  return Object.fromEntries(
+    Object.entries(statuses).map(([status, description]) => [
+      status,
+      { description, content: { "application/json": { schema: writer.schema(schema) } } },
+    ]),
+  );
 }
 
 /** A body that is not sent as JSON. */

@@ -31,6 +31,7 @@ import {
 } from "./files.ts";
 import { imageSchema, importImageQuerySchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
 import { gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
+import { mcpErrorSchema, mcpHeadersSchema, mcpMessageSchema, mcpMessagesSchema, mcpQuerySchema } from "./mcp.ts";
 import { orphanSchema } from "./orphans.ts";
 import { pageQuerySchema } from "./pages.ts";
 import { listeningPortSchema, portClientMessageSchema, portServerMessageSchema } from "./ports.ts";
@@ -52,9 +53,11 @@ import { usageSchema } from "./usage.ts";
 export interface Operation {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: `/${string}`;
-  readonly tag: "boxes" | "execs" | "terminals" | "ports" | "files" | "images" | "server" | "sign-in";
+  readonly tag: "boxes" | "execs" | "terminals" | "ports" | "files" | "images" | "server" | "sign-in" | "mcp";
   readonly summary: string;
   readonly query?: z.ZodObject;
+  /** Headers that mean something to it, for the document: they are read where they are used. */
+  readonly headers?: z.ZodObject;
   readonly body?: OperationBody;
   readonly response: OperationResponse;
   /** What it can answer with besides `commonErrors`. */
@@ -81,7 +84,19 @@ export type OperationResponse =
   /** Server-sent events. */
   | { readonly kind: "events"; readonly events: EventSchemas }
   /** A WebSocket: binary frames are bytes, text frames JSON as these schemas say. */
-  | { readonly kind: "websocket"; readonly client: z.ZodType; readonly server: z.ZodType };
+  | { readonly kind: "websocket"; readonly client: z.ZodType; readonly server: z.ZodType }
+  /** Another protocol speaks here, by its own rules, and refuses in its own words. */
+  | {
+      readonly kind: "protocol";
+      readonly answers: Readonly<Record<number, ProtocolAnswer>>;
+      readonly refusals: { readonly schema: z.ZodType; readonly statuses: Readonly<Record<number, string>> };
+    };
+
+export interface ProtocolAnswer {
+  readonly description: string;
+  readonly json?: z.ZodType;
+  readonly events?: EventSchemas;
+}
 
 /** The schema of each server-sent event's `data`, by its `event`. */
 export type EventSchemas = Readonly<Record<string, z.ZodType>>;
@@ -508,6 +523,64 @@ const signInOperations = {
   },
 } as const satisfies Record<string, Operation>;
 
+const mcpEvents = { message: mcpMessageSchema };
+const mcpRefusals = (statuses: Readonly<Record<number, string>>) => ({ schema: mcpErrorSchema, statuses }) as const;
+const noMcpSession = {
+  400: "No session was named, or it is no message of the protocol",
+  404: "There is no such session",
+};
+
+const mcpOperations = {
+  callMcp: {
+    method: "POST",
+    path: "/mcp",
+    tag: "mcp",
+    summary: "The Model Context Protocol over streamable HTTP: a client's messages; the first one begins a session",
+    query: mcpQuerySchema,
+    headers: mcpHeadersSchema,
+    body: jsonBody(mcpMessagesSchema),
+    response: {
+      kind: "protocol",
+      answers: {
+        200: { description: "The answer, with what comes before it", json: mcpMessagesSchema, events: mcpEvents },
+        202: { description: "Taken: nothing is answered to notifications and answers" },
+      },
+      refusals: mcpRefusals({ ...noMcpSession, 406: "Accept has to name application/json and text/event-stream" }),
+    },
+    errors: [],
+  },
+  streamMcp: {
+    method: "GET",
+    path: "/mcp",
+    tag: "mcp",
+    summary: "The Model Context Protocol: what the server has to say beside its answers",
+    headers: mcpHeadersSchema,
+    response: {
+      kind: "protocol",
+      answers: { 200: { description: "The server's messages", events: mcpEvents } },
+      refusals: mcpRefusals({
+        ...noMcpSession,
+        406: "Accept has to name text/event-stream",
+        409: "The session has such a stream already",
+      }),
+    },
+    errors: [],
+  },
+  endMcp: {
+    method: "DELETE",
+    path: "/mcp",
+    tag: "mcp",
+    summary: "The Model Context Protocol: end a session, and remove its boxes if it is an ephemeral one",
+    headers: mcpHeadersSchema,
+    response: {
+      kind: "protocol",
+      answers: { 200: { description: "It has ended" } },
+      refusals: mcpRefusals(noMcpSession),
+    },
+    errors: [],
+  },
+} as const satisfies Record<string, Operation>;
+
 export const operations = {
   ...boxOperations,
   ...execOperations,
@@ -517,6 +590,7 @@ export const operations = {
   ...imageOperations,
   ...serverOperations,
   ...signInOperations,
+  ...mcpOperations,
 };
 
 export type OperationId = keyof typeof operations;

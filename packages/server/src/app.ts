@@ -18,6 +18,7 @@ import type { Context } from "./routes/context.ts";
 import { execHandlers } from "./routes/execs.ts";
 import { fileHandlers } from "./routes/files.ts";
 import { imageHandlers } from "./routes/images.ts";
+import { mcpHandlers } from "./routes/mcp.ts";
 import { portHandlers } from "./routes/ports.ts";
 import { serverHandlers } from "./routes/server.ts";
 import { type SignInContext, signInHandlers } from "./routes/sign-in.ts";
@@ -93,6 +94,7 @@ export async function buildApp(
     ...fileHandlers(context),
     ...imageHandlers(context),
     ...portHandlers(context),
+    ...mcpHandlers(context),
     ...serverHandlers(context),
     ...signInHandlers(context.signIn),
     ...terminalHandlers(context),

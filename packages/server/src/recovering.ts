@@ -20,6 +20,10 @@ const answeredAtOnce: ReadonlySet<OperationId> = new Set<OperationId>([
   "signIn",
   "signOut",
   "createSignInLink",
+  // Its tools wait themselves.
+  "callMcp",
+  "streamMcp",
+  "endMcp",
 ]);
 
 /** SERVER_RECOVERING if what the operation needs was not taken over in time; nothing was done of it then. */

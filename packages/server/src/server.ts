@@ -9,6 +9,7 @@ import { SignIns } from "./auth/sign-ins.ts";
 import { Lifetime } from "./lifetime.ts";
 import { type Listening, listen, type TcpAddress } from "./listen.ts";
 import { ListingPlaces, type ListingPlacesOptions } from "./listing-places.ts";
+import { Mcp } from "./mcp.ts";
 import type { Metrics } from "./metrics.ts";
 import { SendBudget } from "./send-budget.ts";
 import type { Settings } from "./settings.ts";
@@ -68,11 +69,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const listings = new ListingPlaces(options.listings);
   const places = { stateDir: settings.stateDir, dbPath: settings.dbPath };
   let tcp: TcpAddress | null = null;
+  const mcp = new Mcp({ socketPath: settings.socketPath, version: options.version });
   const app = await buildApp({
     heartbeatMs: 15_000,
     ...options,
     ...places,
-    ...{ lifetime, guard, sending, listings },
+    ...{ lifetime, guard, sending, listings, mcp },
     page: { basePath, locate: options.locateDashboard },
     signIn: { guard, signIns, basePath, address: () => tcp },
   });
@@ -85,6 +87,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     socketPath: listening.socketPath,
     tcp,
     close: async () => {
+      // While the server still answers: what sessions leave they clean up over its own socket.
+      await within(cleanUpMs, mcp.close());
       await shutDown(listening, lifetime, options.graceMs ?? 5_000);
       await app.close();
     },

@@ -9,6 +9,7 @@ import { Guard } from "../src/auth/guard.ts";
 import { SignIns } from "../src/auth/sign-ins.ts";
 import { Lifetime } from "../src/lifetime.ts";
 import { ListingPlaces } from "../src/listing-places.ts";
+import { Mcp } from "../src/mcp.ts";
 import { createMetrics } from "../src/metrics.ts";
 import { routes } from "../src/register.ts";
 import { SendBudget } from "../src/send-budget.ts";
@@ -42,6 +43,7 @@ describe("the routes of the server", () => {
       sending: { turns: new Turns(4), budget: new SendBudget() },
       listings: new ListingPlaces(),
       page: { basePath: "" },
+      mcp: new Mcp({ socketPath: "/nowhere", version: "0" }),
     });
     const had = new Set<string>();
     let path: string[] = [];

@@ -189,6 +189,18 @@ class TerminalServerMessage2(TypedDict):
 TerminalServerMessage: TypeAlias = TerminalServerMessage1 | TerminalServerMessage2
 
 
+class Error1(TypedDict):
+    code: int
+    message: str
+    data: NotRequired[Any]
+
+
+class McpError(TypedDict):
+    jsonrpc: Literal["2.0"]
+    error: Error1
+    id: None
+
+
 class UploadResponse(TypedDict):
     ok: Literal[True]
     dest: str

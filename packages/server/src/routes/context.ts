@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import { callerHungUp } from "../body.ts";
 import type { Lifetime } from "../lifetime.ts";
 import type { ListingPlaces } from "../listing-places.ts";
+import type { Mcp } from "../mcp.ts";
 import type { Metrics } from "../metrics.ts";
 import { type SharedSending, type SseSource, sendEvents } from "../sse.ts";
 
@@ -22,6 +23,7 @@ export interface Context {
   readonly heartbeatMs: number;
   readonly sending: SharedSending;
   readonly listings: ListingPlaces;
+  readonly mcp: Mcp;
   /** How long a request waits for boxes that are being taken over; by default as `untilRecovered` says. */
   readonly recoveryWaitMs?: number | undefined;
 }
