@@ -63,8 +63,18 @@ module.exports = {
       name: "cli-imports",
       comment: "The CLI talks to the server over the SDK, as `mcp` does; `serve` and `doctor` alone load the server.",
       severity: "error",
-      from: { path: "^packages/cli/src/", pathNot: "^packages/cli/src/commands/(serve|images/build-debian)\\.ts$" },
+      from: {
+        path: "^packages/cli/src/",
+        pathNot: "^packages/cli/src/(commands/(serve|images/build-debian)\\.ts$|doctor/)",
+      },
       to: { path: "^packages/", pathNot: "^packages/(cli|sdk|mcp|contract)/" },
+    },
+    {
+      name: "doctor-knows-the-host",
+      comment: "What doctor looks at is the host of the own server, as the engines see it.",
+      severity: "error",
+      from: { path: "^packages/cli/src/doctor/" },
+      to: { path: "^packages/", pathNot: "^packages/(cli|sdk|contract|host)/" },
     },
     {
       name: "serve-loads-the-server-alone",

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { lstat, readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
+import { cacheDirOf } from "./cache-dir.ts";
 import { configDirOf } from "./contexts/file.ts";
-import { cacheDirOf } from "./doctor/files.ts";
 import { homeDir } from "./home.ts";
 import { stateDirOf } from "./target.ts";
 

@@ -2,6 +2,7 @@ export { hostBootId } from "./boot-id.ts";
 export { keepNote, readNote } from "./box-note.ts";
 export { defaultCacheDir } from "./cache-dir.ts";
 export { isErrno } from "./errno.ts";
+export { type GuestPackage, guestPackageAt, installedGuest, locatePart } from "./guest-package.ts";
 export {
   boxDirVariable,
   findBoxProcesses,

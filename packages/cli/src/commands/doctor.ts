@@ -1,6 +1,7 @@
+import { cacheDirOf } from "../cache-dir.ts";
 import type { Check } from "../doctor/check.ts";
 import { checkBoxLite, checkChoice, checkConfinement, checkEngine, foreseeEngine, thisHost } from "../doctor/engine.ts";
-import { cacheDirOf, checkBuilt, checkSocket, checkStateDir } from "../doctor/files.ts";
+import { checkBuilt, checkSocket, checkStateDir } from "../doctor/files.ts";
 import { checkDiskSpace, checkKvm, checkMachine, checkNode, checkTools } from "../doctor/host.ts";
 import { checkServer } from "../doctor/server.ts";
 import { hanging } from "../output/format.ts";

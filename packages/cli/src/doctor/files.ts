@@ -1,13 +1,9 @@
 import { accessSync, constants, existsSync, lstatSync, readFileSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { type GuestPackage, locatePart } from "@boxrun/host";
 import { z } from "zod";
-import { homeDir } from "../home.ts";
 import { type Check, fail, ok, reason, warn } from "./check.ts";
 import { nearestExisting } from "./host.ts";
-
-export function cacheDirOf(env: NodeJS.ProcessEnv): string {
-  return resolve(env.BOXRUN_CACHE_DIR || join(homeDir(), ".cache", "boxrun"));
-}
 
 /** Must be ours alone: whoever opens the socket in it drives the server. */
 export function checkStateDir(stateDir: string): Check {
@@ -40,20 +36,24 @@ export function checkSocket(socketPath: string): Check {
 
 const pointerSchema = z.object({ key: z.string().regex(/^[0-9a-f]+$/) });
 
-/** What set-up builds: `current.json` names a directory beside it. */
-export function checkBuilt(cacheDir: string): Check[] {
-  const built = [
-    { name: "guest kernel", folder: join(cacheDir, "guest"), directory: (key: string) => key },
-    { name: "base image", folder: join(cacheDir, "images"), directory: (key: string) => `base-${key}` },
-  ];
-  return built.map(({ name, folder, directory }) => {
-    const advice = "Build it: `npm run setup` in the BoxRun checkout.";
+const parts = [
+  { name: "guest kernel", folder: "guest", directory: (key: string) => key },
+  { name: "base image", folder: "images", directory: (key: string) => `base-${key}` },
+] as const;
+
+/** What a checkout builds, and a package brings: `current.json` names a directory beside it. */
+export function checkBuilt(cacheDir: string, guest?: GuestPackage): Check[] {
+  return parts.map(({ name, folder, directory }) => {
+    const read = (root: string) => {
+      const { key } = pointerSchema.parse(JSON.parse(readFileSync(join(root, "current.json"), "utf8")));
+      const path = join(root, directory(key));
+      accessSync(path);
+      return path;
+    };
     try {
-      const { key } = pointerSchema.parse(JSON.parse(readFileSync(join(folder, "current.json"), "utf8")));
-      const path = join(folder, directory(key));
-      return existsSync(path) ? ok(name, path) : fail(name, `${path} is gone`, advice);
-    } catch {
-      return fail(name, `none is built in ${folder}`, advice);
+      return ok(name, locatePart({ operation: `find the ${name}`, folder, cacheDir, read }, guest));
+    } catch (error) {
+      return fail(name, reason(error), "Boxes on this host can't be made without it.");
     }
   });
 }

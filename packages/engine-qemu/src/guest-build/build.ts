@@ -19,6 +19,8 @@ export interface BuildGuestOptions {
   readonly guestSourceDir?: string;
   /** Fetch the newest kernel, even if one is cached. */
   readonly refreshKernel?: boolean;
+  /** The kernel package to take where none is cached, a file. Default: the newest that apt knows of. */
+  readonly kernelDeb?: string;
   readonly log?: (line: string) => void;
 }
 
@@ -43,7 +45,7 @@ export async function buildGuest(options: BuildGuestOptions): Promise<Guest> {
   }
   const pinned = before === undefined || options.refreshKernel === true ? undefined : before.pointer.kernelDir;
   const cached = pinned === undefined ? undefined : await cachedKernel(options.cacheDir, pinned);
-  const kernel = cached ?? (await fetchKernel(options.cacheDir, arch, log));
+  const kernel = cached ?? (await fetchKernel({ cacheDir: options.cacheDir, arch, log, deb: options.kernelDeb }));
   const key = createHash("sha256").update(`${sourcesKey}\0${kernel.name}`).digest("hex");
 
   await mkdir(guestRoot(options.cacheDir), { recursive: true });
@@ -62,7 +64,7 @@ export async function buildGuest(options: BuildGuestOptions): Promise<Guest> {
   }
   await writePointer(options.cacheDir, { version: 1, key, sourcesKey, kernelDir: kernel.name });
   await removeOld(options.cacheDir, [key, before?.pointer.key ?? ""], [kernel.name, before?.pointer.kernelDir ?? ""]);
-  const guest = readGuest(options.cacheDir, key);
+  const guest = readGuest(guestRoot(options.cacheDir), key);
   log(`built the guest: ${guest.dir}`);
   return guest;
 }
@@ -77,8 +79,9 @@ function hostArch(): GuestArch {
 
 function currentGuest(cacheDir: string): { guest: Guest; pointer: GuestPointer } | undefined {
   try {
-    const pointer = readPointer(cacheDir);
-    return { pointer, guest: readGuest(cacheDir, pointer.key) };
+    const root = guestRoot(cacheDir);
+    const pointer = readPointer(root);
+    return { pointer, guest: readGuest(root, pointer.key) };
   } catch {
     return undefined;
   }

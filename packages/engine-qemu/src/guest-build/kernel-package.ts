@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import { requireTool, run } from "@boxrun/host";
 
@@ -31,12 +31,17 @@ export async function unpackKernelPackage(
     cwd: scratch,
   });
   const deb = (await readdir(scratch)).find((name) => name.endsWith(".deb"));
-  const version = deb?.split("_")[1];
-  if (deb === undefined || version === undefined) {
+  if (deb === undefined) {
     throw new BoxRunError("RUNTIME_ERROR", `${operation}: apt-get downloaded nothing for ${concrete}`);
   }
+  return await unpackKernelDeb(join(scratch, deb), scratch);
+}
+
+/** Unpacks a kernel package, which is called as apt calls what it downloads: `NAME_VERSION_ARCH.deb`. */
+export async function unpackKernelDeb(deb: string, scratch: string): Promise<UnpackedKernel> {
+  const [concrete = "", version = ""] = basename(deb).split("_");
   const unpacked = join(scratch, "unpacked");
-  await run(requireTool("dpkg-deb", operation), ["-x", join(scratch, deb), unpacked], { operation });
+  await run(requireTool("dpkg-deb", operation), ["-x", deb, unpacked], { operation });
   const image = (await readdir(join(unpacked, "boot"))).find((name) => name.startsWith("vmlinuz-"));
   // Debian 13 and later: merged /usr.
   const modulesRoot = [join(unpacked, "usr/lib/modules"), join(unpacked, "lib/modules")].find(existsSync);

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import { z } from "zod";
-import { type GuestArch, type UnpackedKernel, unpackKernelPackage } from "./kernel-package.ts";
+import { type GuestArch, type UnpackedKernel, unpackKernelDeb, unpackKernelPackage } from "./kernel-package.ts";
 import { type KernelModule, loadOrder, type ModuleGroup, readModules, wantedModules } from "./modules.ts";
 import { extractVmlinux } from "./vmlinux.ts";
 
@@ -41,16 +41,21 @@ export async function cachedKernel(cacheDir: string, name: string): Promise<Gues
   }
 }
 
-/** Fetches the newest kernel that apt knows of, keeps the kernel itself and the modules that a guest needs. */
-export async function fetchKernel(
-  cacheDir: string,
-  arch: GuestArch,
-  log: (line: string) => void,
-): Promise<GuestKernel> {
+interface FetchKernelOptions {
+  readonly cacheDir: string;
+  readonly arch: GuestArch;
+  readonly log: (line: string) => void;
+  /** A kernel package that is here already. */
+  readonly deb: string | undefined;
+}
+
+/** Fetches the newest kernel that apt knows of, unless it is given one; keeps the kernel itself and the modules that a guest needs. */
+export async function fetchKernel({ cacheDir, arch, log, deb }: FetchKernelOptions): Promise<GuestKernel> {
   await mkdir(kernelRoot(cacheDir), { recursive: true });
   const scratch = await mkdtemp(join(kernelRoot(cacheDir), ".fetch-"));
   try {
-    const unpacked = await unpackKernelPackage(arch, scratch, log);
+    const unpacked =
+      deb === undefined ? await unpackKernelPackage(arch, scratch, log) : await unpackKernelDeb(deb, scratch);
     log("unpacking the kernel and its modules");
     const kept = join(scratch, "kept");
     await keep(unpacked, kept);

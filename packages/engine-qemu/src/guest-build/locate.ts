@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BoxRunError } from "@boxrun/contract";
+import { locatePart } from "@boxrun/host";
 import {
   type GuestManifest,
   type GuestPointer,
@@ -22,25 +22,22 @@ export function guestRoot(cacheDir: string): string {
   return join(cacheDir, "guest");
 }
 
-/** The guest that new boxes boot. RUNTIME_ERROR with what to run if none was built. */
+/** The guest that new boxes boot: what was built here, else what a package brought. RUNTIME_ERROR with what to do if there is none. */
 export function locateGuest(cacheDir: string): Guest {
-  try {
-    return readGuest(cacheDir, readPointer(cacheDir).key);
-  } catch (error) {
-    throw new BoxRunError(
-      "RUNTIME_ERROR",
-      `find the guest kernel: none is built in ${guestRoot(cacheDir)}; run \`npm run setup\``,
-      { cause: error },
-    );
-  }
+  return locatePart({
+    operation: "find the guest kernel",
+    folder: "guest",
+    cacheDir,
+    read: (root) => readGuest(root, readPointer(root).key),
+  });
 }
 
-export function readPointer(cacheDir: string): GuestPointer {
-  return guestPointerSchema.parse(JSON.parse(readFileSync(join(guestRoot(cacheDir), "current.json"), "utf8")));
+export function readPointer(root: string): GuestPointer {
+  return guestPointerSchema.parse(JSON.parse(readFileSync(join(root, "current.json"), "utf8")));
 }
 
-export function readGuest(cacheDir: string, key: string): Guest {
-  const dir = join(guestRoot(cacheDir), key);
+export function readGuest(root: string, key: string): Guest {
+  const dir = join(root, key);
   // Written last and renamed into place with the rest: where it is, the directory is complete.
   const manifest = guestManifestSchema.parse(JSON.parse(readFileSync(join(dir, guestFiles.manifest), "utf8")));
   return {

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { accessSync, existsSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
-import { isErrno } from "@boxrun/host";
+import { isErrno, locatePart } from "@boxrun/host";
 import { z } from "zod";
 import { goBuild } from "./go.ts";
 import { hashSources } from "./sources.ts";
@@ -60,17 +60,16 @@ export interface BuiltAgent {
   readonly key: string;
 }
 
-/** The agent that boxes get. RUNTIME_ERROR with what to run if none was built. */
+/** The agent that boxes get: what was built here, else what a package brought. RUNTIME_ERROR with what to do if there is none. */
 export function locateAgent(cacheDir: string): BuiltAgent {
-  const root = agentRoot(cacheDir);
-  try {
-    const { key } = pointerSchema.parse(JSON.parse(readFileSync(join(root, "current.json"), "utf8")));
-    const file = join(root, key, program);
-    if (existsSync(file)) return { file, key };
-  } catch {
-    // None was ever built.
-  }
-  throw new BoxRunError("RUNTIME_ERROR", `find the guest agent: none is built in ${root}; run \`npm run setup\``);
+  return locatePart({ operation: "find the guest agent", folder: "agent", cacheDir, read: readAgent });
+}
+
+function readAgent(root: string): BuiltAgent {
+  const { key } = pointerSchema.parse(JSON.parse(readFileSync(join(root, "current.json"), "utf8")));
+  const file = join(root, key, program);
+  accessSync(file);
+  return { file, key };
 }
 
 function agentRoot(cacheDir: string): string {

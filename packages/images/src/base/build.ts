@@ -5,7 +5,7 @@ import { isErrno } from "@boxrun/host";
 import { pack } from "tar-stream";
 import { writeLayer } from "../oci/write-layer.ts";
 import { writeImage } from "../oci/write-layout.ts";
-import { findBusybox } from "./busybox.ts";
+import { findBusybox, readBusybox } from "./busybox.ts";
 import { type BasePointer, baseCacheDir, baseLayoutDir, basePointerFile } from "./cache.ts";
 import { basePath, baseRootfs, type RootEntry, shellSetUp } from "./rootfs.ts";
 
@@ -20,6 +20,8 @@ const hostCertificates = "/etc/ssl/certs/ca-certificates.crt";
 export interface BuildBaseOptions {
   readonly cacheDir: string;
   readonly log?: (line: string) => void;
+  /** What it is made of: a static busybox, a file, and a bundle of certificates. Default: what this host has. */
+  readonly from?: { readonly busyboxFile: string; readonly certificates: Buffer };
 }
 
 /**
@@ -29,8 +31,8 @@ export interface BuildBaseOptions {
  */
 export async function buildBaseImage(options: BuildBaseOptions): Promise<string> {
   const log = options.log ?? (() => undefined);
-  const busybox = await findBusybox(log);
-  const certificates = await readFile(hostCertificates).catch(() => undefined);
+  const busybox = options.from === undefined ? await findBusybox(log) : await readBusybox(options.from.busyboxFile);
+  const certificates = options.from?.certificates ?? (await readFile(hostCertificates).catch(() => undefined));
   const entries = baseRootfs(busybox, certificates);
   const key = keyOf(entries);
   const layoutDir = baseLayoutDir(options.cacheDir, key);

@@ -41,7 +41,8 @@ export async function findBusybox(log: (line: string) => void): Promise<Busybox>
   }
 }
 
-async function readBusybox(file: string): Promise<Busybox> {
+/** Runs it, to be told its commands. */
+export async function readBusybox(file: string): Promise<Busybox> {
   const content = await readFile(file);
   const { stdout } = await run(file, ["--list-full"]);
   const applets = stdout

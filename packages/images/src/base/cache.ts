@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BoxRunError } from "@boxrun/contract";
+import { locatePart } from "@boxrun/host";
 import { z } from "zod";
 
 /** `<cacheDir>/images/current.json`: the base image that new boxes get. It lies beside as the OCI layout `base-<key>`. */
@@ -11,6 +11,8 @@ const basePointerSchema = z.object({
 });
 export type BasePointer = z.infer<typeof basePointerSchema>;
 
+const pointerFile = "current.json";
+
 export function baseCacheDir(cacheDir: string): string {
   return join(cacheDir, "images");
 }
@@ -20,19 +22,18 @@ export function baseLayoutDir(cacheDir: string, key: string): string {
 }
 
 export function basePointerFile(cacheDir: string): string {
-  return join(baseCacheDir(cacheDir), "current.json");
+  return join(baseCacheDir(cacheDir), pointerFile);
 }
 
-/** The OCI layout of the base image. RUNTIME_ERROR with what to run if it was not built yet. */
-export async function locateBase(cacheDir: string): Promise<string> {
-  try {
-    const { key } = basePointerSchema.parse(JSON.parse(await readFile(basePointerFile(cacheDir), "utf8")));
-    return baseLayoutDir(cacheDir, key);
-  } catch (error) {
-    throw new BoxRunError(
-      "RUNTIME_ERROR",
-      `find the base image: none is built in ${baseCacheDir(cacheDir)}; run \`npm run setup\``,
-      { cause: error },
-    );
-  }
+/** The OCI layout of the base image: as built here, else as a package brought it. RUNTIME_ERROR with what to do if there is none. */
+export function locateBase(cacheDir: string): string {
+  return locatePart({
+    operation: "find the base image",
+    folder: "images",
+    cacheDir,
+    read: (root) => {
+      const { key } = basePointerSchema.parse(JSON.parse(readFileSync(join(root, pointerFile), "utf8")));
+      return join(root, `base-${key}`);
+    },
+  });
 }

@@ -40,7 +40,7 @@ class SkopeoImageContent implements ImageContent {
   }
 
   async builtin(): Promise<StoredImage> {
-    const layoutDir = await locateBase(this.#cacheDir);
+    const layoutDir = locateBase(this.#cacheDir);
     try {
       const { descriptor } = await readLayout(layoutDir);
       // In the store like any other image: boxes made of it must start even after another base image was built.
@@ -50,7 +50,7 @@ class SkopeoImageContent implements ImageContent {
       const reason = error instanceof Error ? error.message : String(error);
       throw new BoxRunError(
         "RUNTIME_ERROR",
-        `read the base image in ${layoutDir}: ${reason}; remove that directory and run \`npm run setup\``,
+        `read the base image in ${layoutDir}: ${reason}; remove that directory and run \`npm run setup\`, or install boxrun anew`,
         { cause: error },
       );
     }

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { cacheDirOf } from "../../doctor/files.ts";
+import { cacheDirOf } from "../../cache-dir.ts";
 import { CommandFailure } from "../../failure.ts";
 import { listenForInterrupts } from "../../interrupts.ts";
 import { imageListing } from "../../listings/images.ts";
