@@ -6,6 +6,10 @@ import { BoxesPage } from "./pages/boxes-page.tsx";
 import { Empty, Waiting } from "./ui/notice.tsx";
 
 const BoxPage = lazy(() => import("./pages/box/box-page.tsx").then(({ BoxPage }) => ({ default: BoxPage })));
+const CreatePage = lazy(() => import("./pages/create-page.tsx").then(({ CreatePage }) => ({ default: CreatePage })));
+const RunPage = lazy(() => import("./pages/run-page.tsx").then(({ RunPage }) => ({ default: RunPage })));
+const ImagesPage = lazy(() => import("./pages/images-page.tsx").then(({ ImagesPage }) => ({ default: ImagesPage })));
+const ServerPage = lazy(() => import("./pages/server-page.tsx").then(({ ServerPage }) => ({ default: ServerPage })));
 
 export function App() {
   return (
@@ -21,6 +25,18 @@ export function App() {
             </Route>
             <Route path="/boxes/:id/:tab?">
               {({ id, tab }) => <BoxPage key={id} id={decodeURIComponent(id)} tab={tab} />}
+            </Route>
+            <Route path="/create">
+              <CreatePage />
+            </Route>
+            <Route path="/run">
+              <RunPage />
+            </Route>
+            <Route path="/images">
+              <ImagesPage />
+            </Route>
+            <Route path="/server">
+              <ServerPage />
             </Route>
             <Route>
               <Empty title="There is no such page">

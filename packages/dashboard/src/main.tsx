@@ -1,5 +1,7 @@
 import "./styles/tokens.css";
 import "./styles/base.css";
+import "./ui/field.css";
+import "./ui/table.css";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";

@@ -98,7 +98,7 @@ function Confirm({ verb, boxes, onYes, onClose }: ConfirmProps) {
       </p>
       <DialogActions>
         <Button onClick={onClose}>Cancel</Button>
-        <Button kind={verb === "remove" ? "danger" : "primary"} onClick={onYes} autoFocus>
+        <Button kind={verb === "remove" ? "danger" : "primary"} onClick={onYes} data-focus>
           {verb === "remove" ? "Remove" : "Stop"} {what}
         </Button>
       </DialogActions>

@@ -1,19 +1,13 @@
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { useInfo } from "../api/server.ts";
-import { Icon, type IconName } from "../ui/icon.tsx";
+import { Icon } from "../ui/icon.tsx";
 import { Toasts } from "../ui/toasts.tsx";
 import { classes } from "../util/classes.ts";
 import { ConnectionBar, ConnectionDot } from "./connection-bar.tsx";
+import { Keyboard } from "./keyboard.tsx";
+import { places } from "./places.ts";
 import "./shell.css";
-
-export const places = [
-  { to: "/boxes", name: "Boxes", icon: "boxes" },
-  { to: "/run", name: "Run", icon: "run" },
-  { to: "/images", name: "Images", icon: "images" },
-  { to: "/history", name: "History", icon: "history" },
-  { to: "/server", name: "Server", icon: "server" },
-] as const satisfies readonly { to: string; name: string; icon: IconName }[];
 
 /** What is around every page: where one can go, and how the page stands with the server. */
 export function Shell({ children }: { readonly children: ReactNode }) {
@@ -29,7 +23,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
         </Link>
         <ul>
           {places.map((place) => (
-            <Place key={place.to} {...place} />
+            <PlaceLink key={place.to} place={place} />
           ))}
         </ul>
         <ServerLine />
@@ -39,6 +33,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
         {children}
       </main>
       <Toasts />
+      <Keyboard />
     </div>
   );
 }
@@ -47,7 +42,7 @@ function toContent(): void {
   document.getElementById("content")?.focus();
 }
 
-function Place({ to, name, icon }: (typeof places)[number]) {
+function PlaceLink({ place: { to, name, icon } }: { readonly place: (typeof places)[number] }) {
   const [location] = useLocation();
   const isHere = location === to || location.startsWith(`${to}/`);
   return (

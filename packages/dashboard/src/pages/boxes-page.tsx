@@ -3,11 +3,11 @@ import type { Box, BoxStatus } from "@boxrun/sdk";
 import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
 import { useBoxes } from "../api/boxes.ts";
+import { Choice } from "../ui/choice.tsx";
 import { CodeBlock } from "../ui/code-block.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Empty, Waiting } from "../ui/notice.tsx";
 import { Page } from "../ui/page.tsx";
-import { classes } from "../util/classes.ts";
 import { isTyping } from "../util/keyboard.ts";
 import { BoxTable } from "./boxes/box-table.tsx";
 import { countByStatus, filterBoxes } from "./boxes/filter.ts";
@@ -60,20 +60,17 @@ function Boxes({ boxes }: { readonly boxes: readonly Box[] }) {
             onKeyDown={(event) => event.key === "Escape" && setSearch("")}
           />
         </div>
-        <fieldset className="states">
-          <legend className="unseen">State</legend>
-          {(["all", ...boxStatuses] as const).map((name) => (
-            <button
-              key={name}
-              type="button"
-              aria-pressed={status === name}
-              className={classes("state-filter", status === name && "state-filter-on")}
-              onClick={() => setStatus(name)}
-            >
-              {name} <span>{name === "all" ? boxes.length : counts[name]}</span>
-            </button>
-          ))}
-        </fieldset>
+        <Choice
+          label="State"
+          names={["all", ...boxStatuses]}
+          chosen={status}
+          onChoose={setStatus}
+          show={(name) => (
+            <>
+              {name} <span className="quiet">{name === "all" ? boxes.length : counts[name]}</span>
+            </>
+          )}
+        />
       </div>
       {shown.length > 0 ? (
         <BoxTable boxes={shown} />

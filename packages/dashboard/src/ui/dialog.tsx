@@ -14,7 +14,7 @@ interface DialogProps {
 
 /**
  * The platform's own modal dialog: it holds the focus, makes the page behind it inert, gives the focus back, and knows Escape. It is mounted while
- * it is open. (Radix' locks the page's scrolling with an inline style sheet, which the content security policy forbids.)
+ * it is open; what has `data-focus` is focused first. (Radix' locks the page's scrolling with an inline style sheet, which the content security policy forbids.)
  */
 export function Dialog({ title, onClose, children, wide = false, bare = false }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
@@ -23,6 +23,7 @@ export function Dialog({ title, onClose, children, wide = false, bare = false }:
     const dialog = ref.current;
     if (dialog === null || dialog.open) return;
     dialog.showModal();
+    dialog.querySelector<HTMLElement>("[data-focus]")?.focus();
     return () => dialog.close();
   }, []);
   return (

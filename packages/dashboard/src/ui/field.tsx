@@ -1,6 +1,5 @@
 import { cloneElement, type ReactElement, type ReactNode, useId } from "react";
 import { classes } from "../util/classes.ts";
-import "./field.css";
 
 interface FieldProps {
   readonly label: string;

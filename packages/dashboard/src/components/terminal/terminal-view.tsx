@@ -24,6 +24,7 @@ export function TerminalView({ boxId, session, onOver }: TerminalViewProps) {
   const [attempt, setAttempt] = useState(0);
   const [searching, setSearching] = useState(false);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt is another attachment
   useEffect(() => {
     if (host.current === null) return;
     const leave = new AbortController();

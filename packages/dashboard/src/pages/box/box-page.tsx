@@ -11,6 +11,10 @@ import { CopyIcon } from "../../ui/copy.tsx";
 import { Empty, Notice, Waiting } from "../../ui/notice.tsx";
 import { Page } from "../../ui/page.tsx";
 import { classes } from "../../util/classes.ts";
+import { ExecsTab } from "./execs-tab.tsx";
+import { FilesTab } from "./files-tab.tsx";
+import { OverviewTab } from "./overview-tab.tsx";
+import { SettingsTab } from "./settings-tab.tsx";
 import { TerminalTab } from "./terminal-tab.tsx";
 import "./box.css";
 
@@ -113,7 +117,10 @@ function Trouble({ box }: { readonly box: Box }) {
 
 function Content({ box, tab }: { readonly box: Box; readonly tab: BoxTab }): ReactNode {
   if (tab === "terminal") return box.status === "running" ? <TerminalTab box={box} /> : <NotRunning box={box} />;
-  return null;
+  if (tab === "files") return box.status === "running" ? <FilesTab box={box} /> : <NotRunning box={box} />;
+  if (tab === "execs") return <ExecsTab box={box} />;
+  if (tab === "settings") return <SettingsTab box={box} />;
+  return <OverviewTab box={box} />;
 }
 
 /** Instead of what needs a box that runs. */

@@ -1,0 +1,149 @@
+import type { Info, Usage } from "@boxrun/contract";
+import { Link } from "wouter";
+import { failureOf } from "../api/failure.ts";
+import { useMetrics } from "../api/metrics.ts";
+import { type RecentEvent, useRecentEvents } from "../api/recent.ts";
+import { useInfo, useUsage } from "../api/server.ts";
+import { boxPath } from "../components/paths.ts";
+import { IconButton } from "../ui/button.tsx";
+import { Meter } from "../ui/meter.tsx";
+import { Notice, Waiting } from "../ui/notice.tsx";
+import { Card, Facts, Page } from "../ui/page.tsx";
+import { bytesText, megabytesText } from "../util/bytes.ts";
+import { clockText } from "../util/time.ts";
+import { shellLine } from "../util/words.ts";
+import "./server.css";
+
+export function ServerPage() {
+  const info = useInfo();
+  const usage = useUsage();
+  return (
+    <Page title="Server">
+      {info === undefined ? <Waiting what="Asking the server" /> : <About info={info} />}
+      <div className="cards">
+        <Disk usage={usage.data} error={usage.error} onRefresh={() => void usage.refetch()} />
+        <Metrics />
+      </div>
+      <Recent />
+    </Page>
+  );
+}
+
+function About({ info }: { readonly info: Info }) {
+  const { engine } = info;
+  return (
+    <div className="cards">
+      <Card title="Version and engine">
+        <Facts
+          facts={[
+            ["Version", info.version],
+            ["Engine", `${engine.name}, ${engine.accelerator}`],
+            ["Ready", engine.ready ? "yes" : "no"],
+            ["Why", engine.reason ?? engine.why],
+            ...(engine.reason === undefined ? [] : ([["Accelerator", engine.why]] as const)),
+            ...(engine.considered ?? []).map(({ name, why }) => [`Not ${name}`, why] as const),
+            ...(engine.confinement === undefined ? [] : ([["Confinement", engine.confinement.how]] as const)),
+            ["Can", engine.capabilities.join(", ")],
+          ]}
+        />
+      </Card>
+      <Card title="Limits and use">
+        <div className="meters">
+          <Meter label="CPUs" value={info.used_cpu} max={info.max_cpu} text={`${info.used_cpu} of ${info.max_cpu}`} />
+          <Meter
+            label="Memory"
+            value={info.used_memory_mb}
+            max={info.max_memory_mb}
+            text={`${megabytesText(info.used_memory_mb)} of ${megabytesText(info.max_memory_mb)}`}
+          />
+          <Facts facts={Object.entries(info.boxes).map(([status, count]) => [status, String(count)] as const)} />
+        </div>
+      </Card>
+    </div>
+  );
+}
+
+interface DiskProps {
+  readonly usage: Usage | undefined;
+  readonly error: Error | null;
+  readonly onRefresh: () => void;
+}
+
+function Disk({ usage, error, onRefresh }: DiskProps) {
+  return (
+    <Card title="Disk" actions={<IconButton icon="again" label="Measure the disk again" onClick={onRefresh} />}>
+      {error !== null && <Notice kind="bad">{failureOf(error).message}</Notice>}
+      {usage !== undefined && (
+        <Facts
+          facts={[
+            ["Boxes", bytesText(usage.boxes_bytes)],
+            ["Images", bytesText(usage.images_bytes)],
+            ["Prepared", bytesText(usage.prepared_images_bytes)],
+            ["Output", bytesText(usage.output_bytes)],
+            ["Database", bytesText(usage.database_bytes)],
+            ["Logs", bytesText(usage.logs_bytes)],
+            ["Free", bytesText(usage.free_bytes)],
+          ]}
+        />
+      )}
+    </Card>
+  );
+}
+
+function Metrics() {
+  const { data: metrics, error, refetch } = useMetrics();
+  return (
+    <Card
+      title="Metrics"
+      actions={<IconButton icon="again" label="Read the metrics again" onClick={() => void refetch()} />}
+    >
+      {error !== null && <Notice kind="bad">{failureOf(error).message}</Notice>}
+      {metrics !== undefined && <Facts facts={metrics} />}
+    </Card>
+  );
+}
+
+function Recent() {
+  const events = useRecentEvents();
+  return (
+    <Card title="Since this page was opened">
+      {events.length === 0 ? (
+        <p className="quiet">Nothing has happened yet. What changes is listed here as it does.</p>
+      ) : (
+        <ol className="recent">
+          {events.map((one) => (
+            <li key={one.number}>
+              <time className="quiet">{clockText(new Date(one.atMs).toISOString())}</time>
+              <RecentText recent={one} />
+            </li>
+          ))}
+        </ol>
+      )}
+    </Card>
+  );
+}
+
+function RecentText({ recent: { event } }: { readonly recent: RecentEvent }) {
+  if (event.event === "box_removed") {
+    return (
+      <span className="clip">
+        <code>{event.data.id}</code> was removed
+      </span>
+    );
+  }
+  if (event.event === "box") {
+    return (
+      <span className="clip">
+        <Link to={boxPath(event.data)}>{event.data.name ?? event.data.id}</Link> is {event.data.status}
+      </span>
+    );
+  }
+  return (
+    <span className="clip">
+      <Link to={boxPath({ id: event.data.box_id }, "execs")}>
+        <code>{shellLine(event.data.cmd)}</code>
+      </Link>{" "}
+      is {event.data.status}
+    </span>
+  );
+}
