@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { BoxRunClient } from "@boxrun/sdk";
+import { BoxRunClient } from "boxrun-sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TestServer } from "./support/server.ts";
 import { Screen } from "./support/terminal.ts";

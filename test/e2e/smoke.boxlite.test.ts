@@ -7,7 +7,7 @@ import { urls } from "@boxrun/contract";
 import { defaultCacheDir } from "@boxrun/host";
 import { buildBaseImage } from "@boxrun/images";
 import { account, startRegistry } from "@boxrun/images/testing";
-import { BoxRunClient } from "@boxrun/sdk";
+import { BoxRunClient } from "boxrun-sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { collect } from "./support/http.ts";
 import { TestServer } from "./support/server.ts";

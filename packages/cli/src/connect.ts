@@ -1,5 +1,5 @@
 import { connect as connectSocket } from "node:net";
-import type { BoxRunClient } from "@boxrun/sdk";
+import type { BoxRunClient } from "boxrun-sdk";
 import type { Reporter } from "./reporter.ts";
 import { isOwn, type Target } from "./target.ts";
 
@@ -36,7 +36,7 @@ export async function connect(target: Target, options: ConnectOptions): Promise<
 
 /** A client of the server at `target`, whether it is there or not. */
 export async function openClient(target: Target, bringBack?: () => Promise<void>): Promise<BoxRunClient> {
-  const { BoxRunClient } = await import("@boxrun/sdk");
+  const { BoxRunClient } = await import("boxrun-sdk");
   const { token } = target;
   return new BoxRunClient({
     ...(target.kind === "url" ? { baseUrl: target.baseUrl } : { socketPath: target.socketPath }),

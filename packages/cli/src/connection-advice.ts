@@ -1,5 +1,5 @@
 import { BoxRunError } from "@boxrun/contract/plain";
-import { ClientError } from "@boxrun/sdk";
+import { ClientError } from "boxrun-sdk";
 
 /** What a person can do about a server that can't be reached, by the code of the cause; `undefined` where there is nothing better to say than in general. */
 export function connectionAdvice(error: unknown): string | undefined {

@@ -1,5 +1,5 @@
 import { BoxRunError } from "@boxrun/contract/plain";
-import { ClientError } from "@boxrun/sdk";
+import { ClientError } from "boxrun-sdk";
 import { connectionAdvice } from "./connection-advice.ts";
 import { indented, jsonText, oneLine } from "./output/text.ts";
 

@@ -1,6 +1,6 @@
 import type { Exec } from "@boxrun/contract";
 import { BoxRunError } from "@boxrun/contract/plain";
-import { type BoxRunClient, type ExecEvent, logBytes } from "@boxrun/sdk";
+import { type BoxRunClient, type ExecEvent, logBytes } from "boxrun-sdk";
 import { exitCodes } from "./exit-codes.ts";
 import { CommandFailure } from "./failure.ts";
 import { MissingOutput } from "./missing-output.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { systemCodeOf } from "@boxrun/sdk";
+import { systemCodeOf } from "boxrun-sdk";
 import { CliError } from "./failure.ts";
 import { addressText, type PortMapping } from "./port-mapping.ts";
 import type { Session } from "./session.ts";

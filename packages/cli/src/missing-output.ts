@@ -1,4 +1,4 @@
-import type { ExecEvent } from "@boxrun/sdk";
+import type { ExecEvent } from "boxrun-sdk";
 import { CliError } from "./failure.ts";
 
 /** Whether all of a program's output came by, and what is missing. */

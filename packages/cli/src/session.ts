@@ -1,4 +1,4 @@
-import type { BoxRunClient } from "@boxrun/sdk";
+import type { BoxRunClient } from "boxrun-sdk";
 import type { Command } from "commander";
 import { connect } from "./connect.ts";
 import { CliError, CommandFailure, ReportedFailure } from "./failure.ts";

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { stateDirFault } from "@boxrun/contract/plain";
-import type { BoxRunClient } from "@boxrun/sdk";
+import type { BoxRunClient } from "boxrun-sdk";
 import { CliError } from "./failure.ts";
 import { spin } from "./output/spinner.ts";
 import { printable } from "./output/text.ts";

@@ -1,5 +1,5 @@
 import type { Exec, ExecInput } from "@boxrun/contract";
-import type { BoxRunClient, ExecEvent } from "@boxrun/sdk";
+import type { BoxRunClient, ExecEvent } from "boxrun-sdk";
 
 /** A program that was started just now, and what it says from its first byte on. */
 export interface StartedExec {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { ClientError, type ServerEvent } from "@boxrun/sdk";
+import { ClientError, type ServerEvent } from "boxrun-sdk";
 import type { Session } from "./session.ts";
 
 export type StateChange =

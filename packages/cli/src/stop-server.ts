@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { BoxRunClient } from "@boxrun/sdk";
+import type { BoxRunClient } from "boxrun-sdk";
 import { connect, hasListener, openClient } from "./connect.ts";
 import { CliError } from "./failure.ts";
 import { spin } from "./output/spinner.ts";

@@ -1,5 +1,5 @@
 import { BoxRunError, type ErrorCode } from "@boxrun/contract/plain";
-import { ClientError } from "@boxrun/sdk";
+import { ClientError } from "boxrun-sdk";
 
 /** What a tool refuses by itself; the message says what to do instead. */
 export class ToolError extends Error {

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { BoxRunClient } from "@boxrun/sdk";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import { isInitializeRequest } from "@modelcontextprotocol/sdk/types.js";
+import type { BoxRunClient } from "boxrun-sdk";
 import { McpSession } from "./session.ts";
 
 export interface McpHttpOptions {

@@ -1,5 +1,5 @@
 import { baseImageReference, resolveImageAlias } from "@boxrun/contract/plain";
-import type { BoxRunClient } from "@boxrun/sdk";
+import type { BoxRunClient } from "boxrun-sdk";
 import type { Call } from "./tool.ts";
 
 /** Fetches an image that the server does not have, so that the wait for it is told. IMAGE_PULL_FAILED. */

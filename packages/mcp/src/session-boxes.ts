@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { BoxRunError } from "@boxrun/contract/plain";
-import type { Box, BoxRunClient, CreateBoxInput } from "@boxrun/sdk";
+import type { Box, BoxRunClient, CreateBoxInput } from "boxrun-sdk";
 
 /** The boxes that a session makes, and with it removes if it is an ephemeral one. */
 export class SessionBoxes {

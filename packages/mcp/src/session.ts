@@ -1,4 +1,3 @@
-import type { BoxRunClient } from "@boxrun/sdk";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
@@ -11,6 +10,7 @@ import {
   type ServerNotification,
   type ServerRequest,
 } from "@modelcontextprotocol/sdk/types.js";
+import type { BoxRunClient } from "boxrun-sdk";
 import { SessionBoxes } from "./session-boxes.ts";
 import { tools } from "./tools/all.ts";
 

@@ -1,5 +1,5 @@
-import type { BoxRunClient } from "@boxrun/sdk";
 import type { CallToolResult, Tool as ListedTool, ToolAnnotations } from "@modelcontextprotocol/sdk/types.js";
+import type { BoxRunClient } from "boxrun-sdk";
 import { z } from "zod";
 import { taught } from "./errors.ts";
 import type { SessionBoxes } from "./session-boxes.ts";

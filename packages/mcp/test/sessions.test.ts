@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { BoxRunClient } from "@boxrun/sdk";
+import { BoxRunClient } from "boxrun-sdk";
 import { describe, expect, it } from "vitest";
 import { McpHttp } from "../src/index.ts";
 import { httpUrl, startTestServer, TestClient } from "./support/client.ts";

@@ -28,7 +28,7 @@ export class Mcp {
 
   async #open() {
     const { socketPath, version } = this.#options;
-    const [{ McpHttp }, { BoxRunClient }] = await Promise.all([import("@boxrun/mcp"), import("@boxrun/sdk")]);
+    const [{ McpHttp }, { BoxRunClient }] = await Promise.all([import("@boxrun/mcp"), import("boxrun-sdk")]);
     const client = new BoxRunClient({ socketPath });
     const http = new McpHttp({ client, version });
     const close = async () => {

@@ -1,4 +1,4 @@
-import type { Terminal } from "@boxrun/sdk";
+import type { Terminal } from "boxrun-sdk";
 
 /** Reads a terminal as a person does: until something is to be seen. */
 export class Screen {

@@ -1,5 +1,5 @@
 import type { Exec } from "@boxrun/contract";
-import type { ExecEvent } from "@boxrun/sdk";
+import type { ExecEvent } from "boxrun-sdk";
 import { chosenExec } from "../exec-choice.ts";
 import { isExecId, ownerOf } from "../exec-owner.ts";
 import { LogPrinter } from "../logs/log-printer.ts";

@@ -1,6 +1,6 @@
 import type { Exec } from "@boxrun/contract";
 import { BoxRunError } from "@boxrun/contract/plain";
-import type { BoxRunClient } from "@boxrun/sdk";
+import type { BoxRunClient } from "boxrun-sdk";
 import { execListing, execListingOfAll } from "../listings/execs.ts";
 import { addListOptions, listPrinter } from "../output/format.ts";
 import { addShowSecrets, maskOf } from "../output/masked.ts";

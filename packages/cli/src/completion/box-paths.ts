@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { BoxRunClient } from "@boxrun/sdk";
+import type { BoxRunClient } from "boxrun-sdk";
 import { parseLocation } from "../copy/location.ts";
 import { type Candidate, nothing, type Offer } from "./candidate.ts";
 import type { Line } from "./line.ts";

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import type { FileEntry } from "@boxrun/contract";
 import { BoxRunError } from "@boxrun/contract/plain";
-import type { BoxRunClient } from "@boxrun/sdk";
+import type { BoxRunClient } from "boxrun-sdk";
 import { CliError } from "../failure.ts";
 import { type ByteString, shown } from "./bytes.ts";
 import type { Incomplete } from "./incomplete.ts";

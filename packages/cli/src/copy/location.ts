@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { BoxRunError } from "@boxrun/contract/plain";
-import type { BoxRunClient } from "@boxrun/sdk";
+import type { BoxRunClient } from "boxrun-sdk";
 
 /** One end of a copy. */
 export type Location =

@@ -1,5 +1,5 @@
 import type { EngineInfo } from "@boxrun/contract";
-import { type BoxRunClient, BoxRunError, ClientError, systemCodeOf } from "@boxrun/sdk";
+import { type BoxRunClient, BoxRunError, ClientError, systemCodeOf } from "boxrun-sdk";
 import { openClient } from "../connect.ts";
 import { addressOf, isOwn, type Target } from "../target.ts";
 import { version } from "../version.ts";

@@ -1,4 +1,4 @@
-import { type ExecEvent, logBytes } from "@boxrun/sdk";
+import { type ExecEvent, logBytes } from "boxrun-sdk";
 import { write } from "../output/streams.ts";
 import { jsonText } from "../output/text.ts";
 

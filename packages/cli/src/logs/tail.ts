@@ -1,4 +1,4 @@
-import { type ExecEvent, logBytes } from "@boxrun/sdk";
+import { type ExecEvent, logBytes } from "boxrun-sdk";
 import { linesOf } from "./log-printer.ts";
 
 type LogEvent = Extract<ExecEvent, { event: "log" }>;

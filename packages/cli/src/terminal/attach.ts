@@ -1,5 +1,5 @@
 import { BoxRunError } from "@boxrun/contract/plain";
-import { ClientError, type Terminal } from "@boxrun/sdk";
+import { ClientError, type Terminal } from "boxrun-sdk";
 import type { Session } from "../session.ts";
 import { terminalName } from "./environment.ts";
 import { HostTerminal, terminalSize } from "./host-terminal.ts";

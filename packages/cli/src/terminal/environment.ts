@@ -1,4 +1,4 @@
-import type { Environment } from "@boxrun/sdk";
+import type { Environment } from "boxrun-sdk";
 
 /** Terminals that images usually know: the entries of Debian's ncurses-base and Alpine's ncurses-terminfo-base. */
 const commonTerminals = /^(ansi|dumb|linux|rxvt|(screen|tmux|xterm)(-256color)?|vt100|vt102|vt220)$/;

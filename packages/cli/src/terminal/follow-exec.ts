@@ -1,5 +1,5 @@
 import type { Exec } from "@boxrun/contract";
-import { ClientError, logBytes } from "@boxrun/sdk";
+import { ClientError, logBytes } from "boxrun-sdk";
 import { CommandFailure } from "../failure.ts";
 import { cancelExec, exitCodeOf, hasEnded } from "../follow-exec.ts";
 import { MissingOutput } from "../missing-output.ts";

@@ -1,4 +1,4 @@
-import type { TerminalSize } from "@boxrun/sdk";
+import type { TerminalSize } from "boxrun-sdk";
 import { write } from "../output/streams.ts";
 import { TerminalModes } from "./modes.ts";
 

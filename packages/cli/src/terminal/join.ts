@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { TerminalSize } from "@boxrun/sdk";
+import type { TerminalSize } from "boxrun-sdk";
 import { DetachKeys } from "./detach-keys.ts";
 import type { HostTerminal } from "./host-terminal.ts";
 import { InputQueue } from "./input-queue.ts";

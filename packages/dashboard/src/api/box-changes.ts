@@ -1,4 +1,4 @@
-import type { Box, Exec, ServerEvent } from "@boxrun/sdk";
+import type { Box, Exec, ServerEvent } from "boxrun-sdk";
 
 /** The list after these events; what they do not touch stays the very same object, so that its row is not drawn again. */
 export function withBoxEvents(boxes: readonly Box[], events: readonly ServerEvent[]): readonly Box[] {

@@ -1,7 +1,7 @@
 import type { BoxAction } from "@boxrun/contract";
 import { boxAllows } from "@boxrun/contract/plain";
-import type { Box, CreateBoxInput } from "@boxrun/sdk";
 import { skipToken, useMutation, useMutationState, useQuery } from "@tanstack/react-query";
+import type { Box, CreateBoxInput } from "boxrun-sdk";
 import { client } from "./client.ts";
 import { keys } from "./keys.ts";
 

@@ -1,5 +1,5 @@
 import { revision, revisionHeader } from "@boxrun/contract/plain";
-import { BoxRunClient, type Fetch } from "@boxrun/sdk";
+import { BoxRunClient, type Fetch } from "boxrun-sdk";
 
 /** Where the API is: the page is at `<base>/ui/`. */
 export function apiBase(location: Pick<Location, "origin" | "pathname">): string {

@@ -1,6 +1,6 @@
 import { execAllows } from "@boxrun/contract/plain";
-import type { Exec, ExecInput } from "@boxrun/sdk";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import type { Exec, ExecInput } from "boxrun-sdk";
 import { withExec } from "./box-changes.ts";
 import { client } from "./client.ts";
 import { keys } from "./keys.ts";

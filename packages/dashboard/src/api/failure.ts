@@ -1,4 +1,4 @@
-import { BoxRunError, ClientError } from "@boxrun/sdk";
+import { BoxRunError, ClientError } from "boxrun-sdk";
 
 /** An error as people read it: what happened, and what to do about it. */
 export interface Failure {

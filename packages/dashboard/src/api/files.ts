@@ -1,5 +1,5 @@
-import type { FileEntry } from "@boxrun/sdk";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import type { FileEntry } from "boxrun-sdk";
 import { client } from "./client.ts";
 import { keys } from "./keys.ts";
 

@@ -1,6 +1,6 @@
 import { baseImageReference, resolveImageAlias } from "@boxrun/contract/plain";
-import type { Image } from "@boxrun/sdk";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import type { Image } from "boxrun-sdk";
 import { client } from "./client.ts";
 import { keys } from "./keys.ts";
 import { type PullLayers, withProgress } from "./pull-layers.ts";

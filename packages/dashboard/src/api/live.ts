@@ -1,5 +1,5 @@
-import type { Box, BoxRunClient, Exec, ServerEvent } from "@boxrun/sdk";
 import type { QueryClient } from "@tanstack/react-query";
+import type { Box, BoxRunClient, Exec, ServerEvent } from "boxrun-sdk";
 import { backoffMs, pause } from "../util/backoff.ts";
 import { withBoxEvents, withExec } from "./box-changes.ts";
 import { type Connection, setConnection } from "./connection.ts";

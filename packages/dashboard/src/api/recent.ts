@@ -1,4 +1,4 @@
-import type { ServerEvent } from "@boxrun/sdk";
+import type { ServerEvent } from "boxrun-sdk";
 import { createStore, useStore } from "../util/store.ts";
 
 export interface RecentEvent {

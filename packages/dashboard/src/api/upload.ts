@@ -1,4 +1,4 @@
-import { BoxRunClient, type Fetch, type Image } from "@boxrun/sdk";
+import { BoxRunClient, type Fetch, type Image } from "boxrun-sdk";
 import { baseUrl } from "./client.ts";
 
 type OnShare = (share: number) => void;

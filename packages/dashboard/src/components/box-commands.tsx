@@ -1,4 +1,4 @@
-import type { Box } from "@boxrun/sdk";
+import type { Box } from "boxrun-sdk";
 import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
 import { type BoxVerb, boxLabel, useBoxCommand, verbAllowed } from "../api/boxes.ts";
 import { failureOf } from "../api/failure.ts";

@@ -1,4 +1,4 @@
-import type { Box } from "@boxrun/sdk";
+import type { Box } from "boxrun-sdk";
 import { useLocation } from "wouter";
 import { boxLabel, verbAllowed } from "../api/boxes.ts";
 import { IconButton } from "../ui/button.tsx";

@@ -1,4 +1,4 @@
-import type { Box } from "@boxrun/sdk";
+import type { Box } from "boxrun-sdk";
 import { useDoing } from "../api/boxes.ts";
 import { classes } from "../util/classes.ts";
 

@@ -1,4 +1,4 @@
-import type { Box } from "@boxrun/sdk";
+import type { Box } from "boxrun-sdk";
 
 export const boxTabs = ["overview", "execs", "terminal", "files", "history", "settings"] as const;
 export type BoxTab = (typeof boxTabs)[number];

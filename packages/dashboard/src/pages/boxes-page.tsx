@@ -1,5 +1,5 @@
 import { boxStatuses } from "@boxrun/contract/plain";
-import type { Box, BoxStatus } from "@boxrun/sdk";
+import type { Box, BoxStatus } from "boxrun-sdk";
 import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
 import { useBoxes } from "../api/boxes.ts";

@@ -1,5 +1,5 @@
-import type { CreateBoxInput } from "@boxrun/sdk";
 import { useMutation } from "@tanstack/react-query";
+import type { CreateBoxInput } from "boxrun-sdk";
 import { type FormEvent, useState } from "react";
 import { useLocation } from "wouter";
 import { createBox } from "../api/boxes.ts";

@@ -1,5 +1,5 @@
-import type { Image } from "@boxrun/sdk";
 import { useMutation } from "@tanstack/react-query";
+import type { Image } from "boxrun-sdk";
 import { type FormEvent, useState } from "react";
 import { failureOf } from "../api/failure.ts";
 import { pullImage, useImageActions, useImages } from "../api/images.ts";

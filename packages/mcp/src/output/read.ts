@@ -1,4 +1,4 @@
-import { type ExecEvent, type LogEvent, logBytes } from "@boxrun/sdk";
+import { type ExecEvent, type LogEvent, logBytes } from "boxrun-sdk";
 
 export type Stream = LogEvent["stream"];
 

@@ -1,5 +1,5 @@
 import { boxStatuses } from "@boxrun/contract/plain";
-import type { Box } from "@boxrun/sdk";
+import type { Box } from "boxrun-sdk";
 import { z } from "zod";
 import { provideImage } from "../provide-image.ts";
 import { defineTool } from "../tool.ts";

@@ -1,5 +1,5 @@
 import { BoxRunError, execStatuses, signalNames } from "@boxrun/contract/plain";
-import type { BoxRunClient, Exec, ExecEvent, ExecInput } from "@boxrun/sdk";
+import type { BoxRunClient, Exec, ExecEvent, ExecInput } from "boxrun-sdk";
 import { z } from "zod";
 import { Excerpt } from "../output/excerpt.ts";
 import { Passage } from "../output/passage.ts";

@@ -1,4 +1,4 @@
-import type { FileEntry } from "@boxrun/sdk";
+import type { FileEntry } from "boxrun-sdk";
 import { z } from "zod";
 import { ToolError } from "../errors.ts";
 import { LinesFrom } from "../output/lines.ts";

@@ -1,4 +1,4 @@
-import type { Box } from "@boxrun/sdk";
+import type { Box } from "boxrun-sdk";
 
 /** A command's end and its output, for a model. */
 export function outputText(end: string, output: { readonly stdout: string; readonly stderr: string }): string {

@@ -1,5 +1,5 @@
 import { createBoxRequestSchema } from "@boxrun/contract";
-import type { CreateBoxInput } from "@boxrun/sdk";
+import type { CreateBoxInput } from "boxrun-sdk";
 
 /** A box as it is typed. */
 export interface BoxForm {

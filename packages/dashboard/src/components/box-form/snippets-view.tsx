@@ -1,4 +1,4 @@
-import type { CreateBoxInput } from "@boxrun/sdk";
+import type { CreateBoxInput } from "boxrun-sdk";
 import { useState } from "react";
 import { baseUrl } from "../../api/client.ts";
 import { Choice } from "../../ui/choice.tsx";

@@ -1,4 +1,4 @@
-import type { CreateBoxInput } from "@boxrun/sdk";
+import type { CreateBoxInput } from "boxrun-sdk";
 import { shellLine } from "../../util/words.ts";
 
 /** What is not as the server would make it by itself, in the order in which people say it. */

@@ -1,4 +1,4 @@
-import type { Exec } from "@boxrun/sdk";
+import type { Exec } from "boxrun-sdk";
 import { useEffect, useState } from "react";
 import { failureOf } from "../../api/failure.ts";
 import { Button } from "../../ui/button.tsx";

@@ -1,5 +1,5 @@
-import type { Exec } from "@boxrun/sdk";
-import { logBytes } from "@boxrun/sdk";
+import type { Exec } from "boxrun-sdk";
+import { logBytes } from "boxrun-sdk";
 import { client } from "../../api/client.ts";
 import type { LineStore, StreamName } from "../../util/line-store.ts";
 

@@ -1,4 +1,4 @@
-import type { Box } from "@boxrun/sdk";
+import type { Box } from "boxrun-sdk";
 import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { boxLabel, useBox, verbAllowed } from "../../api/boxes.ts";

@@ -1,4 +1,4 @@
-import type { Box, Exec, ExecInput } from "@boxrun/sdk";
+import type { Box, Exec, ExecInput } from "boxrun-sdk";
 import { type FormEvent, useState } from "react";
 import { canCancel, useExecActions, useExecs } from "../../api/execs.ts";
 import { failureOf } from "../../api/failure.ts";

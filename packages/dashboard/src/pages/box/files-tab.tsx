@@ -1,4 +1,4 @@
-import type { Box, FileEntry } from "@boxrun/sdk";
+import type { Box, FileEntry } from "boxrun-sdk";
 import { type DragEvent, useState } from "react";
 import { failureOf } from "../../api/failure.ts";
 import { readWhole, useDirectory, useRefreshFiles, useRemoveFile } from "../../api/files.ts";

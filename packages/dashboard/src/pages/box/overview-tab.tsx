@@ -1,4 +1,4 @@
-import type { Box } from "@boxrun/sdk";
+import type { Box } from "boxrun-sdk";
 import { Age } from "../../components/age.tsx";
 import { Card, Facts } from "../../ui/page.tsx";
 import { megabytesText } from "../../util/bytes.ts";

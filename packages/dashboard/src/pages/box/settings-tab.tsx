@@ -1,4 +1,4 @@
-import type { Box } from "@boxrun/sdk";
+import type { Box } from "boxrun-sdk";
 import { CodeBlock } from "../../ui/code-block.tsx";
 
 /** The box as the API says it. */

@@ -1,4 +1,4 @@
-import type { Box } from "@boxrun/sdk";
+import type { Box } from "boxrun-sdk";
 import { lazy, Suspense, useState } from "react";
 import { failureOf } from "../../api/failure.ts";
 import { useEndSession, useRefreshSessions, useSessions } from "../../api/sessions.ts";

@@ -1,4 +1,4 @@
-import type { Box } from "@boxrun/sdk";
+import type { Box } from "boxrun-sdk";
 import { memo } from "react";
 import { Link } from "wouter";
 import { boxLabel } from "../../api/boxes.ts";

@@ -1,6 +1,6 @@
-import type { Box } from "@boxrun/sdk";
 import { type SortingState, useTable } from "@tanstack/react-table";
 import { useVirtualizer } from "@tanstack/react-virtual";
+import type { Box } from "boxrun-sdk";
 import { type KeyboardEvent, useCallback, useRef, useState } from "react";
 import { verbAllowed } from "../../api/boxes.ts";
 import { useCommandBoxes } from "../../components/box-commands.tsx";

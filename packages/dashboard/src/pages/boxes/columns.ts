@@ -1,5 +1,4 @@
 import { boxStatuses } from "@boxrun/contract/plain";
-import type { Box } from "@boxrun/sdk";
 import {
   createColumnHelper,
   createSortedRowModel,
@@ -9,6 +8,7 @@ import {
   sortFn_basic,
   tableFeatures,
 } from "@tanstack/react-table";
+import type { Box } from "boxrun-sdk";
 import { boxLabel } from "../../api/boxes.ts";
 
 export const features = tableFeatures({

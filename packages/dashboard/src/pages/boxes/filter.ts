@@ -1,4 +1,4 @@
-import type { Box, BoxStatus } from "@boxrun/sdk";
+import type { Box, BoxStatus } from "boxrun-sdk";
 
 export interface BoxFilter {
   /** Each of its words has to be somewhere in the box's name, id, image, engine or state. */

@@ -1,4 +1,4 @@
-import type { FileEntry } from "@boxrun/sdk";
+import type { FileEntry } from "boxrun-sdk";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { failureOf } from "../../../api/failure.ts";
 import { findEntry, readWhole } from "../../../api/files.ts";
