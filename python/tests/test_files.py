@@ -31,6 +31,24 @@ def test_a_directory_is_listed_and_removed(box: BoxHandle) -> None:
     assert caught.value.code == "FILE_NOT_FOUND"
 
 
+def test_a_path_is_made_looked_at_and_renamed(box: BoxHandle) -> None:
+    box.files.mkdir("/root/made/deep", parents=True)
+    box.files.mkdir("/root/made/deep", parents=True)
+    with pytest.raises(BoxRunError) as caught:
+        box.files.mkdir("/root/made/deep")
+    assert caught.value.code == "FILE_EXISTS"
+    box.files.write("/root/made/one", b"1")
+    box.files.write("/root/made/two", b"22")
+    box.shell("ln -s one /root/made/link", check=True)
+    assert box.files.stat("/root/made/link").type == "symlink"
+    assert box.files.stat("/root/made/link", follow=True).size == 1
+    with pytest.raises(BoxRunError) as caught:
+        box.files.rename("/root/made/one", "/root/made/two")
+    assert caught.value.code == "FILE_EXISTS"
+    box.files.rename("/root/made/one", "/root/made/two", replace=True)
+    assert box.files.read("/root/made/two") == b"1"
+
+
 def test_a_file_goes_in_and_comes_out_and_progress_is_told(box: BoxHandle, tmp_path: Path) -> None:
     content = os.urandom(3_000_000)
     (tmp_path / "source").write_bytes(content)

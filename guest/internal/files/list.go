@@ -84,6 +84,20 @@ func describe(dir int, name string) (wire.Entry, bool) {
 	if err != nil {
 		return wire.Entry{}, false
 	}
+	e := entryOf(st)
+	e.Name, e.NameB64 = textOrBytes(name)
+	if e.Type == "symlink" {
+		target, err := sys.Readlinkat(dir, name)
+		if err != nil {
+			return wire.Entry{}, false
+		}
+		e.Target, e.TargetB64 = textOrBytes(target)
+	}
+	return e, true
+}
+
+// entryOf is what a file's attributes say.
+func entryOf(st syscall.Stat_t) wire.Entry {
 	e := wire.Entry{
 		Type:  "other",
 		Size:  st.Size,
@@ -92,7 +106,6 @@ func describe(dir int, name string) (wire.Entry, bool) {
 		UID:   st.Uid,
 		GID:   st.Gid,
 	}
-	e.Name, e.NameB64 = textOrBytes(name)
 	switch st.Mode & syscall.S_IFMT {
 	case syscall.S_IFREG:
 		e.Type = "file"
@@ -100,13 +113,8 @@ func describe(dir int, name string) (wire.Entry, bool) {
 		e.Type = "dir"
 	case syscall.S_IFLNK:
 		e.Type = "symlink"
-		target, err := sys.Readlinkat(dir, name)
-		if err != nil {
-			return wire.Entry{}, false
-		}
-		e.Target, e.TargetB64 = textOrBytes(target)
 	}
-	return e, true
+	return e
 }
 
 func textOrBytes(s string) (*string, []byte) {

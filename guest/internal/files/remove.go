@@ -5,7 +5,6 @@ import (
 	"os"
 	"syscall"
 
-	"boxrun.dev/guest/internal/inroot"
 	"boxrun.dev/guest/internal/sys"
 )
 
@@ -14,16 +13,9 @@ func (f *Files) Remove(path string) error {
 	if err := checkPath("remove", path); err != nil {
 		return err
 	}
-	for len(path) > 1 && path[len(path)-1] == '/' {
-		path = path[:len(path)-1]
-	}
-	dirPath, name := inroot.Split(path)
-	if name == "" {
-		return refuse("remove %s: not a name in a directory", path)
-	}
-	dir, err := f.root.OpenFD(dirPath, sys.OPath|syscall.O_DIRECTORY)
+	dir, name, err := f.openParent("remove", path)
 	if err != nil {
-		return fail("remove", path, err)
+		return err
 	}
 	defer syscall.Close(dir)
 	if err := removeAt(dir, name); err != nil {

@@ -63,6 +63,33 @@ func deleteFile(box *Box, w http.ResponseWriter, r *http.Request) error {
 	return writeOK(w)
 }
 
+func stat(box *Box, w http.ResponseWriter, r *http.Request) error {
+	entry, err := box.Files.Stat(path(r), r.URL.Query().Get("follow") == "1")
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, entry)
+}
+
+func makeDirectory(box *Box, w http.ResponseWriter, r *http.Request) error {
+	owner, err := ownership(box, r)
+	if err != nil {
+		return err
+	}
+	if err := box.Files.Mkdir(path(r), r.URL.Query().Get("parents") == "1", owner); err != nil {
+		return err
+	}
+	return writeOK(w)
+}
+
+func rename(box *Box, w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	if err := box.Files.Rename(path(r), query.Get("to"), query.Get("replace") == "1"); err != nil {
+		return err
+	}
+	return writeOK(w)
+}
+
 func putTar(box *Box, w http.ResponseWriter, r *http.Request) error {
 	// A tar reader reads 512 bytes at a time, and each read of a body is a round through the connection's goroutine.
 	owner, err := ownership(box, r)

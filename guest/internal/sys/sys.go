@@ -172,6 +172,17 @@ func Linkat(oldfd int, oldName string, newfd int, newName string) error {
 	return twoPaths(syscall.SYS_LINKAT, oldfd, oldName, newfd, newName, 0)
 }
 
+// Renameat is renameat(2): what is at newName is replaced.
+func Renameat(oldfd int, oldName string, newfd int, newName string) error {
+	return twoPaths(sysRenameat2, oldfd, oldName, newfd, newName, 0)
+}
+
+// RenameatNew is renameat2(2) that replaces nothing: EEXIST if anything is at newName.
+func RenameatNew(oldfd int, oldName string, newfd int, newName string) error {
+	const noReplace = 1 // RENAME_NOREPLACE
+	return twoPaths(sysRenameat2, oldfd, oldName, newfd, newName, noReplace)
+}
+
 // Symlinkat makes a symlink with the given text.
 func Symlinkat(target string, dirfd int, name string) error {
 	pt, err := syscall.BytePtrFromString(target)

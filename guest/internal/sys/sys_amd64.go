@@ -5,7 +5,10 @@ import (
 	"unsafe"
 )
 
-const sysFinitModule = 313
+const (
+	sysFinitModule = 313
+	sysRenameat2   = 316
+)
 
 func fstatat(dirfd int, name string, st *syscall.Stat_t, flags int) error {
 	p, err := syscall.BytePtrFromString(name)

@@ -5,7 +5,10 @@ import (
 	"unsafe"
 )
 
-const sysFinitModule = 273
+const (
+	sysFinitModule = 273
+	sysRenameat2   = 276
+)
 
 func fstatat(dirfd int, name string, st *syscall.Stat_t, flags int) error {
 	p, err := syscall.BytePtrFromString(name)

@@ -23,6 +23,7 @@ export const errorTable = {
     hint: "`boxrun ports BOX` lists what listens in the box; a service must listen on its 127.0.0.1, 0.0.0.0, ::1 or ::.",
   },
   PORT_IN_USE: { status: 409, hint: "Choose another port of the host, or end what listens there." },
+  FILE_EXISTS: { status: 409, hint: "Choose another path, or say that what is there may be replaced." },
   NOT_FOUND: { status: 404, hint: "See /openapi.json for the routes that exist." },
   BOX_NOT_RUNNING: { status: 400, hint: "Start it with `boxrun start BOX`." },
   BOX_UNREACHABLE: {

@@ -31,6 +31,25 @@ export const downloadQuerySchema = z.strictObject({ archive, full: z.stringbool(
 
 export const pathQuerySchema = z.strictObject({ path: absolutePathSchema });
 
+/** `follow`: what a symlink leads to, and not the link itself. */
+export const statQuerySchema = z.strictObject({ path: absolutePathSchema, follow: z.stringbool().default(false) });
+
+export const makeDirectoryRequestSchema = z.strictObject({
+  path: absolutePathSchema,
+  /** Make the directories on the way too; a directory that is there is then a success. */
+  parents: z.boolean().default(false),
+  owner: ownerSchema.optional(),
+});
+export type MakeDirectoryRequest = z.input<typeof makeDirectoryRequestSchema>;
+
+export const renameRequestSchema = z.strictObject({
+  path: absolutePathSchema,
+  to: absolutePathSchema,
+  /** Take the place of a file that is there, or of a directory that is empty. */
+  replace: z.boolean().default(false),
+});
+export type RenameRequest = z.input<typeof renameRequestSchema>;
+
 export const fileEntrySchema = z.object({
   name: z.string(),
   type: z.enum(["file", "dir", "symlink", "other"]),

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "e8a35b483c006e07";
+export const revision = "2af1eda8c02b92ee";

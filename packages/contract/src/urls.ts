@@ -44,6 +44,10 @@ export const urls = {
   download: (id: string, options: { readonly archive?: "tar"; readonly full?: boolean } = {}) =>
     `${box(id)}/files/download${query({ ...options, full: options.full || undefined })}`,
   files: (id: string, path: string) => `${box(id)}/files${query({ path })}`,
+  stat: (id: string, path: string, follow: boolean) =>
+    `${box(id)}/files/stat${query({ path, follow: follow || undefined })}`,
+  makeDirectory: (id: string) => `${box(id)}/files/mkdir`,
+  renameFile: (id: string) => `${box(id)}/files/rename`,
   run: () => "/v1/run",
   gc: () => "/v1/gc",
   usage: () => "/v1/usage",

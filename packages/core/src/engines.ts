@@ -7,7 +7,9 @@ import type {
   Engine,
   EngineDescription,
   ExecSpec,
+  MakeDirectoryOptions,
   OutputOffsets,
+  RenameOptions,
   TransferOptions,
   WriteOptions,
 } from "./ports/engine.ts";
@@ -207,6 +209,18 @@ export class Engines implements Engine {
 
   async *listFiles(boxId: string, path: string, options: TransferOptions) {
     yield* this.#of(boxId).listFiles(boxId, path, options);
+  }
+
+  async statFile(boxId: string, path: string, options: { readonly follow: boolean }) {
+    return await this.#of(boxId).statFile(boxId, path, options);
+  }
+
+  async makeDirectory(boxId: string, path: string, options: MakeDirectoryOptions): Promise<void> {
+    await this.#of(boxId).makeDirectory(boxId, path, options);
+  }
+
+  async renameFile(boxId: string, path: string, to: string, options: RenameOptions): Promise<void> {
+    await this.#of(boxId).renameFile(boxId, path, to, options);
   }
 
   async removeFile(boxId: string, path: string): Promise<void> {

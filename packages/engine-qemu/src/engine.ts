@@ -15,7 +15,9 @@ import {
   type FileContent,
   type ListeningPort,
   type Logger,
+  type MakeDirectoryOptions,
   type OutputOffsets,
+  type RenameOptions,
   type StopReport,
   type TransferOptions,
   type WriteOptions,
@@ -138,6 +140,18 @@ class QemuEngine implements Engine {
 
   async *listFiles(boxId: string, path: string, options: TransferOptions) {
     yield* this.#boxes.running(boxId).files.list(path, options);
+  }
+
+  async statFile(boxId: string, path: string, options: { readonly follow: boolean }) {
+    return await this.#boxes.running(boxId).files.stat(path, options);
+  }
+
+  async makeDirectory(boxId: string, path: string, options: MakeDirectoryOptions): Promise<void> {
+    await this.#boxes.running(boxId).files.makeDirectory(path, options);
+  }
+
+  async renameFile(boxId: string, path: string, to: string, options: RenameOptions): Promise<void> {
+    await this.#boxes.running(boxId).files.rename(path, to, options);
   }
 
   async removeFile(boxId: string, path: string): Promise<void> {

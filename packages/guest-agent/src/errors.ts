@@ -10,6 +10,11 @@ export class AgentError extends Error {
     super(message);
     this.code = code;
   }
+
+  /** An older agent has no such request; it always says it like this. */
+  get isUnknownRequest(): boolean {
+    return this.code === "BAD_REQUEST" && this.message.startsWith("no such request: ");
+  }
 }
 
 /** The connection ended, or stayed silent for too long, before the answer was complete. The VM may live on, and what was asked may have been done. */
@@ -35,6 +40,15 @@ export function fromAgent(
 ): Error {
   if (error instanceof BoxRunError) return error;
   if (error instanceof AgentError) {
+    if (error.isUnknownRequest) {
+      return new BoxRunError(
+        "NOT_SUPPORTED",
+        `${operation}: the box was started by an older BoxRun whose agent can't do that: stop it and start it again`,
+        {
+          cause: error,
+        },
+      );
+    }
     return new BoxRunError(codes[error.code] ?? "RUNTIME_ERROR", `${operation}: ${error.message}`, { cause: error });
   }
   if (error instanceof ConnectionLost) {

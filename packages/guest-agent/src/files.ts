@@ -1,12 +1,20 @@
 import type { ClientHttp2Stream } from "node:http2";
+import { posix } from "node:path";
 import type { Readable } from "node:stream";
 import { BoxRunError, type ErrorCode, type FileEntry } from "@boxrun/contract";
-import type { FileContent, FileOwner, TransferOptions, WriteOptions } from "@boxrun/core";
+import type {
+  FileContent,
+  FileOwner,
+  MakeDirectoryOptions,
+  RenameOptions,
+  TransferOptions,
+  WriteOptions,
+} from "@boxrun/core";
 import { Body } from "./body.ts";
 import { fromAgent } from "./errors.ts";
 import type { AgentLine } from "./line.ts";
-import { readListing } from "./listing.ts";
-import { type AgentErrorCode, okSchema } from "./messages.ts";
+import { readListing, toEntry } from "./listing.ts";
+import { type AgentErrorCode, entrySchema, okSchema } from "./messages.ts";
 import { lost, openAnswerInTime, type Patience, requestJson, upload } from "./requests.ts";
 import { WireViolation } from "./violation.ts";
 
@@ -19,6 +27,7 @@ const usualPatience: Patience = { silenceMs: 120_000, putAwayMs: 600_000 };
 
 const codes: Partial<Record<AgentErrorCode, ErrorCode>> = {
   NOT_FOUND: "FILE_NOT_FOUND",
+  EXISTS: "FILE_EXISTS",
   BAD_REQUEST: "VALIDATION_ERROR",
 };
 
@@ -92,6 +101,24 @@ export class AgentFiles {
     );
   }
 
+  async stat(path: string, { follow }: { readonly follow: boolean }): Promise<FileEntry> {
+    const request = `/stat?${query(path)}${follow ? "&follow=1" : ""}`;
+    const entry = await this.#do(`stat ${path}`, () =>
+      requestJson(this.#line, "GET", request, entrySchema, { repeatable: true }),
+    );
+    return toEntry(posix.basename(path) || "/", entry);
+  }
+
+  async makeDirectory(path: string, { parents, owner }: MakeDirectoryOptions): Promise<void> {
+    const request = `/dirs?${query(path)}${parents ? "&parents=1" : ""}${ownerQuery(owner)}`;
+    await this.#do(`make the directory ${path}`, () => requestJson(this.#line, "PUT", request, okSchema));
+  }
+
+  async rename(path: string, to: string, { replace }: RenameOptions): Promise<void> {
+    const request = `/rename?${query(path)}&${query(to, "to")}${replace ? "&replace=1" : ""}`;
+    await this.#do(`rename ${path} to ${to}`, () => requestJson(this.#line, "POST", request, okSchema));
+  }
+
   async #do<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -117,9 +144,9 @@ export class AgentFiles {
   }
 }
 
-function query(path: string): string {
+function query(path: string, name = "path"): string {
   if (!path.isWellFormed()) throw new BoxRunError("VALIDATION_ERROR", "the path is not well-formed Unicode");
-  return `path=${encodeURIComponent(path)}`;
+  return `${name}=${encodeURIComponent(path)}`;
 }
 
 function ownerQuery(owner: FileOwner | undefined): string {

@@ -136,7 +136,8 @@ function isName(name: Buffer): boolean {
   return name.length > 0 && !name.includes(0) && !name.includes("/") && !name.equals(dot) && !name.equals(dotDot);
 }
 
-function toEntry(name: string, entry: AgentEntry): FileEntry {
+/** `name`: what the agent calls it, or the path that it was asked for by. */
+export function toEntry(name: string, entry: AgentEntry): FileEntry {
   const target = entry.target ?? entry.target_b64?.toString("utf8");
   return {
     name,

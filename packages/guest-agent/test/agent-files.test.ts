@@ -73,6 +73,28 @@ test("the agent's refusals become the port's codes, with the path and the box", 
   }
 });
 
+test("an agent that has no such request is an older one: NOT_SUPPORTED, and what to do", async () => {
+  const files = await filesOf((stream, path) =>
+    json(stream, { code: "BAD_REQUEST", message: `no such request: GET ${path.split("?")[0]}` }, 400),
+  );
+  const older = { code: "NOT_SUPPORTED", message: expect.stringMatching(/box_1.*older.*start it again/) };
+  await expect(files.stat("/a", { follow: false })).rejects.toMatchObject(older);
+  await expect(files.makeDirectory("/a", { parents: true })).rejects.toMatchObject(older);
+  await expect(files.rename("/a", "/b", { replace: false })).rejects.toMatchObject(older);
+});
+
+test("an entry of stat has the name that it was asked for by; one that is none is a violation", async () => {
+  const asked: string[] = [];
+  const files = await filesOf((stream, path) => {
+    asked.push(path);
+    json(stream, { ...entry, name: "../../evil" });
+  });
+  expect(await files.stat("/dir/a b/", { follow: true })).toMatchObject({ name: "a b", size: 1 });
+  expect(asked).toEqual(["/stat?path=%2Fdir%2Fa%20b%2F&follow=1"]);
+  const broken = await filesOf((stream) => json(stream, { ...entry, type: "whatever" }));
+  await expect(broken.stat("/a", { follow: false })).rejects.toMatchObject({ code: "RUNTIME_ERROR" });
+});
+
 test("a listing comes as the agent sorts it, and names that are not UTF-8 come as well as they can", async () => {
   const files = await filesOf((stream) =>
     json(stream, {

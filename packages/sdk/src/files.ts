@@ -23,6 +23,22 @@ export interface ArchiveOptions extends CallOptions {
   readonly full?: boolean;
 }
 
+export interface StatOptions extends CallOptions {
+  readonly follow?: boolean;
+}
+
+export interface MakeDirectoryOptions extends CallOptions {
+  /** Makes the directories on the way too; a directory that is there is then a success. */
+  readonly parents?: boolean;
+  /** As an upload's; the box's own user if missing. */
+  readonly owner?: string | undefined;
+}
+
+export interface RenameOptions extends CallOptions {
+  /** A file takes the place of a file that is there, and a directory that of an empty one. */
+  readonly replace?: boolean;
+}
+
 /** Files of a running box. Everything streams, both ways. Paths are absolute and inside the box. */
 export class Files {
   readonly #http: Http;
@@ -56,6 +72,24 @@ export class Files {
   /** A directory's entries, sorted by name. VALIDATION_ERROR if it is none. */
   list(box: string, path: string, options: CallOptions = {}): Promise<FileEntry[]> {
     return this.#http.call("GET", urls.files(box, path), (contract) => contract.fileListSchema, options);
+  }
+
+  /** What is at a path, its entry as in a list: of a symlink itself, or with `follow` of what it leads to. FILE_NOT_FOUND. */
+  stat(box: string, path: string, options: StatOptions = {}): Promise<FileEntry> {
+    const { follow = false, ...call } = options;
+    return this.#http.call("GET", urls.stat(box, path, follow), (contract) => contract.fileEntrySchema, call);
+  }
+
+  /** Makes a directory. FILE_EXISTS if anything is there, FILE_NOT_FOUND if its parent is not: with `parents` neither is in the way of it. */
+  async mkdir(box: string, path: string, options: MakeDirectoryOptions = {}): Promise<void> {
+    const { signal, ...more } = options;
+    await this.#http.do("POST", urls.makeDirectory(box), { signal, json: { path, ...more } });
+  }
+
+  /** Gives a file or a directory another path in the same file system, at once or not at all. FILE_EXISTS if anything is there. */
+  async rename(box: string, path: string, to: string, options: RenameOptions = {}): Promise<void> {
+    const { signal, ...more } = options;
+    await this.#http.do("POST", urls.renameFile(box), { signal, json: { path, to, ...more } });
   }
 
   /** A file or a whole directory. */

@@ -28,7 +28,14 @@ export type { BodySource } from "./body.ts";
 export { BoxRunClient, type ClientOptions } from "./client.ts";
 export { ClientError, type ClientErrorCode, systemCodeOf } from "./errors.ts";
 export type { ExecEvent, ExecEventsOptions, ExecStarted } from "./exec-events.ts";
-export type { ArchiveOptions, Download, UploadOptions } from "./files.ts";
+export type {
+  ArchiveOptions,
+  Download,
+  MakeDirectoryOptions,
+  RenameOptions,
+  StatOptions,
+  UploadOptions,
+} from "./files.ts";
 export type { CallOptions } from "./http.ts";
 export type { PullEvent } from "./images.ts";
 export { logBytes } from "./output.ts";

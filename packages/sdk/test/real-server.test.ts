@@ -100,6 +100,20 @@ describe("a real server", () => {
     await expect(client.files.list(box, "/copy")).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
   });
 
+  it("makes, looks at and renames files and directories", async () => {
+    await client.files.mkdir(box, "/made/deep", { parents: true });
+    await expect(client.files.mkdir(box, "/made/deep")).rejects.toMatchObject({ code: "FILE_EXISTS", status: 409 });
+    await client.files.upload(box, "/made/one", "1");
+    await client.files.upload(box, "/made/two", "22");
+    await expect(client.files.rename(box, "/made/one", "/made/two")).rejects.toMatchObject({ code: "FILE_EXISTS" });
+    await client.files.rename(box, "/made/one", "/made/two", { replace: true });
+    expect(await client.files.stat(box, "/made/two")).toMatchObject({ name: "two", type: "file", size: 1 });
+    await expect(client.files.stat(box, "/made/one", { follow: true })).rejects.toMatchObject({
+      code: "FILE_NOT_FOUND",
+      status: 404,
+    });
+  });
+
   it("rejects where a directory's list breaks off in the middle", async () => {
     const entry = { type: "file", size: 1, mode: "0644", mtime: "1970-01-01T00:00:00.000Z", uid: 0, gid: 0 } as const;
     const broken = vi.spyOn(server.engine, "listFiles").mockImplementation(async function* () {

@@ -85,6 +85,7 @@ class Error(TypedDict):
         "FILE_NOT_FOUND",
         "PORT_REFUSED",
         "PORT_IN_USE",
+        "FILE_EXISTS",
         "NOT_FOUND",
         "BOX_NOT_RUNNING",
         "BOX_UNREACHABLE",

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import { boxUser, type FileEntry } from "@boxrun/contract";
 import { findBox, requireAllowed } from "../boxes/box-lookup.ts";
 import type { Reach } from "../boxes/reach.ts";
-import type { Engine, FileContent, FileOwner, TransferOptions } from "../ports/engine.ts";
+import type { Engine, FileContent, FileOwner, RenameOptions, TransferOptions } from "../ports/engine.ts";
 import type { BoxRecord, Store } from "../ports/store.ts";
 
 interface UploadOptions extends TransferOptions {
@@ -50,6 +50,24 @@ export class FileManager {
   /** As the box gives it: nothing is asked before the first entry is. */
   async *list(idOrName: string, path: string, options: TransferOptions): AsyncGenerator<FileEntry> {
     yield* this.#engine.listFiles((await this.#running(idOrName)).id, path, options);
+  }
+
+  async stat(idOrName: string, path: string, options: { readonly follow: boolean }): Promise<FileEntry> {
+    return await this.#engine.statFile((await this.#running(idOrName)).id, path, options);
+  }
+
+  async makeDirectory(
+    idOrName: string,
+    path: string,
+    options: { readonly parents: boolean; readonly owner?: string | undefined },
+  ): Promise<void> {
+    const { parents, owner = boxUser } = options;
+    const box = await this.#running(idOrName);
+    await this.#engine.makeDirectory(box.id, path, { parents, owner: fileOwner(box, owner) });
+  }
+
+  async rename(idOrName: string, path: string, to: string, options: RenameOptions): Promise<void> {
+    await this.#engine.renameFile((await this.#running(idOrName)).id, path, to, options);
   }
 
   async remove(idOrName: string, path: string): Promise<void> {

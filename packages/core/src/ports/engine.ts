@@ -97,6 +97,25 @@ export interface Engine {
    */
   listFiles(boxId: string, path: string, options: TransferOptions): AsyncIterable<FileEntry>;
 
+  /**
+   * What is at a path, as a list would tell it, under the path's last name. FILE_NOT_FOUND. `follow`: what a symlink leads to, and not itself.
+   * NOT_SUPPORTED, as the next two, by a box that an older BoxRun has started.
+   */
+  statFile(boxId: string, path: string, options: { readonly follow: boolean }): Promise<FileEntry>;
+
+  /**
+   * Makes a directory with mode 0755. FILE_EXISTS if anything is there, FILE_NOT_FOUND if its parent is not. With `parents` those are made
+   * too, and a directory that is there is a success. VALIDATION_ERROR if the path leads through a file, or the box knows no such owner.
+   */
+  makeDirectory(boxId: string, path: string, options: MakeDirectoryOptions): Promise<void>;
+
+  /**
+   * Gives a file, a symlink itself or a directory another path, at once or not at all. FILE_NOT_FOUND, also for the directory that it should go
+   * to; FILE_EXISTS if anything is there, or with `replace` a directory that is not empty; VALIDATION_ERROR if `replace` would put a file and a
+   * directory in each other's place, a directory would come into itself, or the two paths are on different file systems.
+   */
+  renameFile(boxId: string, path: string, to: string, options: RenameOptions): Promise<void>;
+
   /** Removes a file or a whole directory. FILE_NOT_FOUND. */
   removeFile(boxId: string, path: string): Promise<void>;
 
@@ -274,6 +293,16 @@ export interface TransferOptions {
 
 export interface WriteOptions extends TransferOptions {
   readonly owner?: FileOwner;
+}
+
+export interface MakeDirectoryOptions {
+  readonly parents: boolean;
+  /** Of what is made. */
+  readonly owner?: FileOwner;
+}
+
+export interface RenameOptions {
+  readonly replace: boolean;
 }
 
 /** Whose files become. */

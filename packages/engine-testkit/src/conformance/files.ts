@@ -170,6 +170,8 @@ export function fileBehaviours({ behaviour, harness }: Suite): void {
     await expect(engine.readArchive(box, path, { signal: never() })).rejects.toMatchObject(notFound);
     await expect(harness.list(path)).rejects.toMatchObject(notFound);
     await expect(engine.removeFile(box, path)).rejects.toMatchObject(notFound);
+    await expect(engine.statFile(box, path, { follow: false })).rejects.toMatchObject(notFound);
+    await expect(engine.renameFile(box, path, `${path}2`, { replace: false })).rejects.toMatchObject(notFound);
   });
 
   behaviour("a directory is no file and a file no directory: VALIDATION_ERROR", [], async () => {
@@ -203,6 +205,92 @@ export function fileBehaviours({ behaviour, harness }: Suite): void {
     await harness.engine.removeFile(harness.box, `${directory}/link`);
     expect(await harness.names(directory)).toEqual(["kept"]);
     expect((await harness.read(`${directory}/kept/file`)).toString()).toBe("kept");
+  });
+
+  behaviour("stat tells what a list does, of a symlink itself or of what it leads to", [], async () => {
+    const directory = harness.newPath();
+    const tar = makeTar([
+      { name: "file", content: "12345", mode: 0o640 },
+      { name: "link", type: "symlink", target: `${directory}/file` },
+      { name: "dangling", type: "symlink", target: "nothing" },
+    ]);
+    await harness.engine.writeArchive(harness.box, directory, tar, { signal: never() });
+    const stat = (path: string, follow = false) => harness.engine.statFile(harness.box, path, { follow });
+    const listed = await harness.list(directory);
+    for (const entry of listed) expect(await stat(`${directory}/${entry.name}`)).toEqual(entry);
+    expect(listed).toHaveLength(3);
+    expect(await stat(`${directory}/link`, true)).toMatchObject({ name: "link", type: "file", size: 5, mode: "0640" });
+    expect(await stat(directory)).toMatchObject({ type: "dir", mode: "0755" });
+    expect(await stat("/")).toMatchObject({ name: "/", type: "dir" });
+    await expect(stat(`${directory}/dangling`, true)).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+    await expect(stat(`${directory}/file/below`)).rejects.toMatchObject({ code: "VALIDATION_ERROR" });
+  });
+
+  behaviour("a directory is made once, or with its parents and as often as it is asked for", [], async () => {
+    const directory = harness.newPath();
+    const make = (path: string, parents: boolean, user?: string) =>
+      harness.engine.makeDirectory(harness.box, `${directory}${path}`, {
+        parents,
+        ...(user === undefined ? {} : { owner: { user, of: "new" as const } }),
+      });
+    const exists = { code: "FILE_EXISTS" };
+    await make("", false);
+    await expect(make("", false)).rejects.toMatchObject(exists);
+    await expect(make("/a/b", false)).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+    await make("/a/b", true, "1000:1001");
+    await make("/a/b", true, "7:8");
+    await make("/one", false, "1000:1001");
+    for (const entry of [...(await harness.list(directory)), ...(await harness.list(`${directory}/a`))]) {
+      expect(entry).toMatchObject({ type: "dir", mode: "0755", uid: 1000, gid: 1001 });
+    }
+    await harness.write(`${directory}/file`, "x");
+    await expect(make("/file", false)).rejects.toMatchObject(exists);
+    await expect(make("/file/below", true)).rejects.toMatchObject({ code: "VALIDATION_ERROR" });
+    await expect(make("/b", true, "no-such-user")).rejects.toMatchObject({ code: "VALIDATION_ERROR" });
+    expect(await harness.names(directory)).toEqual(["a", "file", "one"]);
+  });
+
+  behaviour("a rename replaces nothing unless it may, and then no directory that is not empty", [], async () => {
+    const directory = harness.newPath();
+    const rename = (from: string, to: string, replace = false) =>
+      harness.engine.renameFile(harness.box, `${directory}/${from}`, `${directory}/${to}`, { replace });
+    const tar = makeTar([
+      { name: "one", content: "1" },
+      { name: "two", content: "2" },
+      { name: "tree/in/file", content: "deep" },
+      { name: "empty/", type: "directory" },
+      { name: "link", type: "symlink", target: "two" },
+    ]);
+    await harness.engine.writeArchive(harness.box, directory, tar, { signal: never() });
+    const [exists, notFound, invalid] = [
+      { code: "FILE_EXISTS" },
+      { code: "FILE_NOT_FOUND" },
+      { code: "VALIDATION_ERROR" },
+    ];
+    await expect(rename("one", "two")).rejects.toMatchObject(exists);
+    await rename("one", "two", true);
+    expect((await harness.read(`${directory}/two`)).toString()).toBe("1");
+    await expect(rename("one", "three")).rejects.toMatchObject(notFound);
+    await expect(rename("two", "no/three")).rejects.toMatchObject(notFound);
+    await expect(rename("two", "empty", true)).rejects.toMatchObject(invalid);
+    await expect(rename("empty", "tree", true)).rejects.toMatchObject(exists);
+    await expect(rename("tree", "tree/in/tree")).rejects.toMatchObject(invalid);
+    await rename("tree", "empty", true);
+    await rename("link", "renamed link");
+    expect((await harness.read(`${directory}/empty/in/file`)).toString()).toBe("deep");
+    expect((await harness.list(directory)).map(({ name, type }) => `${type} ${name}`)).toEqual([
+      "dir empty",
+      "symlink renamed link",
+      "file two",
+    ]);
+  });
+
+  behaviour("a directory of the image is renamed with all that is in it", ["linux"], async () => {
+    const before = await harness.names("/var");
+    await harness.engine.renameFile(harness.box, "/var", "/var-renamed", { replace: false });
+    expect(await harness.names("/var-renamed")).toEqual(before);
+    await harness.engine.renameFile(harness.box, "/var-renamed", "/var", { replace: false });
+    expect(await harness.names("/var")).toEqual(before);
   });
 
   behaviour("a file's size is known before its content is read", [], async () => {

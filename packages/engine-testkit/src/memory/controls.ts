@@ -14,6 +14,9 @@ export type ControlledMethod =
   | "writeArchive"
   | "readArchive"
   | "listFiles"
+  | "statFile"
+  | "makeDirectory"
+  | "renameFile"
   | "removeFile"
   | "connect"
   | "forgetImage";

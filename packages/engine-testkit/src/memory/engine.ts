@@ -13,7 +13,9 @@ import type {
   ExecSpec,
   FileContent,
   ListeningPort,
+  MakeDirectoryOptions,
   OutputOffsets,
+  RenameOptions,
   StopReport,
   TransferOptions,
   WriteOptions,
@@ -244,6 +246,24 @@ export class MemoryEngine implements Engine {
       signal.throwIfAborted();
       yield entry;
     }
+  }
+
+  async statFile(boxId: string, path: string, options: { readonly follow: boolean }): Promise<FileEntry> {
+    await this.controls.enter("statFile");
+    return this.#running(boxId).files.stat(path, options);
+  }
+
+  async makeDirectory(boxId: string, path: string, { parents, owner }: MakeDirectoryOptions): Promise<void> {
+    await this.controls.enter("makeDirectory");
+    const { files } = this.#running(boxId);
+    const whose = new Ownership(owner).parents;
+    if (parents) files.makeDir(path, whose);
+    else files.makeOneDir(path, whose);
+  }
+
+  async renameFile(boxId: string, path: string, to: string, { replace }: RenameOptions): Promise<void> {
+    await this.controls.enter("renameFile");
+    this.#running(boxId).files.rename(path, to, replace);
   }
 
   async removeFile(boxId: string, path: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { BoxRunError, type FileEntry } from "@boxrun/contract";
 
 interface Meta {
@@ -89,6 +90,44 @@ export class MemoryFileSystem {
     parent.children.delete(name);
   }
 
+  stat(path: string, options: { readonly follow: boolean }): FileEntry {
+    return entry(posix.basename(path) || "/", this.get(path, options));
+  }
+
+  /** A directory whose parent is there. */
+  makeOneDir(path: string, owner?: Owner): void {
+    const { parent, name } = this.#place(path);
+    if (parent.children.has(name)) throw exists(path);
+    parent.children.set(name, Object.assign(newDir(), owner));
+  }
+
+  rename(path: string, to: string, replace: boolean): void {
+    const from = this.#place(path);
+    const node = from.parent.children.get(from.name);
+    if (node === undefined) throw notFound(path);
+    const target = this.#place(to);
+    const there = target.parent.children.get(target.name);
+    if (there !== undefined && !replace) throw exists(to);
+    if (there === node) return;
+    if (there !== undefined && (there.type === "dir") !== (node.type === "dir"))
+      throw invalid(to, "is of another kind");
+    if (node.type === "dir" && isBelow(target.parent, node)) throw invalid(to, `is below ${path}`);
+    if (there?.type === "dir" && there.children.size > 0) throw exists(to);
+    from.parent.children.delete(from.name);
+    target.parent.children.set(target.name, node);
+  }
+
+  /** The directory, which is there, that a path is a name in. */
+  #place(path: string): { readonly parent: DirNode; readonly name: string } {
+    const directory = posix.dirname(path);
+    const name = posix.basename(path);
+    if (name === "" || name === "." || name === "..") throw invalid(path, "is not a name in a directory");
+    if (Buffer.byteLength(name) > maxNameBytes) throw invalid(path, "has a name that is too long");
+    const parent = this.get(directory);
+    if (parent.type !== "dir") throw invalid(path, "goes through something that is not a directory");
+    return { parent, name };
+  }
+
   list(path: string): FileEntry[] {
     const node = this.get(path);
     if (node.type !== "dir") throw invalid(path, "is not a directory");
@@ -155,6 +194,16 @@ function entry(name: string, node: FileNode): FileEntry {
     gid: node.gid,
     ...(node.type === "symlink" ? { target: node.target } : {}),
   };
+}
+
+function isBelow(node: FileNode, directory: DirNode): boolean {
+  return (
+    node === directory || [...directory.children.values()].some((child) => child.type === "dir" && isBelow(node, child))
+  );
+}
+
+function exists(path: string): BoxRunError {
+  return new BoxRunError("FILE_EXISTS", `There is a ${path} in the box`);
 }
 
 function notFound(path: string): BoxRunError {

@@ -7,7 +7,10 @@ import { validate } from "../validation.ts";
 import { type Context, callerSignal } from "./context.ts";
 import { type Spool, spool } from "./spool.ts";
 
-type FileHandlers = Pick<Handlers, "uploadFile" | "downloadFile" | "listFiles" | "removeFile">;
+type FileHandlers = Pick<
+  Handlers,
+  "uploadFile" | "downloadFile" | "listFiles" | "statFile" | "makeDirectory" | "renameFile" | "removeFile"
+>;
 
 export function fileHandlers({ core, lifetime, spoolDir, listings }: Context): FileHandlers {
   return {
@@ -38,6 +41,15 @@ export function fileHandlers({ core, lifetime, spoolDir, listings }: Context): F
       const { id } = core.boxes.get(path.id);
       const cutOff = () => reply.raw.destroy();
       return listings.during(core.files.list(id, query.path, { signal }), { boxId: id, signal, cutOff });
+    },
+    statFile: ({ path, query }) => core.files.stat(path.id, query.path, { follow: query.follow }),
+    makeDirectory: async ({ path, body }) => {
+      await core.files.makeDirectory(path.id, body.path, { parents: body.parents, owner: body.owner });
+      return { ok: true };
+    },
+    renameFile: async ({ path, body }) => {
+      await core.files.rename(path.id, body.path, body.to, { replace: body.replace });
+      return { ok: true };
     },
     removeFile: async ({ path, query }) => {
       await core.files.remove(path.id, query.path);

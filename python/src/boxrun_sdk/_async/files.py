@@ -57,6 +57,19 @@ class Files:
         """A directory's entries, sorted by name."""
         return [file_entry(entry) for entry in await self._http.get(self._path, {"path": path})]
 
+    async def stat(self, path: str, *, follow: bool = False) -> FileEntry:
+        """What is at a path: of a symlink itself, or with ``follow`` of what it leads to."""
+        params = given({"path": path, "follow": "true" if follow else None})
+        return file_entry(await self._http.get(f"{self._path}/stat", params))
+
+    async def mkdir(self, path: str, *, parents: bool = False, owner: str | None = None) -> None:
+        """``parents``: also those on the way, and a directory that is there is no ``FILE_EXISTS``."""
+        await self._http.call("POST", f"{self._path}/mkdir", json=given({"path": path, "parents": parents, "owner": owner}))
+
+    async def rename(self, path: str, to: str, *, replace: bool = False) -> None:
+        """At once or not at all, within a file system. Without ``replace`` whatever is there is a ``FILE_EXISTS``."""
+        await self._http.call("POST", f"{self._path}/rename", json={"path": path, "to": to, "replace": replace})
+
     async def remove(self, path: str) -> None:
         """A file, or a whole directory."""
         await self._http.call("DELETE", self._path, params={"path": path})

@@ -58,6 +58,19 @@ class Files:
         """A directory's entries, sorted by name."""
         return [file_entry(entry) for entry in self._http.get(self._path, {"path": path})]
 
+    def stat(self, path: str, *, follow: bool = False) -> FileEntry:
+        """What is at a path: of a symlink itself, or with ``follow`` of what it leads to."""
+        params = given({"path": path, "follow": "true" if follow else None})
+        return file_entry(self._http.get(f"{self._path}/stat", params))
+
+    def mkdir(self, path: str, *, parents: bool = False, owner: str | None = None) -> None:
+        """``parents``: also those on the way, and a directory that is there is no ``FILE_EXISTS``."""
+        self._http.call("POST", f"{self._path}/mkdir", json=given({"path": path, "parents": parents, "owner": owner}))
+
+    def rename(self, path: str, to: str, *, replace: bool = False) -> None:
+        """At once or not at all, within a file system. Without ``replace`` whatever is there is a ``FILE_EXISTS``."""
+        self._http.call("POST", f"{self._path}/rename", json={"path": path, "to": to, "replace": replace})
+
     def remove(self, path: str) -> None:
         """A file, or a whole directory."""
         self._http.call("DELETE", self._path, params={"path": path})
