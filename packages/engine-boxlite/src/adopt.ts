@@ -4,7 +4,7 @@ import { BoxRunError } from "@boxrun/contract";
 import type { Adoption } from "@boxrun/core";
 import { AgentLine, afterFailure, hearAgain } from "@boxrun/guest-agent";
 import { isAlive } from "@boxrun/host";
-import type { Machine } from "./boot.ts";
+import type { RunningVm } from "./boot.ts";
 import type { Layout } from "./layout.ts";
 import { vmProcess } from "./processes.ts";
 import { Reception } from "./reception.ts";
@@ -19,7 +19,7 @@ export async function adoptMachine(
   boxDir: string,
   layout: Layout,
   signal: AbortSignal,
-): Promise<Machine | Adoption> {
+): Promise<RunningVm | Adoption> {
   const { vm } = record;
   if (vm === null) {
     if (vmProcess(record.engineId) === undefined) return { state: "dead" };

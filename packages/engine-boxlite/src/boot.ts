@@ -15,7 +15,7 @@ import { type BoxHandle, reasonOf } from "./sdk.ts";
 const agentLimitMs = 30_000;
 
 /** A VM that is up, and the line to its agent. */
-export interface Machine {
+export interface RunningVm {
   readonly process: ProcessRef;
   readonly line: AgentLine;
   readonly reception: Reception;
@@ -36,7 +36,7 @@ export interface BootPlan {
  * Boots the VM of a box that is not running, and makes what is in it this box. On failure, or if `signal` aborts, the VM's process is
  * ended and waited for.
  */
-export async function boot(plan: BootPlan, box: BoxHandle): Promise<Machine> {
+export async function boot(plan: BootPlan, box: BoxHandle): Promise<RunningVm> {
   const { spec, boxDir, layout, record, agent, signal } = plan;
   let reception: Reception | undefined;
   let line: AgentLine | undefined;

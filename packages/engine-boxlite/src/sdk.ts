@@ -52,3 +52,8 @@ export function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return (text.split("\n", 1)[0] ?? "").slice(0, 500);
 }
+
+/** For a person. */
+export function inWords(error: unknown): Error {
+  return error instanceof BoxRunError ? error : new Error(reasonOf(error), { cause: error });
+}

@@ -1,4 +1,5 @@
 export { hostBootId } from "./boot-id.ts";
+export { makeBoxDir } from "./box-dir.ts";
 export { keepNote, readNote } from "./box-note.ts";
 export { defaultCacheDir } from "./cache-dir.ts";
 export { isErrno } from "./errno.ts";

@@ -6,7 +6,7 @@ import type { Host } from "../host.ts";
 import { guestNetwork } from "../network/passt.ts";
 import { coldBoot } from "../vm/cold-boot.ts";
 import { boxFiles, maxVolumes } from "../vm/command-line.ts";
-import { endProcesses, type Machine } from "../vm/machine.ts";
+import { endProcesses, type RunningQemu } from "../vm/machine.ts";
 import { writeVmRecord } from "../vm/record.ts";
 import { setUpBox } from "../vm/set-up.ts";
 import { Slots } from "../vm/slots.ts";
@@ -47,7 +47,7 @@ export class BoxBooter {
     }
   }
 
-  async boot(spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<Machine> {
+  async boot(spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<RunningQemu> {
     const { host, logger, bootLimitMs } = this.#options;
     const guest = host.guest();
     const verdict = await host.accelerator();
@@ -82,7 +82,7 @@ export class BoxBooter {
     });
   }
 
-  async #setUp(machine: Machine, spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<Machine> {
+  async #setUp(machine: RunningQemu, spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<RunningQemu> {
     const { line, qmp, qemu, helpers } = machine;
     // An abort ends the line, and with it whatever waits for the agent.
     const giveUp = () => line.end(new BoxRunError("CANCELED", `set up box ${spec.id}: given up`));

@@ -5,12 +5,12 @@ import type { Adoption } from "@boxrun/core";
 import { AgentLine, afterFailure, hearAgain, socketAddress } from "@boxrun/guest-agent";
 import { findBoxProcesses, isAlive } from "@boxrun/host";
 import { boxFiles, earlierSockets } from "./command-line.ts";
-import { guestStatus, hasEnded, isLiving, type Machine, watchGuest } from "./machine.ts";
+import { guestStatus, hasEnded, isLiving, type RunningQemu, watchGuest } from "./machine.ts";
 import { Qmp } from "./qmp.ts";
 import { readVmRecord } from "./record.ts";
 
 /** Takes over the VM that an earlier server left running, or says what has become of it. It ends nothing. */
-export async function adoptMachine(boxDir: string, signal: AbortSignal): Promise<Machine | Adoption> {
+export async function adoptMachine(boxDir: string, signal: AbortSignal): Promise<RunningQemu | Adoption> {
   const record = await readVmRecord(boxDir);
   if (record === undefined) {
     // What is written down may be lost while the VM runs.

@@ -11,7 +11,7 @@ import { startVolume } from "../volumes/virtiofsd.ts";
 import { boxFiles, qemuArgs, type VmShape } from "./command-line.ts";
 import { connectQmp } from "./connect-qmp.ts";
 import { lastWords } from "./console.ts";
-import { endProcesses, type Machine, watchGuest } from "./machine.ts";
+import { endProcesses, type RunningQemu, watchGuest } from "./machine.ts";
 import type { Qmp } from "./qmp.ts";
 import { writeVmRecord } from "./record.ts";
 
@@ -41,7 +41,7 @@ class BootFailed extends BoxRunError {
  * Boots a VM until its agent greets, with one more attempt if the guest hangs or dies. On failure, or if `signal` aborts, no process and
  * no socket is left.
  */
-export async function coldBoot(plan: BootPlan, signal: AbortSignal, limitMs?: number): Promise<Machine> {
+export async function coldBoot(plan: BootPlan, signal: AbortSignal, limitMs?: number): Promise<RunningQemu> {
   const firstLimitMs = limitMs ?? bootLimitMs[plan.shape.accelerator];
   try {
     return await bootOnce(plan, signal, firstLimitMs);
@@ -52,7 +52,7 @@ export async function coldBoot(plan: BootPlan, signal: AbortSignal, limitMs?: nu
   }
 }
 
-async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): Promise<Machine> {
+async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): Promise<RunningQemu> {
   const { boxDir } = plan;
   const started: DetachedProcess[] = [];
   let qmp: Qmp | undefined;

@@ -7,7 +7,7 @@ import { boxFiles } from "./command-line.ts";
 import type { Qmp } from "./qmp.ts";
 
 /** A VM's processes and the two connections to it, however it was obtained: booted, or taken over from an earlier server. */
-export interface Machine {
+export interface RunningQemu {
   readonly qemu: ProcessRef;
   readonly helpers: readonly ProcessRef[];
   readonly qmp: Qmp;

@@ -1,0 +1,2 @@
+export { createAgentEngine } from "./engine.ts";
+export type { Machine, MakeOptions, VmProvider, WatchedSurroundings } from "./provider.ts";

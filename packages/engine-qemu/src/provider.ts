@@ -1,0 +1,157 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Machine, MakeOptions, VmProvider } from "@boxrun/agent-engine";
+import type { Adoption, BoxSpec, EngineCapability, EngineDescription, Logger } from "@boxrun/core";
+import {
+  isAlive,
+  isErrno,
+  keepNote,
+  locateTool,
+  makeBoxDir,
+  readNote,
+  requireTool,
+  signalProcess,
+  waitUntilGone,
+} from "@boxrun/host";
+import { allOrNone } from "./boxes/all-or-none.ts";
+import { BoxBooter } from "./boxes/booter.ts";
+import { BoxLayout } from "./boxes/layout.ts";
+import { makeBoxDisk } from "./disks/box-disk.ts";
+import { ImageDisks } from "./disks/image-disks.ts";
+import { Host } from "./host.ts";
+import { adoptMachine } from "./vm/adopt.ts";
+import { boxFiles } from "./vm/command-line.ts";
+import { endProcesses } from "./vm/machine.ts";
+import { QemuMachine, quitLimitMs } from "./vm/qemu-machine.ts";
+import { processesOf, readVmRecord } from "./vm/record.ts";
+import { volumeSupport } from "./volumes/virtiofsd.ts";
+
+export interface QemuProviderOptions {
+  readonly stateDir: string;
+  readonly cacheDir: string;
+  readonly logger: Logger;
+  readonly bootLimitMs: number | undefined;
+}
+
+/** Boxes that have a directory each, with their disks, and QEMU processes that run them. */
+export class QemuProvider implements VmProvider {
+  readonly name = "qemu";
+  readonly #layout: BoxLayout;
+  readonly #host: Host;
+  readonly #images: ImageDisks;
+  readonly #booter: BoxBooter;
+
+  constructor({ stateDir, cacheDir, logger, bootLimitMs }: QemuProviderOptions) {
+    this.#layout = new BoxLayout(stateDir);
+    mkdirSync(this.#layout.root, { recursive: true, mode: 0o700 });
+    this.#host = new Host(cacheDir);
+    this.#images = new ImageDisks(stateDir);
+    this.#booter = new BoxBooter({ host: this.#host, logger, bootLimitMs });
+  }
+
+  get place(): string {
+    return this.#layout.root;
+  }
+
+  async describe(): Promise<EngineDescription> {
+    const capabilities: EngineCapability[] = ["exec-resume", "binary-output", "tty"];
+    if (locateTool("passt") !== undefined) capabilities.push("network");
+    const [volumes, accelerator] = await Promise.all([volumeSupport(), this.#accelerator()]);
+    if (volumes.kind !== "none") capabilities.push("volumes");
+    return { ...accelerator, capabilities };
+  }
+
+  async check(spec: BoxSpec): Promise<void> {
+    await this.#booter.check(spec);
+  }
+
+  async make(spec: BoxSpec, { signal, onEngineId }: MakeOptions): Promise<void> {
+    const boxDir = this.#layout.dir(spec.id);
+    await mkdir(this.#layout.root, { recursive: true, mode: 0o700 });
+    await makeBoxDir(spec.id, boxDir);
+    try {
+      await keepNote(boxDir, spec.note);
+      onEngineId(spec.id);
+      await allOrNone(signal, [
+        (either) => this.#images.linkTo(join(boxDir, boxFiles.image), spec.image, either),
+        (either) => makeBoxDisk(join(boxDir, boxFiles.disk), spec.diskSizeGb, either),
+      ]);
+    } catch (error) {
+      await rm(boxDir, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async has(boxId: string): Promise<boolean> {
+    return existsSync(join(this.#layout.dir(boxId), boxFiles.disk));
+  }
+
+  async boot(spec: BoxSpec, signal: AbortSignal): Promise<Machine> {
+    const boxDir = this.#layout.dir(spec.id);
+    await keepNote(boxDir, spec.note);
+    return new QemuMachine(await this.#booter.boot(spec, boxDir, signal), spec, boxDir);
+  }
+
+  async adopt(spec: Pick<BoxSpec, "id" | "volumes" | "network">, signal: AbortSignal): Promise<Machine | Adoption> {
+    const boxDir = this.#layout.dir(spec.id);
+    const found = await adoptMachine(boxDir, signal);
+    return "line" in found ? new QemuMachine(found, spec, boxDir) : found;
+  }
+
+  async wake(boxId: string): Promise<boolean> {
+    const qemu = (await readVmRecord(this.#layout.dir(boxId)))?.qemu;
+    if (qemu === undefined || !isAlive(qemu)) return false;
+    signalProcess(qemu, "SIGCONT");
+    return true;
+  }
+
+  async endUnasked(boxId: string): Promise<void> {
+    const record = await readVmRecord(this.#layout.dir(boxId));
+    if (record === undefined) return;
+    // QEMU writes out what the guest has written to its disk.
+    signalProcess(record.qemu, "SIGTERM");
+    await waitUntilGone(record.qemu, quitLimitMs);
+  }
+
+  async endLeftovers(boxId: string): Promise<void> {
+    const boxDir = this.#layout.dir(boxId);
+    if (!existsSync(boxDir)) return;
+    const record = await readVmRecord(boxDir);
+    await endProcesses(boxDir, record === undefined ? [] : processesOf(record));
+  }
+
+  async destroy(boxId: string): Promise<void> {
+    await this.endLeftovers(boxId);
+    await rm(this.#layout.dir(boxId), { recursive: true, force: true });
+  }
+
+  async list(): Promise<readonly string[]> {
+    try {
+      return await readdir(this.#layout.root);
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return [];
+      throw error;
+    }
+  }
+
+  async recall(boxId: string): Promise<string | undefined> {
+    return await readNote(this.#layout.dir(boxId));
+  }
+
+  async forgetImage(digest: string): Promise<void> {
+    await this.#images.forget(digest);
+  }
+
+  async #accelerator(): Promise<Omit<EngineDescription, "capabilities">> {
+    try {
+      requireTool("mkfs.ext4", "run a box");
+      const accelerator = await this.#host.accelerator();
+      const { jail, how } = await this.#host.confinement();
+      return { ready: true, ...accelerator, confinement: { complete: jail?.userNamespace === true, how } };
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return { accelerator: "none", ready: false, why };
+    }
+  }
+}
