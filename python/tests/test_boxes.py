@@ -98,3 +98,15 @@ def test_stop_start_and_removal(boxrun: BoxRun, box: BoxHandle) -> None:
     assert caught.value.code == "BOX_NOT_RUNNING"
     assert box.start().status == "running"
     assert box.files.read("/root/kept") == b"kept"
+
+
+def test_what_a_box_uses(box: BoxHandle) -> None:
+    before = box.stats()
+    assert (before.box_id, before.guest, before.cpus) == (box.id, "answered", 1)
+    assert before.memory_bytes is not None
+    assert 0 < before.memory_bytes < before.memory_limit_bytes
+    box.shell("dd if=/dev/zero of=/root/used bs=1M count=8 && sync", check=True)
+    for after in box.follow_stats():
+        assert after.disk_bytes is not None and before.disk_bytes is not None
+        assert after.disk_bytes - before.disk_bytes > 7_000_000
+        break

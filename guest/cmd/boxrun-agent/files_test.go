@@ -97,3 +97,14 @@ func TestUploadCutOffByAHangUpLeavesNothing(t *testing.T) {
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestUsageOverTheLine(t *testing.T) {
+	a := startAgent(t, t.TempDir())
+	var u wire.Usage
+	if err := a.JSON("GET", "/usage", nil, &u); err != nil {
+		t.Fatal(err)
+	}
+	if u.CPUMS == 0 || u.MemoryUsed == 0 || u.MemoryUsed > u.MemoryTotal || u.DiskUsed == 0 || u.DiskUsed > u.DiskSize || u.Processes == 0 {
+		t.Errorf("%+v", u)
+	}
+}

@@ -107,6 +107,7 @@ func (s *Server) routes() http.Handler {
 	route("POST /clock", s.clock)
 	route("POST /sync", s.sync)
 	route("POST /poweroff", s.powerOff)
+	boxed("GET /usage", readUsage)
 	boxed("PUT /execs/{id}", startExec)
 	boxed("GET /execs/{id}", getExec)
 	boxed("POST /execs/forget", forgetExecs)

@@ -169,3 +169,21 @@ type Entry struct {
 	Target    *string `json:"target,omitempty"`
 	TargetB64 []byte  `json:"target_b64,omitempty"`
 }
+
+// Usage answers GET /usage. Counters count from the VM's start.
+type Usage struct {
+	CPUMS       uint64 `json:"cpu_ms"` // of all CPUs together
+	MemoryUsed  uint64 `json:"memory_used"`
+	MemoryTotal uint64 `json:"memory_total"`
+	DiskUsed    uint64 `json:"disk_used"`
+	DiskSize    uint64 `json:"disk_size"`
+	// Network is missing where there is none.
+	Network   *Traffic `json:"network,omitempty"`
+	Processes uint32   `json:"processes"`
+}
+
+// Traffic is what went over all network interfaces, in bytes.
+type Traffic struct {
+	Received uint64 `json:"received"`
+	Sent     uint64 `json:"sent"`
+}

@@ -4,6 +4,7 @@ import {
   type Adoption,
   type BoxDeath,
   type BoxSpec,
+  type BoxUsage,
   type CreateOptions,
   defaultStopGraceMs,
   type Engine,
@@ -18,6 +19,7 @@ import {
   type RenameOptions,
   type StopReport,
   type TransferOptions,
+  type UsageOptions,
   type WriteOptions,
 } from "@boxrun/core";
 import { connectPort, listeningPorts, resumeExec, startExec } from "@boxrun/guest-agent";
@@ -139,6 +141,10 @@ class AgentEngine implements Engine {
 
   async listPorts(boxId: string): Promise<readonly ListeningPort[]> {
     return await listeningPorts(this.#boxes.running(boxId));
+  }
+
+  async usage(boxId: string, options: UsageOptions): Promise<BoxUsage> {
+    return await this.#boxes.running(boxId).usage(options);
   }
 
   async forgetImage(digest: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Adoption, BoxSpec, EngineDescription } from "@boxrun/core";
+import type { Adoption, BoxSpec, BoxUsage, EngineDescription } from "@boxrun/core";
 import type { AgentLine } from "@boxrun/guest-agent";
 
 /**
@@ -74,6 +74,9 @@ export interface Machine {
 
   /** Its end is asked for: if it was frozen, it goes on. */
   aboutToEnd(): void;
+
+  /** What it takes of the machine that it runs on. */
+  hostUsage(options: { readonly proportional: boolean }): Promise<BoxUsage["host"]>;
 
   /**
    * Ends the VM. `asked`: its agent has ended everything in it and is powering off; else it was not heard of. Writes its disk, and takes to force after some

@@ -1,11 +1,19 @@
 import { BoxRunError } from "@boxrun/contract";
-import { type Adoption, nothingStopped, type StopReport } from "@boxrun/core";
+import {
+  type Adoption,
+  type BoxUsage,
+  type GuestAnswer,
+  nothingStopped,
+  type StopReport,
+  type UsageOptions,
+} from "@boxrun/core";
 import {
   AgentFiles,
   type AgentLine,
   afterFailure,
   Forgetting,
   GuestClock,
+  guestUsage,
   hearAgain,
   powerOff,
 } from "@boxrun/guest-agent";
@@ -66,6 +74,12 @@ export class Vm {
     }
   }
 
+  async usage({ guest, proportional }: UsageOptions): Promise<BoxUsage> {
+    const answer = await this.#guestUsage(guest);
+    // Last, so that it is as new as the answer.
+    return { host: await this.#machine.hostUsage({ proportional }), guest: answer };
+  }
+
   /** Ends the VM politely, its disk flushed, and by force if it takes too long. */
   async powerOff(graceMs: number): Promise<StopReport> {
     if (this.#gone.signal.aborted) {
@@ -94,6 +108,13 @@ export class Vm {
     this.#released = true;
     this.#end(new BoxRunError("RUNTIME_ERROR", `box ${this.boxId} was let go: the server is closing`));
     this.#machine.letGo();
+  }
+
+  async #guestUsage(isAsked: boolean): Promise<GuestAnswer> {
+    if (!isAsked) return { state: "not-asked" };
+    // One that is frozen could not answer, and need not be waited for.
+    if (this.#machine.isHeld()) return { state: "unreachable", why: "its VM is stopped by the host" };
+    return await guestUsage(this.line);
   }
 
   async #watch(): Promise<void> {

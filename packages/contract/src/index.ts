@@ -15,4 +15,5 @@ export * from "./plain.ts";
 export * from "./ports.ts";
 export * from "./sessions.ts";
 export * from "./sign-in.ts";
+export * from "./stats.ts";
 export * from "./usage.ts";

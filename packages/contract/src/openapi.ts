@@ -25,6 +25,8 @@ import { engineInfoSchema, gcRequestSchema, gcResponseSchema, healthSchema, info
 import { mcpErrorSchema } from "./mcp.ts";
 import { commonErrors, type EventSchemas, type Operation, operationIds, operations } from "./operations.ts";
 import { sessionSchema, terminalClientMessageSchema, terminalServerMessageSchema } from "./sessions.ts";
+import { signedInSchema, signInLinkSchema } from "./sign-in.ts";
+import { boxStatsSchema, statsHistorySchema, statsOverviewSchema } from "./stats.ts";
 
 /** What clients call the schemas of request bodies: as a caller writes them, defaults optional. */
 const requestNames = new Map<z.ZodType, string>([
@@ -56,6 +58,11 @@ const responseNames = new Map<z.ZodType, string>([
   [exitDataSchema, "ExitData"],
   [boxRemovedSchema, "BoxRemoved"],
   [sessionSchema, "Session"],
+  [signedInSchema, "SignedIn"],
+  [signInLinkSchema, "SignInLink"],
+  [boxStatsSchema, "BoxStats"],
+  [statsHistorySchema, "StatsHistory"],
+  [statsOverviewSchema, "StatsOverview"],
   [terminalServerMessageSchema, "TerminalServerMessage"],
   [mcpErrorSchema, "McpError"],
   [uploadResponseSchema, "UploadResponse"],

@@ -46,6 +46,13 @@ import {
   terminalServerMessageSchema,
 } from "./sessions.ts";
 import { signedInSchema, signInLinkSchema, signInRequestSchema } from "./sign-in.ts";
+import {
+  boxStatsSchema,
+  statsHistorySchema,
+  statsOverviewQuerySchema,
+  statsOverviewSchema,
+  statsQuerySchema,
+} from "./stats.ts";
 import { usageSchema } from "./usage.ts";
 
 /**
@@ -57,7 +64,7 @@ import { usageSchema } from "./usage.ts";
 export interface Operation {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: `/${string}`;
-  readonly tag: "boxes" | "execs" | "terminals" | "ports" | "files" | "images" | "server" | "sign-in" | "mcp";
+  readonly tag: "boxes" | "execs" | "terminals" | "ports" | "files" | "images" | "server" | "sign-in" | "mcp" | "stats";
   readonly summary: string;
   readonly query?: z.ZodObject;
   /** Headers that mean something to it, for the document: they are read where they are used. */
@@ -518,6 +525,35 @@ const serverOperations = {
   },
 } as const satisfies Record<string, Operation>;
 
+const statsOperations = {
+  getStats: {
+    method: "GET",
+    path: "/v1/boxes/{id}/stats",
+    tag: "stats",
+    summary: "What a running box uses; with `follow=true` as events, one every two seconds, until it runs no more",
+    query: statsQuerySchema,
+    response: { ...json(boxStatsSchema), events: { stats: boxStatsSchema } },
+    errors: [...boxMissing, "BOX_NOT_RUNNING", "NOT_SUPPORTED", "RUNTIME_ERROR"],
+  },
+  getStatsHistory: {
+    method: "GET",
+    path: "/v1/boxes/{id}/stats/history",
+    tag: "stats",
+    summary: "What a running box has used in the last hour, in steps of 10 seconds",
+    response: json(statsHistorySchema),
+    errors: boxMissing,
+  },
+  listStats: {
+    method: "GET",
+    path: "/v1/stats",
+    tag: "stats",
+    summary: "What all running boxes used at the last step, and with `points` before it",
+    query: statsOverviewQuerySchema,
+    response: json(z.array(statsOverviewSchema)),
+    errors: [],
+  },
+} as const satisfies Record<string, Operation>;
+
 const signInOperations = {
   getSignIn: {
     method: "GET",
@@ -620,6 +656,7 @@ export const operations = {
   ...fileOperations,
   ...imageOperations,
   ...serverOperations,
+  ...statsOperations,
   ...signInOperations,
   ...mcpOperations,
 };

@@ -48,6 +48,10 @@ export const urls = {
     `${box(id)}/files/stat${query({ path, follow: follow || undefined })}`,
   makeDirectory: (id: string) => `${box(id)}/files/mkdir`,
   renameFile: (id: string) => `${box(id)}/files/rename`,
+  stats: (id: string, options: { readonly follow?: boolean } = {}) =>
+    `${box(id)}/stats${query({ follow: options.follow || undefined })}`,
+  statsHistory: (id: string) => `${box(id)}/stats/history`,
+  statsOverview: (points?: number) => `/v1/stats${query({ points })}`,
   run: () => "/v1/run",
   gc: () => "/v1/gc",
   usage: () => "/v1/usage",

@@ -29,6 +29,7 @@ import { runOnce } from "./run.ts";
 import { ServerEvents } from "./server-events.ts";
 import { PortManager } from "./services/port-manager.ts";
 import { SessionManager } from "./sessions/session-manager.ts";
+import { StatsManager } from "./stats/stats-manager.ts";
 import { within } from "./within.ts";
 
 export interface CoreOptions {
@@ -65,6 +66,7 @@ export class BoxRunCore {
   readonly services: PortManager;
   readonly images: ImageManager;
   readonly orphans: Orphans;
+  readonly stats: StatsManager;
   readonly #options: CoreOptions;
   readonly #engines: Engines;
   readonly #resources: Resources;
@@ -102,6 +104,7 @@ export class BoxRunCore {
     this.boxes = new BoxManager({ ...shared, keptBoxes, images, execs, sessions, resources: this.#resources });
     this.files = new FileManager(shared);
     this.services = new PortManager(shared);
+    this.stats = new StatsManager({ ...shared, engine: this.#engines });
     this.orphans = new Orphans({ ...shared, boxes: this.boxes });
     this.#engines.onDeath((death) => this.boxes.died(death));
     this.#engines.onImpairment((boxId) => this.boxes.recovery.tellReach(boxId));
@@ -114,6 +117,7 @@ export class BoxRunCore {
     try {
       await work;
       this.#isRecovering = false;
+      this.stats.start();
       this.#recovery.resolve();
     } catch (error) {
       this.#recovery.reject(error);
@@ -183,6 +187,7 @@ export class BoxRunCore {
     if (options.stopBoxes) await this.boxes.stopAll();
     this.#leaving.abort(new BoxRunError("CANCELED", "The server is shutting down"));
     if (this.#recovering !== undefined) await within(leaveMs, this.#recovering);
+    this.stats.close();
     this.#reach.close(new BoxRunError("CANCELED", "The server is shutting down"));
     await this.sessions.release();
     await this.execs.release();

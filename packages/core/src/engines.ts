@@ -3,6 +3,7 @@ import { BoxRunError } from "@boxrun/contract";
 import type {
   BoxDeath,
   BoxSpec,
+  BoxUsage,
   CreateOptions,
   Engine,
   EngineDescription,
@@ -11,6 +12,7 @@ import type {
   OutputOffsets,
   RenameOptions,
   TransferOptions,
+  UsageOptions,
   WriteOptions,
 } from "./ports/engine.ts";
 import type { Logger } from "./ports/logger.ts";
@@ -233,6 +235,12 @@ export class Engines implements Engine {
 
   async listPorts(boxId: string) {
     return await this.#of(boxId).listPorts(boxId);
+  }
+
+  async usage(boxId: string, options: UsageOptions): Promise<BoxUsage> {
+    const read = await this.#of(boxId).usage?.(boxId, options);
+    if (read === undefined) throw new BoxRunError("NOT_SUPPORTED", "The box's engine does not tell what boxes use");
+    return read;
   }
 
   async forgetImage(digest: string): Promise<void> {

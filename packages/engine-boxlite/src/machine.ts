@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Machine } from "@boxrun/agent-engine";
+import type { BoxUsage } from "@boxrun/core";
 import type { AgentLine } from "@boxrun/guest-agent";
-import { isAlive, isStopped, signalProcess, waitUntilGone } from "@boxrun/host";
+import { isAlive, isStopped, signalProcess, usageOf, waitUntilGone } from "@boxrun/host";
 import { z } from "zod";
 import type { RunningVm } from "./boot.ts";
 
@@ -43,6 +44,10 @@ export class BoxLiteMachine implements Machine {
 
   isHeld(): boolean {
     return isStopped(this.#running.process);
+  }
+
+  hostUsage(options: { readonly proportional: boolean }): Promise<BoxUsage["host"]> {
+    return usageOf([this.#running.process], options);
   }
 
   aboutToEnd(): void {

@@ -15,3 +15,4 @@ export { powerOff } from "./power-off.ts";
 export { requestJson } from "./requests.ts";
 export { afterFailure, hearAgain } from "./reunion.ts";
 export { setUpVm } from "./set-up.ts";
+export { guestUsage } from "./usage.ts";

@@ -34,6 +34,19 @@ export const execStateSchema = z.object({
   stdin: z.int().nonnegative().optional(),
 });
 
+const count = z.int().nonnegative();
+
+export const usageSchema = z.object({
+  cpu_ms: count,
+  memory_used: count,
+  memory_total: count,
+  disk_used: count,
+  disk_size: count,
+  network: z.object({ received: count, sent: count }).optional(),
+  processes: count,
+});
+export type AgentUsage = z.infer<typeof usageSchema>;
+
 export const agentErrorSchema = z.object({
   code: z.enum(["BAD_REQUEST", "NOT_FOUND", "EXISTS", "NOT_SETUP", "FINISHED", "REFUSED", "IO"]),
   message: text,

@@ -4,6 +4,7 @@ export { keepNote, readNote } from "./box-note.ts";
 export { defaultCacheDir } from "./cache-dir.ts";
 export { isErrno } from "./errno.ts";
 export { type GuestPackage, guestPackageAt, installedGuest, locatePart } from "./guest-package.ts";
+export { usageOf } from "./process-usage.ts";
 export {
   boxDirVariable,
   findBoxProcesses,

@@ -10,6 +10,7 @@ import { Ports } from "./ports/ports.ts";
 import { type ServerEventsOptions, serverEvents } from "./server-events.ts";
 import { Sessions } from "./sessions.ts";
 import { SignIn } from "./sign-in.ts";
+import { Stats } from "./stats.ts";
 import { type AttachOptions, attach } from "./terminal/attach.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import type { Fetch } from "./transport.ts";
@@ -52,6 +53,7 @@ export class BoxRunClient implements AsyncDisposable {
   readonly orphans: Orphans;
   readonly signIn: SignIn;
   readonly ports: Ports;
+  readonly stats: Stats;
   readonly #http: Http;
 
   constructor(options: ClientOptions) {
@@ -67,6 +69,7 @@ export class BoxRunClient implements AsyncDisposable {
     this.orphans = new Orphans(this.#http);
     this.signIn = new SignIn(this.#http);
     this.ports = new Ports(this.#http);
+    this.stats = new Stats(this.#http);
   }
 
   /** Creates a box, runs one command in it and removes it; output is collected, so mind its size. Aborting removes the box too. */

@@ -1,5 +1,6 @@
 export type {
   Box,
+  BoxStats,
   BoxStatus,
   CreateBoxInput,
   Environment,
@@ -20,6 +21,10 @@ export type {
   ServerEvent,
   Session,
   SignalName,
+  SignedIn,
+  SignInLink,
+  StatsHistory,
+  StatsOverview,
   TerminalSize,
   Volume,
 } from "@boxrun/contract";

@@ -22,6 +22,7 @@ import { mcpHandlers } from "./routes/mcp.ts";
 import { portHandlers } from "./routes/ports.ts";
 import { serverHandlers } from "./routes/server.ts";
 import { type SignInContext, signInHandlers } from "./routes/sign-in.ts";
+import { statsHandlers } from "./routes/stats.ts";
 import { terminalHandlers } from "./routes/terminals.ts";
 import { type PageOptions, registerPage } from "./ui/page.ts";
 
@@ -97,6 +98,7 @@ export async function buildApp(
     ...mcpHandlers(context),
     ...serverHandlers(context),
     ...signInHandlers(context.signIn),
+    ...statsHandlers(context),
     ...terminalHandlers(context),
   };
   registerOperations(app, handlers, {

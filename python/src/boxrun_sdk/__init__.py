@@ -5,6 +5,7 @@ from .errors import BoxRunError, CommandFailed, ConnectionFailed, InvalidAnswer
 from .sync import BoxRun
 from .types import (
     BoxInfo,
+    BoxStats,
     EngineInfo,
     ExecEvent,
     ExecInfo,
@@ -24,6 +25,7 @@ __all__ = [
     "BoxRun",
     "BoxRunClient",
     "BoxRunError",
+    "BoxStats",
     "CommandFailed",
     "ConnectionFailed",
     "EngineInfo",

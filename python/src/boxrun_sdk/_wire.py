@@ -175,6 +175,77 @@ class Session(TypedDict):
     created_at: str
 
 
+class SignedIn(TypedDict):
+    kind: Literal["socket", "loopback", "token", "browser"]
+    uid: int | None
+    expires_at: str | None
+
+
+class SignInLink(TypedDict):
+    token: str
+    path: str
+    url: str | None
+    expires_at: str
+
+
+class BoxStats(TypedDict):
+    box_id: str
+    at: str
+    guest: Literal["answered", "idle", "unreachable", "unsupported"]
+    guest_error: str | None
+    cpu_percent: float | None
+    cpus: int
+    memory_bytes: float | None
+    memory_limit_bytes: float
+    disk_bytes: float | None
+    disk_size_bytes: float
+    network_received_bytes: float | None
+    network_sent_bytes: float | None
+    processes: float | None
+    host_cpu_percent: float | None
+    host_memory_bytes: float
+    host_proportional_memory_bytes: float | None
+
+
+class StatsHistory(TypedDict):
+    step_seconds: float
+    at: list[float]
+    cpu_percent: list[float | None]
+    memory_bytes: list[float | None]
+    disk_bytes: list[float | None]
+    network_received_per_second: list[float | None]
+    network_sent_per_second: list[float | None]
+    processes: list[float | None]
+    host_cpu_percent: list[float | None]
+    host_memory_bytes: list[float | None]
+
+
+class Recent(TypedDict):
+    at: list[float]
+    cpu_percent: list[float | None]
+    memory_bytes: list[float | None]
+
+
+class StatsOverview(TypedDict):
+    box_id: str
+    at: str
+    guest: Literal["answered", "idle", "unreachable", "unsupported"]
+    guest_error: str | None
+    cpu_percent: float | None
+    cpus: int
+    memory_bytes: float | None
+    memory_limit_bytes: float
+    disk_bytes: float | None
+    disk_size_bytes: float
+    network_received_bytes: float | None
+    network_sent_bytes: float | None
+    processes: float | None
+    host_cpu_percent: float | None
+    host_memory_bytes: float
+    host_proportional_memory_bytes: float | None
+    recent: NotRequired[Recent]
+
+
 class TerminalServerMessage1(TypedDict):
     type: Literal["exit"]
     code: int

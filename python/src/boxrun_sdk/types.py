@@ -132,6 +132,32 @@ class SessionInfo:
 
 
 @dataclass
+class BoxStats:
+    """What a running box uses. None where nobody knows: of a box that does not answer there is what the host sees of it.
+
+    ``guest``: ``answered``; ``idle``, if it has done nothing since it last did, and was not asked; ``unreachable``; or ``unsupported``, if an older
+    BoxRun has started it. ``cpu_percent``: 100 is one CPU, wholly. ``host_…``: what its processes on the host take.
+    """
+
+    box_id: str
+    at: str
+    guest: str
+    guest_error: str | None
+    cpu_percent: float | None
+    cpus: int
+    memory_bytes: float | None
+    memory_limit_bytes: float
+    disk_bytes: float | None
+    disk_size_bytes: float
+    network_received_bytes: float | None
+    network_sent_bytes: float | None
+    processes: float | None
+    host_cpu_percent: float | None
+    host_memory_bytes: float
+    host_proportional_memory_bytes: float | None
+
+
+@dataclass
 class ImageInfo:
     """An image that is here. ``builtin``: it ships with BoxRun."""
 
@@ -272,6 +298,27 @@ def session_info(data: wire.Session) -> SessionInfo:
         clients=data["clients"],
         survives_server=data["survives_server"],
         created_at=data["created_at"],
+    )
+
+
+def box_stats(data: wire.BoxStats) -> BoxStats:
+    return BoxStats(
+        box_id=data["box_id"],
+        at=data["at"],
+        guest=data["guest"],
+        guest_error=data["guest_error"],
+        cpu_percent=data["cpu_percent"],
+        cpus=data["cpus"],
+        memory_bytes=data["memory_bytes"],
+        memory_limit_bytes=data["memory_limit_bytes"],
+        disk_bytes=data["disk_bytes"],
+        disk_size_bytes=data["disk_size_bytes"],
+        network_received_bytes=data["network_received_bytes"],
+        network_sent_bytes=data["network_sent_bytes"],
+        processes=data["processes"],
+        host_cpu_percent=data["host_cpu_percent"],
+        host_memory_bytes=data["host_memory_bytes"],
+        host_proportional_memory_bytes=data["host_proportional_memory_bytes"],
     )
 
 

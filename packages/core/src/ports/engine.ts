@@ -129,6 +129,12 @@ export interface Engine {
   /** The TCP ports on which something in the box listens, whatever the address; by port. NOT_SUPPORTED as `connect`. */
   listPorts(boxId: string): Promise<readonly ListeningPort[]>;
 
+  /**
+   * What a box's VM uses at the moment: within 3 s, also if the box does not answer, which is told and no error. BOX_NOT_RUNNING. An engine
+   * that can't know leaves it out.
+   */
+  usage?(boxId: string, options: UsageOptions): Promise<BoxUsage>;
+
   /** Drops what the engine made of this image (a flattened disk, say). Boxes that use it keep working or make it refuse. */
   forgetImage(digest: string): Promise<void>;
 
@@ -327,4 +333,42 @@ export interface FileContent {
   /** Bytes. */
   readonly size: number;
   readonly content: Readable;
+}
+
+export interface UsageOptions {
+  /** Whether to ask the box itself, which costs it a few milliseconds of CPU. */
+  readonly guest: boolean;
+  /** Whether to find out what of its memory it shares, which costs the host some. */
+  readonly proportional: boolean;
+}
+
+export interface BoxUsage {
+  readonly host: {
+    /** CPU time of its processes on the host since they began, in milliseconds. */
+    readonly cpuMs: number;
+    readonly residentBytes: number;
+    /** What is shared with others is divided among them; `null` if it wasn't asked for, or the kernel doesn't say. */
+    readonly proportionalBytes: number | null;
+  };
+  readonly guest: GuestAnswer;
+}
+
+/** What the box itself says, hostile or not. */
+export type GuestAnswer =
+  | { readonly state: "answered"; readonly usage: GuestUsage }
+  | { readonly state: "not-asked" }
+  /** Its agent is older than the question. */
+  | { readonly state: "unsupported" }
+  | { readonly state: "unreachable"; readonly why: string };
+
+/** Counters count from the VM's start. */
+export interface GuestUsage {
+  readonly cpuMs: number;
+  readonly memoryBytes: number;
+  readonly memoryTotalBytes: number;
+  readonly diskBytes: number;
+  readonly diskSizeBytes: number;
+  /** `null`: it has none. */
+  readonly network: { readonly receivedBytes: number; readonly sentBytes: number } | null;
+  readonly processes: number;
 }

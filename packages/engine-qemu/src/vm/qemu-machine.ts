@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Machine, WatchedSurroundings } from "@boxrun/agent-engine";
-import type { BoxSpec } from "@boxrun/core";
+import type { BoxSpec, BoxUsage } from "@boxrun/core";
 import type { AgentLine } from "@boxrun/guest-agent";
-import { isAlive, isStopped, signalProcess, waitUntilGone } from "@boxrun/host";
+import { isAlive, isStopped, signalProcess, usageOf, waitUntilGone } from "@boxrun/host";
 import { lastWords } from "./console.ts";
 import { endProcesses, type GuestEnd, type RunningQemu } from "./machine.ts";
 import { helpersOf, Surroundings } from "./surroundings.ts";
@@ -30,6 +30,10 @@ export class QemuMachine implements Machine {
 
   isHeld(): boolean {
     return isStopped(this.#running.qemu);
+  }
+
+  hostUsage(options: { readonly proportional: boolean }): Promise<BoxUsage["host"]> {
+    return usageOf([this.#running.qemu, ...this.#running.helpers], options);
   }
 
   aboutToEnd(): void {

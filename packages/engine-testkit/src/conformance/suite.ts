@@ -16,6 +16,7 @@ import { resumeBehaviours } from "./resume.ts";
 import { stdinBehaviours } from "./stdin.ts";
 import { terminalBehaviours } from "./terminal.ts";
 import { transferBehaviours } from "./transfers.ts";
+import { usageBehaviours } from "./usage.ts";
 import { volumeBehaviours } from "./volumes.ts";
 
 /** Each part can be a test file of its own, so that they run side by side. */
@@ -35,6 +36,7 @@ const parts = {
     ports: portBehaviours,
     "what a box finds": linuxBehaviours,
     "two boxes": isolationBehaviours,
+    usage: usageBehaviours,
   },
   /** What a box has to do with the world, and what it finds again when the server has changed. */
   surroundings: {

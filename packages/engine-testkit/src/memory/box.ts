@@ -1,5 +1,5 @@
 import { BoxRunError } from "@boxrun/contract";
-import type { BoxSpec, ExecExit, ExecSpec } from "@boxrun/core";
+import type { BoxSpec, BoxUsage, ExecExit, ExecSpec } from "@boxrun/core";
 import { MemoryFileSystem, newFile, type Owner } from "./file-system.ts";
 import { MemoryPorts } from "./ports.ts";
 import { MemoryProcess, type ProcessLimits } from "./process.ts";
@@ -53,6 +53,35 @@ export class MemoryBox {
 
   answerAgain(): void {
     this.#silence = new AbortController();
+  }
+
+  /** For tests: what its VM uses from now on. */
+  readonly uses = { hostCpuMs: 500, cpuMs: 400, memoryBytes: 64 * 1024 * 1024, diskBytes: 1_000_000, sentBytes: 10 };
+  /** For tests: an agent of before the question. */
+  hasOldAgent = false;
+
+  usage(guest: boolean): BoxUsage {
+    const { hostCpuMs, cpuMs, memoryBytes, diskBytes, sentBytes } = this.uses;
+    const host = { cpuMs: hostCpuMs, residentBytes: 2 * memoryBytes, proportionalBytes: null };
+    if (!guest) return { host, guest: { state: "not-asked" } };
+    if (this.hasOldAgent) return { host, guest: { state: "unsupported" } };
+    if (this.silence.aborted) return { host, guest: { state: "unreachable", why: this.silence.reason.message } };
+    const running = [...this.execs.values()].filter(({ hasEnded }) => !hasEnded).length;
+    return {
+      host,
+      guest: {
+        state: "answered",
+        usage: {
+          cpuMs,
+          memoryBytes,
+          memoryTotalBytes: 256 * 1024 * 1024,
+          diskBytes,
+          diskSizeBytes: 4 * 1024 ** 3,
+          network: { receivedBytes: 0, sentBytes },
+          processes: running,
+        },
+      },
+    };
   }
 
   /** From here on nothing that runs in it, or will, ends because it is told to. */

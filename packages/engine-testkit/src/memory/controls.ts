@@ -19,6 +19,7 @@ export type ControlledMethod =
   | "renameFile"
   | "removeFile"
   | "connect"
+  | "usage"
   | "forgetImage";
 
 /** A call that was stopped on its way. */

@@ -5,6 +5,7 @@ import type {
   Adoption,
   BoxDeath,
   BoxSpec,
+  BoxUsage,
   CreateOptions,
   Engine,
   EngineCapability,
@@ -18,6 +19,7 @@ import type {
   RenameOptions,
   StopReport,
   TransferOptions,
+  UsageOptions,
   WriteOptions,
 } from "@boxrun/core";
 import { archive, unpack } from "./archive.ts";
@@ -278,6 +280,15 @@ export class MemoryEngine implements Engine {
 
   async listPorts(boxId: string): Promise<readonly ListeningPort[]> {
     return this.#running(boxId).ports.list();
+  }
+
+  async usage(boxId: string, { guest }: UsageOptions): Promise<BoxUsage> {
+    await this.controls.enter("usage");
+    const box = this.host.boxes.get(boxId);
+    if (box?.state !== "running" || !this.#ours.has(boxId)) {
+      throw new BoxRunError("BOX_NOT_RUNNING", `Box ${boxId} is not running`);
+    }
+    return box.usage(guest);
   }
 
   async forgetImage(): Promise<void> {

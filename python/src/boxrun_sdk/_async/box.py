@@ -9,10 +9,22 @@ from typing import BinaryIO
 from urllib.parse import urlencode
 
 from .._address import segment
-from ..types import BoxInfo, ExecEvent, ExecInfo, ExecResult, SessionInfo, box_info, exec_info, given, session_info
+from ..types import (
+    BoxInfo,
+    BoxStats,
+    ExecEvent,
+    ExecInfo,
+    ExecResult,
+    SessionInfo,
+    box_info,
+    box_stats,
+    exec_info,
+    given,
+    session_info,
+)
 from .execs import ExecHandle, exec_request, run_to_end, run_with_input, start_and_follow
 from .files import Files
-from .http import Http
+from .http import Http, parse_json
 from .platform import Stream, closing
 from .terminal import Terminal, attach
 
@@ -144,6 +156,20 @@ class BoxHandle:
 
     async def get_exec(self, exec_id: str) -> ExecHandle:
         return ExecHandle(self._http, exec_info(await self._http.get(f"{self._path}/exec/{segment(exec_id)}")))
+
+    async def stats(self) -> BoxStats:
+        """What it uses now."""
+        return box_stats(await self._http.get(f"{self._path}/stats"))
+
+    async def follow_stats(self) -> Stream[BoxStats]:
+        """What it uses, every two seconds, until it runs no more. ConnectionFailed if the connection breaks."""
+        async with (
+            self._http.open("GET", f"{self._path}/stats?follow=true", events=True) as response,
+            closing(self._http.sse(response)) as events,
+        ):
+            async for sse in events:
+                if sse.event == "stats":
+                    yield box_stats(parse_json("a stats event", sse.data))
 
     async def sessions(self) -> list[SessionInfo]:
         """Shells that outlive their clients, newest first."""

@@ -1,0 +1,170 @@
+import type { BoxStats, StatsHistory, StatsOverview } from "@boxrun/contract";
+import { findBox, requireAllowed } from "../boxes/box-lookup.ts";
+import type { Reach } from "../boxes/reach.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { BoxUsage, UsageOptions } from "../ports/engine.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { BoxRecord, Store } from "../ports/store.ts";
+import { unlessAborted } from "../unless-aborted.ts";
+import { type Measured, Meter } from "./meter.ts";
+import { Sampler } from "./sampler.ts";
+import { keptSamples, type SampleColumns, stepMs } from "./samples.ts";
+
+interface Parts {
+  readonly store: Store;
+  readonly engine: { usage(boxId: string, options: UsageOptions): Promise<BoxUsage> };
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly reach: Pick<Reach, "why">;
+}
+
+/** Between the two readings that a rate needs, and between two that somebody follows. */
+const firstGapMs = 300;
+const followMs = 2_000;
+
+/** What running boxes use, now and in the last hour. Nothing of it is stored. */
+export class StatsManager {
+  readonly #parts: Parts;
+  /** Of running boxes. */
+  readonly #meters = new Map<string, Meter>();
+  readonly #sampler: Sampler;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#sampler = new Sampler({
+      ...parts,
+      stepMs,
+      sample: (box) => this.#meter(box).keep(),
+      keepOnly: (ids) => this.#keepOnly(ids),
+    });
+  }
+
+  /** Begins to keep the last hour. */
+  start(): void {
+    this.#sampler.start();
+  }
+
+  close(): void {
+    this.#sampler.close();
+  }
+
+  /** BOX_NOT_RUNNING; NOT_SUPPORTED by an engine that can't tell. A box that does not answer is told by what the host knows. */
+  async read(idOrName: string, { signal }: { readonly signal: AbortSignal }): Promise<BoxStats> {
+    const box = findBox(this.#parts.store, idOrName);
+    requireAllowed(box, "exec");
+    const meter = this.#meter(box);
+    let measured = await meter.measure();
+    if (measured.sample.hostCpuPercent === null) {
+      await this.#pause(firstGapMs, signal);
+      measured = await meter.measure();
+    }
+    return shown(box, measured);
+  }
+
+  /** A reading every two seconds, until the box runs no more or `signal` aborts. */
+  async *follow(idOrName: string, options: { readonly signal: AbortSignal }): AsyncGenerator<BoxStats> {
+    const { id } = findBox(this.#parts.store, idOrName);
+    while (!options.signal.aborted) {
+      yield await this.read(id, options);
+      await this.#pause(followMs, options.signal).catch(() => undefined);
+      if (this.#parts.store.boxes.get(id)?.status !== "running") return;
+    }
+  }
+
+  /** The last hour of a running box; of one that does not run, nothing. */
+  history(idOrName: string): StatsHistory {
+    const { id } = findBox(this.#parts.store, idOrName);
+    const samples = this.#meters.get(id)?.samples.read() ?? nothing;
+    return { step_seconds: stepMs / 1000, ...columnsOf(samples) };
+  }
+
+  /** All running boxes as they were at the last step, with their newest samples. */
+  *overview(points: number): Generator<StatsOverview> {
+    for (const [id, meter] of this.#meters) {
+      const box = this.#parts.store.boxes.get(id);
+      if (box?.status !== "running" || meter.latest === undefined) continue;
+      const { at, cpu_percent, memory_bytes } = columnsOf(meter.samples.read(Math.min(points, keptSamples)));
+      yield { ...shown(box, meter.latest), ...(points === 0 ? {} : { recent: { at, cpu_percent, memory_bytes } }) };
+    }
+  }
+
+  #meter({ id }: BoxRecord): Meter {
+    const known = this.#meters.get(id);
+    if (known !== undefined) return known;
+    const meter = new Meter(
+      (options) => this.#usage(id, options),
+      () => this.#parts.clock.now(),
+    );
+    this.#meters.set(id, meter);
+    return meter;
+  }
+
+  /** A box that is known not to answer is not asked. */
+  async #usage(boxId: string, options: UsageOptions): Promise<BoxUsage> {
+    const { engine, reach } = this.#parts;
+    const why = reach.why(boxId);
+    const read = await engine.usage(boxId, why === undefined ? options : { ...options, guest: false });
+    return why === undefined || !options.guest ? read : { ...read, guest: { state: "unreachable", why } };
+  }
+
+  #keepOnly(ids: ReadonlySet<string>): void {
+    for (const id of this.#meters.keys()) if (!ids.has(id)) this.#meters.delete(id);
+  }
+
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    using _ = this.#parts.clock.after(ms, resolve);
+    await unlessAborted(promise, signal);
+  }
+}
+
+const nothing: SampleColumns = {
+  atMs: [],
+  columns: {
+    cpuPercent: [],
+    memoryBytes: [],
+    diskBytes: [],
+    receivedPerSecond: [],
+    sentPerSecond: [],
+    processes: [],
+    hostCpuPercent: [],
+    hostMemoryBytes: [],
+  },
+};
+
+function columnsOf({ atMs, columns }: SampleColumns): Omit<StatsHistory, "step_seconds"> {
+  return {
+    at: atMs.map((ms) => ms / 1000),
+    cpu_percent: columns.cpuPercent,
+    memory_bytes: columns.memoryBytes,
+    disk_bytes: columns.diskBytes,
+    network_received_per_second: columns.receivedPerSecond,
+    network_sent_per_second: columns.sentPerSecond,
+    processes: columns.processes,
+    host_cpu_percent: columns.hostCpuPercent,
+    host_memory_bytes: columns.hostMemoryBytes,
+  };
+}
+
+function shown(box: BoxRecord, { reading, sample }: Measured): BoxStats {
+  const { host, guest: answer } = reading.usage;
+  const guest = reading.guest?.usage;
+  return {
+    box_id: box.id,
+    at: new Date(reading.atMs).toISOString(),
+    guest: answer.state === "not-asked" ? "idle" : answer.state,
+    guest_error: answer.state === "unreachable" ? answer.why : null,
+    cpu_percent: sample.cpuPercent,
+    cpus: box.cpu,
+    memory_bytes: sample.memoryBytes,
+    memory_limit_bytes: guest?.memoryTotalBytes ?? box.memoryMb * 1024 * 1024,
+    disk_bytes: sample.diskBytes,
+    disk_size_bytes: guest?.diskSizeBytes ?? box.diskSizeGb * 1024 ** 3,
+    network_received_bytes: guest?.network?.receivedBytes ?? null,
+    network_sent_bytes: guest?.network?.sentBytes ?? null,
+    processes: sample.processes,
+    host_cpu_percent: sample.hostCpuPercent,
+    host_memory_bytes: host.residentBytes,
+    host_proportional_memory_bytes: host.proportionalBytes,
+  };
+}
