@@ -3,6 +3,7 @@ import type { PullPolicy, Volume } from "@boxrun/contract";
 import { pullPolicies } from "@boxrun/contract/plain";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { addEnvironmentOptions, type EnvironmentOptions, environmentInput } from "./environment-options.ts";
+import { type PortMapping, portMapping } from "./port-mapping.ts";
 import { gigabytes, megabytes, seconds } from "./units.ts";
 
 /** Parsers of option values; what they refuse is a usage error (exit code 2). */
@@ -47,6 +48,7 @@ export interface BoxOptions {
   readonly disk?: number;
   readonly network?: boolean;
   readonly volume?: Volume[];
+  readonly publish?: PortMapping[];
   readonly pull?: PullPolicy;
 }
 
@@ -59,6 +61,11 @@ export function addBoxOptions(command: Command, diskShort = "-d, "): Command {
     .option(`${diskShort}--disk <size>`, "disk: 20g; in GB without a unit (default: 8)", gigabytes)
     .option("--network", "let the box reach the network (default: it has none)")
     .option("-v, --volume <host:guest[:ro]>", "share a directory of this host (repeatable)", volume)
+    .option(
+      "-p, --publish <port:box-port>",
+      "reach a port of the box at one of the server's host (repeatable)",
+      published,
+    )
     .addOption(new Option("--pull <when>", "pull the image first (default: missing)").choices(pullPolicies));
 }
 
@@ -71,6 +78,20 @@ export function boxInput(options: BoxOptions) {
     ...(options.disk === undefined ? {} : { disk_size_gb: options.disk }),
     ...(options.network === undefined ? {} : { network: options.network }),
     ...(options.volume === undefined ? {} : { volumes: options.volume }),
+    ...(options.publish === undefined ? {} : { ports: options.publish.map(publishRequest) }),
+  };
+}
+
+function published(text: string, previous: readonly PortMapping[] = []): PortMapping[] {
+  return [...previous, portMapping(text)];
+}
+
+/** What is not given is left to the server's defaults: loopback, and a port that is free. */
+function publishRequest({ hostIp, hostPort, boxPort }: PortMapping) {
+  return {
+    guest_port: boxPort,
+    ...(hostPort === undefined ? {} : { host_port: hostPort }),
+    ...(hostIp === undefined ? {} : { host_ip: hostIp }),
   };
 }
 

@@ -1,5 +1,7 @@
 import { isIP } from "node:net";
+import type { Box } from "@boxrun/contract";
 import { InvalidArgumentError } from "commander";
+import type { Reporter } from "./reporter.ts";
 
 /** A port of this side and the port of a box that is reached through it. */
 export interface PortMapping {
@@ -24,6 +26,18 @@ export function portMapping(text: string): PortMapping {
     throw new InvalidArgumentError(`It must be PORT:BOX_PORT, with an address in front or not: ${forms}.`);
   }
   return { hostIp, hostPort, boxPort };
+}
+
+/** Says where a box's published ports are, if one of them was left to the server. */
+export function notePorts(reporter: Reporter, box: Box, mappings: readonly PortMapping[] = []): void {
+  if (!mappings.some(({ hostPort = 0 }) => hostPort === 0)) return;
+  for (const { guest_port, host_ip, host_port } of box.ports ?? []) {
+    reporter.note(`Port ${guest_port} is reached at ${addressText(host_ip, host_port)}`, {
+      guest_port,
+      host_ip,
+      host_port,
+    });
+  }
 }
 
 /** `127.0.0.1:8080`, `[::1]:8080`. */

@@ -94,8 +94,24 @@ describe("forward", () => {
 describe("ports", () => {
   it("lists what listens", async () => {
     const { stdout } = await cli.run("ports", "dev");
-    expect(stdout).toMatch(/^PORT +ADDRESS +PROCESS +PID +REACHABLE\n80 +127\.0\.0\.1 +nc +2 +yes\n81 /);
+    expect(stdout).toMatch(/^PORT +ADDRESS +PROCESS +PID +PUBLISHED +REACHABLE\n80 +127\.0\.0\.1 +nc +2 +yes\n81 /);
     expect((await cli.run("ports", "dev", "-q")).stdout).toBe("80\n81\n");
     expect((await cli.run("ports", "dev", "--format", "{{.port}} {{.process}}")).stdout).toBe("80 nc\n81 nc\n");
+  });
+});
+
+describe("-p", () => {
+  it("publishes a port, and says where if that was left to the server", async () => {
+    const made = await cli.run("create", "base", "-n", "web", "--cpu", "1", "-m", "64", "-p", "0:80");
+    expect(made.code).toBe(0);
+    const [, where] = /^Port 80 is reached at (127\.0\.0\.1:\d+)$/m.exec(made.stderr) ?? [];
+    expect((await cli.run("ports", "web", "--format", "{{.port}} {{.address}} {{.published}}")).stdout).toContain(
+      "80 ",
+    );
+    expect((await cli.run("ports", "web")).stdout).toMatch(new RegExp(`^80 +nothing listens +.*${where}`, "m"));
+    const taken = await cli.run("create", "base", "-n", "late", "-p", `${where?.split(":")[1]}:80`);
+    expect(taken.code).toBe(125);
+    expect(taken.stderr).toContain("another program listens there");
+    expect((await cli.run("ls", "-q")).stdout.trim().split("\n")).toHaveLength(2);
   });
 });

@@ -28,6 +28,22 @@ export const volumeRequestSchema = z.strictObject({
 export const volumeSchema = z.object(volumeRequestSchema.shape);
 export type Volume = z.infer<typeof volumeSchema>;
 
+/** A TCP port of the server's host that leads to one of a box, for as long as the box runs. */
+export const publishPortRequestSchema = z.strictObject({
+  guest_port: z.int().min(1).max(65_535),
+  /** 0: one that is free; the box says which. */
+  host_port: z.int().min(0).max(65_535).default(0),
+  /** Where on the host. Whoever reaches that reaches the service: on loopback every user of the host. */
+  host_ip: z.union([z.ipv4(), z.ipv6()]).default("127.0.0.1"),
+});
+/** As it is sent: a later server may say more about it. */
+export const publishedPortSchema = z.object({
+  guest_port: z.int(),
+  host_port: z.int(),
+  host_ip: z.string(),
+});
+export type PublishedPort = z.infer<typeof publishedPortSchema>;
+
 export const imageReferenceSchema = z.string().min(1).max(512);
 
 /** `POST /v1/boxes`. Every default of the contract stands here. */
@@ -42,6 +58,7 @@ export const createBoxRequestSchema = z.strictObject({
   workdir: absolutePathSchema.nullish(),
   env: environmentSchema.nullish(),
   volumes: z.array(volumeRequestSchema).max(64).nullish(),
+  ports: z.array(publishPortRequestSchema).max(64).nullish(),
 });
 /** As a caller writes it: everything with a default may be left out. */
 export type CreateBoxInput = z.input<typeof createBoxRequestSchema>;
@@ -78,6 +95,8 @@ export const boxSchema = z.object({
   stopped_at: timestampSchema.nullable(),
   engine: z.string(),
   image_digest: z.string().nullable(),
+  /** The ports of the host that lead into it while it runs; missing if there are none. */
+  ports: z.array(publishedPortSchema).optional(),
   /** Why a box that runs does not answer at the moment; missing if it does. */
   unreachable: z.string().optional(),
   /** What of a box that runs does not work at the moment, though it does itself: its network, a volume; missing if all works. */

@@ -21,6 +21,7 @@ import { KeptWrites } from "./kept-writes.ts";
 import type { CoreMetrics } from "./metrics.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Engine } from "./ports/engine.ts";
+import { type HostPorts, noHostPorts } from "./ports/host-ports.ts";
 import type { ImageContent } from "./ports/images.ts";
 import type { Logger } from "./ports/logger.ts";
 import type { Store } from "./ports/store.ts";
@@ -28,6 +29,7 @@ import { type RetryTimes, usualRetryTimes } from "./retry.ts";
 import { runOnce } from "./run.ts";
 import { ServerEvents } from "./server-events.ts";
 import { PortManager } from "./services/port-manager.ts";
+import { PublishedPorts } from "./services/published-ports.ts";
 import { SessionManager } from "./sessions/session-manager.ts";
 import { StatsManager } from "./stats/stats-manager.ts";
 import { within } from "./within.ts";
@@ -41,6 +43,8 @@ export interface CoreOptions {
   /** How `engine` came to be chosen, for `info`. */
   readonly engineChoice?: EngineChoice;
   readonly images: ImageContent;
+  /** Where boxes' ports are published. Default: nowhere. */
+  readonly hostPorts?: HostPorts;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: CoreMetrics;
@@ -71,6 +75,7 @@ export class BoxRunCore {
   readonly #engines: Engines;
   readonly #resources: Resources;
   readonly #reach: Reach;
+  readonly #published: PublishedPorts;
   readonly #events = new ServerEvents();
   readonly #keptWrites: KeptWrites;
   readonly #recovery = Promise.withResolvers<void>();
@@ -94,6 +99,11 @@ export class BoxRunCore {
     });
     // Whether anybody waits for it is not known.
     this.#recovery.promise.catch(() => undefined);
+    this.#published = new PublishedPorts({
+      hostPorts: options.hostPorts ?? noHostPorts,
+      connect: (boxId, port, call) => this.services.connect(boxId, port, call),
+      logger,
+    });
     const shared = { ...options, store, engine: this.#engines, events: this.#events, reach: this.#reach, retryTimes };
     this.#options = options;
     this.#resources = new Resources(options.limits);
@@ -101,7 +111,15 @@ export class BoxRunCore {
     this.execs = new ExecManager({ ...shared, images: this.images });
     this.sessions = new SessionManager(shared);
     const { images, execs, sessions } = this;
-    this.boxes = new BoxManager({ ...shared, keptBoxes, images, execs, sessions, resources: this.#resources });
+    this.boxes = new BoxManager({
+      ...shared,
+      keptBoxes,
+      images,
+      execs,
+      sessions,
+      resources: this.#resources,
+      published: this.#published,
+    });
     this.files = new FileManager(shared);
     this.services = new PortManager(shared);
     this.stats = new StatsManager({ ...shared, engine: this.#engines });
@@ -192,6 +210,7 @@ export class BoxRunCore {
     await this.sessions.release();
     await this.execs.release();
     await this.sessions.settled();
+    this.#published.closeAll();
     this.boxes.release();
     this.#keptWrites.close();
   }

@@ -5,6 +5,7 @@ export { type CoreMetrics, noMetrics } from "./metrics.ts";
 export type { Page } from "./pages.ts";
 export * from "./ports/clock.ts";
 export * from "./ports/engine.ts";
+export * from "./ports/host-ports.ts";
 export * from "./ports/images.ts";
 export * from "./ports/logger.ts";
 export * from "./ports/store.ts";

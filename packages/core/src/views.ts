@@ -34,6 +34,7 @@ export function boxView(record: BoxRecord, { unreachable, impaired }: Partial<Co
     stopped_at: optionalTimestamp(record.stoppedAtMs),
     engine: record.engine,
     image_digest: record.imageDigest,
+    ...(record.ports.length === 0 ? {} : { ports: [...record.ports] }),
     ...(unreachable === undefined ? {} : { unreachable }),
     ...(impaired === undefined ? {} : { impaired }),
   };

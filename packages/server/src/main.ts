@@ -7,6 +7,7 @@ import { createImageContent } from "@boxrun/images";
 import { lockStateDir, openStore } from "@boxrun/store";
 import { publish } from "./discovery.ts";
 import { type EngineFactories, wireEngines } from "./engines/wire.ts";
+import { hostPorts } from "./host-ports.ts";
 import { bracketed, type TcpAddress } from "./listen.ts";
 import { openLog } from "./logger.ts";
 import { createMetrics } from "./metrics.ts";
@@ -67,6 +68,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     store,
     ...engines,
     images,
+    hostPorts,
     clock: systemClock,
     logger,
     metrics: metrics.core,

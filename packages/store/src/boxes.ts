@@ -11,6 +11,8 @@ export const environmentColumn = jsonColumn(z.record(z.string(), z.string())).nu
 
 const volumesSchema = z.array(z.object({ host_path: z.string(), guest_path: z.string(), readonly: z.boolean() }));
 
+const portsSchema = z.array(z.object({ guest_port: z.int(), host_port: z.int(), host_ip: z.string() }));
+
 const boxRow = z
   .object({
     id: z.string(),
@@ -26,6 +28,7 @@ const boxRow = z
     workdir: z.string(),
     env: environmentColumn,
     volumes: jsonColumn(volumesSchema).nullable(),
+    ports: jsonColumn(portsSchema).nullable(),
     ephemeral: booleanColumn,
     engine: z.string(),
     engine_id: z.string().nullable(),
@@ -50,6 +53,7 @@ const boxRow = z
       workdir: row.workdir,
       env: row.env,
       volumes: row.volumes,
+      ports: row.ports ?? [],
       ephemeral: row.ephemeral,
       engine: row.engine,
       engineId: row.engine_id,
@@ -72,8 +76,8 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
     db,
     "insert a box",
     `INSERT INTO boxes (id, name, status, image, image_digest, image_config, cpu, memory_mb, disk_size_gb, network, workdir, env,
-       volumes, ephemeral, engine, engine_id, error_code, error_message, created_at_ms, started_at_ms, stopped_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       volumes, ports, ephemeral, engine, engine_id, error_code, error_message, created_at_ms, started_at_ms, stopped_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const byId = db.query("read a box", "SELECT * FROM boxes WHERE id = ? AND status <> 'removed'", boxRow);
   const byName = db.query("read a box", "SELECT * FROM boxes WHERE name = ?", boxRow);
@@ -125,6 +129,7 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
           box.workdir,
           jsonOrNull(box.env),
           jsonOrNull(box.volumes),
+          jsonOrNull(box.ports.length === 0 ? null : box.ports),
           box.ephemeral ? 1 : 0,
           box.engine,
           box.engineId,

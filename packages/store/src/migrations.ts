@@ -164,6 +164,8 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX sign_ins_by_age ON sign_ins (created_at_ms DESC, digest);
   `,
+  // The ports of the host that lead into the box, as JSON.
+  "ALTER TABLE boxes ADD COLUMN ports TEXT;",
 ];
 
 /**

@@ -7,6 +7,12 @@ from typing import Any, Literal, TypeAlias, TypedDict
 from typing_extensions import NotRequired
 
 
+class Port(TypedDict):
+    guest_port: int
+    host_port: NotRequired[int]
+    host_ip: NotRequired[str]
+
+
 class VolumeRequest(TypedDict):
     host_path: str
     guest_path: str
@@ -65,6 +71,7 @@ class RunRequest(TypedDict):
     workdir: NotRequired[str | None]
     env: NotRequired[dict[str, str] | None]
     volumes: NotRequired[list[VolumeRequest] | None]
+    ports: NotRequired[list[Port] | None]
     cmd: NotRequired[list[CmdItem] | None]
     timeout_ms: NotRequired[int | None]
 
@@ -107,6 +114,12 @@ class Error(TypedDict):
     ]
     message: str
     details: NotRequired[dict[str, Any]]
+
+
+class Port2(TypedDict):
+    guest_port: int
+    host_port: int
+    host_ip: str
 
 
 BoxStatus: TypeAlias = Literal["creating", "running", "stopped", "error"]
@@ -358,6 +371,7 @@ class CreateBoxRequest(TypedDict):
     workdir: NotRequired[str | None]
     env: NotRequired[dict[str, str] | None]
     volumes: NotRequired[list[VolumeRequest] | None]
+    ports: NotRequired[list[Port] | None]
 
 
 class ExecRequest(TypedDict):
@@ -390,6 +404,7 @@ class Box(TypedDict):
     stopped_at: str | None
     engine: str
     image_digest: str | None
+    ports: NotRequired[list[Port2]]
     unreachable: NotRequired[str]
     impaired: NotRequired[str]
 

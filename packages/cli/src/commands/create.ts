@@ -4,6 +4,7 @@ import { addEnvironmentOptions, type EnvironmentOptions, environmentInput } from
 import { absolutePath, addBoxOptions, type BoxOptions, boxInput } from "../options.ts";
 import { masked } from "../output/masked.ts";
 import { spin } from "../output/spinner.ts";
+import { notePorts } from "../port-mapping.ts";
 import { provideImage } from "../pull-image.ts";
 import { type Session, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
@@ -27,6 +28,7 @@ Examples:
   $ boxrun create base --name dev
   $ boxrun create python -m 2048 --cpu 4 --network
   $ boxrun create base -v ./src:/root/src:ro
+  $ boxrun create base --name web -p 8080:80
 `,
     )
     .action((image: string, options: Options) => create(command, image, options));
@@ -65,6 +67,7 @@ async function create(command: Verb, image: string, options: Options): Promise<v
       await noteWhatIsLeft(session, error, options.name);
       throw error;
     }
+    notePorts(reporter, box, options.publish);
     await reporter.result(masked(box), ({ id }) => `${id}\n`);
   });
 }

@@ -1,4 +1,4 @@
-import { portListing } from "../listings/ports.ts";
+import { portListing, portRows } from "../listings/ports.ts";
 import { addListOptions, listPrinter } from "../output/format.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
@@ -8,7 +8,7 @@ export function define(command: Verb): void {
     .addHelpText(
       "after",
       `
-Shows the TCP ports on which something in the box listens, and which program that is. One that listens on another address than
+Shows the TCP ports on which something in the box listens, which program that is, and where on the server's host \`-p\` has published it. One that listens on another address than
 127.0.0.1, ::1 or all of them is not reached by \`boxrun forward\`.
 
 Examples:
@@ -20,7 +20,11 @@ Examples:
     .action((box: string) => {
       const print = listPrinter(command, portListing);
       return withServer(command, `ports ${box}`, async ({ client, signal }) => {
-        await print(await client.ports.list(box, { signal }));
+        const [listening, { ports }] = await Promise.all([
+          client.ports.list(box, { signal }),
+          client.boxes.get(box, { signal }),
+        ]);
+        await print(portRows(listening, ports));
       });
     });
 }

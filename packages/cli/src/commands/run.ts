@@ -10,6 +10,7 @@ import {
   execInput,
   type ProgramOptions,
 } from "../options.ts";
+import { notePorts } from "../port-mapping.ts";
 import { tellProgramFailure } from "../program-failure.ts";
 import { provideImage } from "../pull-image.ts";
 import { type Session, withServer } from "../session.ts";
@@ -98,6 +99,7 @@ interface Run {
 async function run(session: Session, { image, name, program, options }: Run): Promise<number> {
   const { client, reporter } = session;
   const box = await createTemporaryBox(session, { image, ...boxInput(options), name });
+  notePorts(reporter, box, options.publish);
   let stays = options.keep ?? false;
   try {
     const end = await execProgram(session, {
@@ -119,6 +121,7 @@ async function run(session: Session, { image, name, program, options }: Run): Pr
 async function runDetached(session: Session, { image, name, program, options }: Run): Promise<number> {
   const { client, reporter } = session;
   const box = await createTemporaryBox(session, { image, ...boxInput(options), name });
+  notePorts(reporter, box, options.publish);
   const exec = await client.execs.start(box.id, execInput(program, options)).catch(async (error: unknown) => {
     await removeIfThere(client, box.id);
     throw error;

@@ -84,6 +84,7 @@ const byName: Readonly<Record<string, Completer>> = {
   size: "nothing",
   time: "nothing",
   port: "nothing",
+  "port:box-port": "nothing",
   cols: "nothing",
   rows: "nothing",
   keys: "nothing",

@@ -14,6 +14,7 @@ const boxFields = {
   network: null,
   workdir: null,
   env: null,
+  ports: null,
   volumes: null,
   boxlite_id: null,
   error_code: null,

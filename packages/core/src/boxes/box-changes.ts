@@ -3,6 +3,7 @@ import type { Engines } from "../engines.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { BoxPatch, BoxRecord } from "../ports/store.ts";
 import type { ServerEvents } from "../server-events.ts";
+import type { PublishedPorts } from "../services/published-ports.ts";
 import type { KeptBoxes } from "./kept-boxes.ts";
 import type { Reach } from "./reach.ts";
 import type { Resources } from "./resources.ts";
@@ -12,6 +13,7 @@ interface Parts {
   readonly keptBoxes: KeptBoxes;
   readonly engine: Engines;
   readonly resources: Resources;
+  readonly published: PublishedPorts;
   readonly events: ServerEvents;
   readonly reach: Reach;
   readonly clock: Clock;
@@ -44,20 +46,20 @@ export class BoxChanges {
   }
 
   stopped(box: BoxRecord): BoxRecord {
-    this.#parts.resources.release(box.id);
+    this.#giveBack(box.id);
     return this.update(box, { status: "stopped", stoppedAtMs: this.#parts.clock.now() });
   }
 
   /** Never throws. */
   failed(box: BoxRecord, error: BoxRunError): void {
-    this.#parts.resources.release(box.id);
+    this.#giveBack(box.id);
     const stoppedAtMs = this.#parts.clock.now();
     this.#change(box, { status: "error", errorCode: error.code, errorMessage: error.message, stoppedAtMs });
   }
 
   removed(box: BoxRecord): void {
     this.#parts.keptBoxes.delete(box.id);
-    this.#parts.resources.release(box.id);
+    this.#giveBack(box.id);
     this.#parts.events.boxRemoved(box.id);
   }
 
@@ -75,6 +77,11 @@ export class BoxChanges {
     }
   }
 
+  #giveBack(boxId: string): void {
+    this.#parts.resources.release(boxId);
+    this.#parts.published.close(boxId);
+  }
+
   #change(box: BoxRecord, patch: BoxPatch): BoxRecord | undefined {
     const changed = this.#parts.keptBoxes.change(box, patch);
     if (changed !== undefined) this.#tell(changed);
@@ -82,7 +89,7 @@ export class BoxChanges {
   }
 
   #tell(box: BoxRecord): void {
-    const { engine, reach, events } = this.#parts;
-    events.box(shownBox(engine.told(box), { engine, reach }));
+    const { engine, events } = this.#parts;
+    events.box(shownBox(engine.told(box), this.#parts));
   }
 }

@@ -19,6 +19,7 @@ import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, PageRequest, Store } from "../ports/store.ts";
 import { nowOrLater, type RetryTimes, untilDone, whileBusy } from "../retry.ts";
 import type { ServerEvents } from "../server-events.ts";
+import type { PublishedPorts } from "../services/published-ports.ts";
 import type { SessionManager } from "../sessions/session-manager.ts";
 import { boxSpec, boxView, initialWorkdir } from "../views.ts";
 import { BoxChanges } from "./box-changes.ts";
@@ -43,6 +44,7 @@ interface Parts {
   readonly execs: ExecManager;
   readonly sessions: SessionManager;
   readonly resources: Resources;
+  readonly published: PublishedPorts;
   readonly reach: Reach;
   readonly events: ServerEvents;
   readonly clock: Clock;
@@ -324,13 +326,16 @@ export class BoxManager {
   }
 
   async #insert(request: CreateBoxRequest, ephemeral: boolean): Promise<BoxRecord> {
-    const { store, resources, clock, engine, events, retryTimes } = this.#parts;
-    const box = newBoxRecord(request, engine.name, clock.now(), ephemeral);
-    resources.reserve(box.id, box);
+    const { store, resources, published, clock, engine, events, retryTimes } = this.#parts;
+    const wanted = newBoxRecord(request, engine.name, clock.now(), ephemeral);
+    resources.reserve(wanted.id, wanted);
+    let box = wanted;
     try {
+      box = { ...wanted, ports: await published.open(wanted) };
       await whileBusy(() => store.boxes.insert(box), retryTimes);
     } catch (error) {
-      resources.release(box.id);
+      resources.release(wanted.id);
+      published.close(wanted.id);
       throw error;
     }
     events.box(this.#view(box));
@@ -379,9 +384,11 @@ export class BoxManager {
     this.#parts.resources.reserve(box.id, box);
     this.#lives.set(id, (this.#lives.get(id) ?? 0) + 1);
     try {
+      await this.#parts.published.open(box);
       await this.#engine("start", () => this.#parts.engine.start(spec, { signal }));
     } catch (error) {
       this.#parts.resources.release(box.id);
+      this.#parts.published.close(box.id);
       throw signal.aborted ? interrupted(signal, error) : error;
     }
     return this.#showRunning(box, signal, async (_, running) => {

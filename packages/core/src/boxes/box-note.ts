@@ -28,6 +28,7 @@ export function recordOfNote(note: BoxNote, engine: string, nowMs: number): BoxR
     workdir: note.workdir,
     env: note.env,
     volumes: note.volumes,
+    ports: note.ports ?? [],
     ephemeral: false,
     engine,
     engineId: note.boxlite_id,

@@ -7,6 +7,7 @@ import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, Store } from "../ports/store.ts";
 import { nowOrLater, type RetryTimes } from "../retry.ts";
 import type { ServerEvents } from "../server-events.ts";
+import type { PublishedPorts } from "../services/published-ports.ts";
 import { boxView } from "../views.ts";
 import type { BoxChanges } from "./box-changes.ts";
 import { findBox } from "./box-lookup.ts";
@@ -21,6 +22,7 @@ interface Parts {
   readonly engine: Engines;
   readonly images: ImageManager;
   readonly resources: Resources;
+  readonly published: PublishedPorts;
   readonly reach: Reach;
   readonly events: ServerEvents;
   readonly logger: Logger;
@@ -60,6 +62,7 @@ export class BoxRecovery {
       engine.recognize(box);
       events.box(boxView(box));
       logger.warn({ box_id: box.id, name: box.name }, "box taken in that the database did not know");
+      await this.#parts.published.takeUp(box);
       await this.#takeOver(box, this.#parts.released);
       return this.#shown(findBox(store, box.id));
     });
@@ -93,7 +96,9 @@ export class BoxRecovery {
     const boxes = this.#parts.store.boxes.list();
     const isLive = ({ status }: BoxRecord) => status === "running" || status === "creating";
     // What runs may hold resources from the first moment on, whether it was reached yet or not.
-    for (const box of boxes) if (box.status === "running") this.#parts.resources.hold(box.id, box);
+    const running = boxes.filter(({ status }) => status === "running");
+    for (const box of running) this.#parts.resources.hold(box.id, box);
+    await Promise.all(running.map((box) => this.#parts.published.takeUp(box)));
     const recover = async (box: BoxRecord) => {
       if (!signal.aborted) await this.#parts.turns.run(box.id, () => this.#recover(box, signal));
     };

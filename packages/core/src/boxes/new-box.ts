@@ -19,6 +19,7 @@ export function newBoxRecord(request: CreateBoxRequest, engine: string, nowMs: n
     workdir: initialWorkdir(request.workdir),
     env: request.env ?? null,
     volumes: request.volumes ?? null,
+    ports: (request.ports ?? []).map(({ guest_port, host_port, host_ip }) => ({ guest_port, host_port, host_ip })),
     ephemeral,
     engine,
     engineId: null,

@@ -1,4 +1,4 @@
-import type { BoxStatus, Environment, ExecStatus, Volume } from "@boxrun/contract";
+import type { BoxStatus, Environment, ExecStatus, PublishedPort, Volume } from "@boxrun/contract";
 import type { OutputOffsets } from "./engine.ts";
 import type { ImageConfig } from "./images.ts";
 
@@ -32,6 +32,8 @@ export interface BoxRecord {
   readonly workdir: string;
   readonly env: Environment | null;
   readonly volumes: readonly Volume[] | null;
+  /** Those that the host publishes while it runs. */
+  readonly ports: readonly PublishedPort[];
   /** It belongs to a request, and goes with it: also when the server dies in the middle. */
   readonly ephemeral: boolean;
   readonly engine: string;

@@ -7,6 +7,7 @@ import { BoxRunCore, systemClock } from "@boxrun/core";
 import { createMemoryEngine, type MemoryEngine, type MemoryEngineOptions, MemoryHost } from "@boxrun/engine-testkit";
 import { openStore } from "@boxrun/store";
 import type { Logger } from "pino";
+import { hostPorts } from "../../src/host-ports.ts";
 import type { ListingPlacesOptions } from "../../src/listing-places.ts";
 import { openLog } from "../../src/logger.ts";
 import { createMetrics } from "../../src/metrics.ts";
@@ -68,6 +69,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     store,
     engine,
     images: fakeImageContent(options.pull),
+    hostPorts,
     clock: systemClock,
     logger,
     metrics: metrics.core,

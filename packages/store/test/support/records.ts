@@ -15,6 +15,7 @@ export function box(id: string, changes: Partial<BoxRecord> = {}): BoxRecord {
     workdir: "/root",
     env: null,
     volumes: null,
+    ports: [],
     ephemeral: false,
     engine: "memory",
     engineId: null,
