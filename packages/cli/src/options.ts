@@ -1,10 +1,10 @@
 import { isAbsolute, resolve } from "node:path";
-import type { PullPolicy, Volume } from "@boxrun/contract";
+import type { Labels, PullPolicy, Volume } from "@boxrun/contract";
 import { pullPolicies } from "@boxrun/contract/plain";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { addEnvironmentOptions, type EnvironmentOptions, environmentInput } from "./environment-options.ts";
 import { type PortMapping, portMapping } from "./port-mapping.ts";
-import { gigabytes, megabytes, seconds } from "./units.ts";
+import { gigabytes, megabytes, seconds, wholeSeconds } from "./units.ts";
 
 /** Parsers of option values; what they refuse is a usage error (exit code 2). */
 
@@ -49,6 +49,10 @@ export interface BoxOptions {
   readonly network?: boolean;
   readonly volume?: Volume[];
   readonly publish?: PortMapping[];
+  readonly label?: Labels;
+  readonly ttl?: number;
+  /** With a `ttl`: the box is removed then. */
+  readonly rm?: boolean;
   readonly pull?: PullPolicy;
 }
 
@@ -66,6 +70,8 @@ export function addBoxOptions(command: Command, diskShort = "-d, "): Command {
       "reach a port of the box at one of the server's host (repeatable)",
       published,
     )
+    .option("-l, --label <name=value>", "a label to find the box by (repeatable)", label)
+    .option("--ttl <time>", "stop the box after so long: 2h, 30m; with --rm remove it", wholeSeconds)
     .addOption(new Option("--pull <when>", "pull the image first (default: missing)").choices(pullPolicies));
 }
 
@@ -78,8 +84,19 @@ export function boxInput(options: BoxOptions) {
     ...(options.disk === undefined ? {} : { disk_size_gb: options.disk }),
     ...(options.network === undefined ? {} : { network: options.network }),
     ...(options.volume === undefined ? {} : { volumes: options.volume }),
+    ...(options.label === undefined ? {} : { labels: options.label }),
+    ...(options.ttl === undefined ? {} : { ttl_seconds: options.ttl }),
+    ...(options.ttl !== undefined && options.rm ? { on_expiry: "remove" as const } : {}),
     ...(options.publish === undefined ? {} : { ports: options.publish.map(publishRequest) }),
   };
+}
+
+/** `NAME=VALUE`, or `NAME` for an empty value. */
+function label(text: string, previous: Labels = {}): Labels {
+  const split = text.indexOf("=");
+  const name = split === -1 ? text : text.slice(0, split);
+  if (name === "") throw new InvalidArgumentError("It must be NAME=VALUE.");
+  return { ...previous, [name]: split === -1 ? "" : text.slice(split + 1) };
 }
 
 function published(text: string, previous: readonly PortMapping[] = []): PortMapping[] {

@@ -39,6 +39,11 @@ export function seconds(text: string): number {
   return value;
 }
 
+/** As `seconds`, rounded up to whole ones. */
+export function wholeSeconds(text: string): number {
+  return Math.ceil(seconds(text));
+}
+
 export function secondsFromZero(text: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)];

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { boxIdSchema, boxNameSchema } from "./ids.ts";
+import { labelQuerySchema, labelsSchema } from "./labels.ts";
+import { lifetimeFields, onExpirySchema } from "./lifetime.ts";
 import { boxStatuses } from "./names.ts";
 import { pageQuerySchema } from "./pages.ts";
 
@@ -59,6 +61,8 @@ export const createBoxRequestSchema = z.strictObject({
   env: environmentSchema.nullish(),
   volumes: z.array(volumeRequestSchema).max(64).nullish(),
   ports: z.array(publishPortRequestSchema).max(64).nullish(),
+  labels: labelsSchema.refine((labels) => Object.keys(labels).length <= 64, "at most 64 labels").nullish(),
+  ...lifetimeFields,
 });
 /** As a caller writes it: everything with a default may be left out. */
 export type CreateBoxInput = z.input<typeof createBoxRequestSchema>;
@@ -97,6 +101,11 @@ export const boxSchema = z.object({
   image_digest: z.string().nullable(),
   /** The ports of the host that lead into it while it runs; missing if there are none. */
   ports: z.array(publishedPortSchema).optional(),
+  /** Missing if there are none. */
+  labels: labelsSchema.optional(),
+  /** When it is stopped or removed, as `on_expiry` says; missing if never. A box that was stopped by then keeps it, as long as it is not started. */
+  expires_at: timestampSchema.optional(),
+  on_expiry: onExpirySchema.optional(),
   /** Why a box that runs does not answer at the moment; missing if it does. */
   unreachable: z.string().optional(),
   /** What of a box that runs does not work at the moment, though it does itself: its network, a volume; missing if all works. */
@@ -120,6 +129,7 @@ export type StoppedBox = z.infer<typeof stoppedBoxSchema>;
 
 export const boxListQuerySchema = pageQuerySchema.extend({
   status: z.enum([...boxStatuses, "all"]).optional(),
+  label: labelQuerySchema,
 });
 
 export const removeBoxQuerySchema = z.strictObject({

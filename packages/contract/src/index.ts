@@ -6,6 +6,8 @@ export * from "./files.ts";
 export * from "./ids.ts";
 export * from "./images.ts";
 export * from "./info.ts";
+export * from "./labels.ts";
+export * from "./lifetime.ts";
 export * from "./mcp.ts";
 export * from "./openapi.ts";
 export * from "./operations.ts";

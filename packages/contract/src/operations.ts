@@ -35,6 +35,7 @@ import {
 } from "./files.ts";
 import { imageSchema, importImageQuerySchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
 import { gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
+import { extendRequestSchema } from "./lifetime.ts";
 import { mcpErrorSchema, mcpHeadersSchema, mcpMessageSchema, mcpMessagesSchema, mcpQuerySchema } from "./mcp.ts";
 import { orphanSchema } from "./orphans.ts";
 import { pageQuerySchema } from "./pages.ts";
@@ -177,6 +178,15 @@ const boxOperations = {
     query: stopBoxQuerySchema,
     response: json(stoppedBoxSchema),
     errors: boxNeeded,
+  },
+  extendBox: {
+    method: "POST",
+    path: "/v1/boxes/{id}:extend",
+    tag: "boxes",
+    summary: "Set when a box expires, in seconds from now, or that it does not",
+    body: jsonBody(extendRequestSchema),
+    response: json(boxSchema),
+    errors: boxMissing,
   },
   removeBox: {
     method: "DELETE",

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "05470e046ffc2f84";
+export const revision = "6adfaf713b0d77bc";

@@ -4,10 +4,12 @@ import type { AttachInput } from "./sessions.ts";
 const box = (id: string) => `/v1/boxes/${encodeURIComponent(id)}`;
 const exec = (boxId: string, execId: string) => `${box(boxId)}/exec/${encodeURIComponent(execId)}`;
 
-function query(parameters: Readonly<Record<string, string | number | boolean | undefined>>): string {
+type QueryValue = string | number | boolean | undefined;
+
+function query(parameters: Readonly<Record<string, QueryValue | readonly string[]>>): string {
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(parameters)) {
-    if (value !== undefined) search.set(key, String(value));
+    for (const one of [value].flat()) if (one !== undefined) search.append(key, String(one));
   }
   const text = search.toString();
   return text === "" ? "" : `?${text}`;
@@ -19,10 +21,13 @@ interface Page {
 }
 
 export const urls = {
-  boxes: (options: { readonly status?: string | undefined } & Page = {}) => `/v1/boxes${query({ ...options })}`,
+  boxes: (
+    options: { readonly status?: string | undefined; readonly label?: readonly string[] | undefined } & Page = {},
+  ) => `/v1/boxes${query({ ...options })}`,
   box,
   removeBox: (id: string, force: boolean) => `${box(id)}${query({ force: force || undefined })}`,
   startBox: (id: string) => `${box(id)}:start`,
+  extendBox: (id: string) => `${box(id)}:extend`,
   stopBox: (id: string, timeoutMs?: number) => `${box(id)}:stop${query({ timeout_ms: timeoutMs })}`,
   execs: (id: string, page: Page = {}) => `${box(id)}/execs${query({ ...page })}`,
   startExec: (id: string) => `${box(id)}/exec`,

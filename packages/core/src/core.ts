@@ -156,6 +156,7 @@ export class BoxRunCore {
     await this.#engines.examine();
     await this.boxes.recovery.recover(signal);
     signal.throwIfAborted();
+    this.boxes.lifetimes.takeUp();
     await Promise.all([this.execs.recover(), this.sessions.recover()]);
     // Nobody has to wait for this.
     void this.orphans.report();

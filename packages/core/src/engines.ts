@@ -295,7 +295,7 @@ export function withEngineTrouble(store: Store, engines: Pick<Engines, "told">):
       get: (id) => toldIfThere(boxes.get(id)),
       getByName: (name) => toldIfThere(boxes.getByName(name)),
       startingWith: (prefix) => boxes.startingWith(prefix).map(told),
-      list: (status, page) => boxes.list(status, page).map(told),
+      list: (status, page, labels) => boxes.list(status, page, labels).map(told),
       cursor: (id) => boxes.cursor(id),
       count: () => boxes.count(),
       update: (id, patch) => toldIfThere(boxes.update(id, patch)),

@@ -35,6 +35,8 @@ export function boxView(record: BoxRecord, { unreachable, impaired }: Partial<Co
     engine: record.engine,
     image_digest: record.imageDigest,
     ...(record.ports.length === 0 ? {} : { ports: [...record.ports] }),
+    ...(Object.keys(record.labels).length === 0 ? {} : { labels: record.labels }),
+    ...(record.expiresAtMs === null ? {} : { expires_at: timestamp(record.expiresAtMs), on_expiry: record.onExpiry }),
     ...(unreachable === undefined ? {} : { unreachable }),
     ...(impaired === undefined ? {} : { impaired }),
   };

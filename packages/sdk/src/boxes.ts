@@ -5,6 +5,12 @@ import type { Contract } from "./shape.ts";
 
 const box = (contract: Contract) => contract.boxSchema;
 
+export interface BoxFilter {
+  readonly status?: BoxStatus | "all" | undefined;
+  /** `NAME` or `NAME=VALUE`, of boxes that have all of them. */
+  readonly labels?: readonly string[] | undefined;
+}
+
 /** A box is named by its id or its name everywhere. */
 export class Boxes {
   readonly #http: Http;
@@ -22,17 +28,15 @@ export class Boxes {
   }
 
   /** Newest first, 10,000 at most. */
-  list(options: CallOptions & { readonly status?: BoxStatus | "all" | undefined } = {}): Promise<Box[]> {
-    const { status } = options;
-    return this.#http.call("GET", urls.boxes({ status }), (contract) => contract.boxSchema.array(), options);
+  list(options: CallOptions & BoxFilter = {}): Promise<Box[]> {
+    const { status, labels: label } = options;
+    return this.#http.call("GET", urls.boxes({ status, label }), (contract) => contract.boxSchema.array(), options);
   }
 
   /** All there are, newest first, `limit` (1 to 1,000) at a time. */
-  pages(
-    options: CallOptions & { readonly status?: BoxStatus | "all" | undefined; readonly limit: number },
-  ): AsyncGenerator<Box[]> {
-    const { status, limit } = options;
-    const path = (cursor: string | undefined) => urls.boxes({ status, limit, cursor });
+  pages(options: CallOptions & BoxFilter & { readonly limit: number }): AsyncGenerator<Box[]> {
+    const { status, labels: label, limit } = options;
+    const path = (cursor: string | undefined) => urls.boxes({ status, label, limit, cursor });
     return this.#http.pages(path, (contract) => contract.boxSchema.array(), options);
   }
 
@@ -42,6 +46,17 @@ export class Boxes {
 
   start(id: string, options: CallOptions = {}): Promise<Box> {
     return this.#http.call("POST", urls.startBox(id), box, options);
+  }
+
+  /** Sets when it expires, in seconds from now; `null`: never. `onExpiry`: as it was, if missing. */
+  extend(
+    id: string,
+    ttlSeconds: number | null,
+    options: CallOptions & { readonly onExpiry?: "stop" | "remove" | undefined } = {},
+  ): Promise<Box> {
+    const { onExpiry, ...call } = options;
+    const json = { ttl_seconds: ttlSeconds, ...(onExpiry === undefined ? {} : { on_expiry: onExpiry }) };
+    return this.#http.call("POST", urls.extendBox(id), box, { ...call, json });
   }
 
   /** `timeoutMs`: what programs get between SIGTERM and SIGKILL, by default 10 s. The answer says which had to be killed. */

@@ -1,3 +1,4 @@
+import { urls } from "@boxrun/contract";
 import { expect, it } from "vitest";
 import { ask, createBox, startExec } from "./support/http.ts";
 import { startTestServer, type TestServer } from "./support/server.ts";
@@ -47,3 +48,14 @@ it.each(["limit=0", "limit=1001", "limit=x", "cursor=1", "cursor=-1.2", "cursor=
     expect((await ask(server, `/v1/boxes?${query}`)).json).toMatchObject({ code: "VALIDATION_ERROR" });
   },
 );
+
+it("boxes are picked by the labels of the query, all of them", async () => {
+  await using server = await startTestServer({ tcp: null });
+  const body = { image: "base", cpu: 1, memory_mb: 64 };
+  await ask(server, urls.boxes(), { body: { ...body, name: "web", labels: { team: "ci", tier: "web" } } });
+  await ask(server, urls.boxes(), { body: { ...body, name: "db", labels: { team: "ci" } } });
+  const names = async (...label: string[]) => JSON.stringify((await ask(server, urls.boxes({ label }))).json);
+  expect(await names("team=ci")).toMatch(/"db".*"web"/);
+  expect(await names("team", "tier=web")).not.toContain('"db"');
+  expect((await ask(server, `${urls.boxes()}?label==x`)).status).toBe(422);
+});

@@ -1,4 +1,4 @@
-import { BoxRunError, type BoxStatus, boxStatusSchema } from "@boxrun/contract";
+import { BoxRunError, type BoxStatus, boxStatusSchema, onExpirySchema } from "@boxrun/contract";
 import type { BoxPatch, BoxRecord, BoxStore } from "@boxrun/core";
 import { z } from "zod";
 import { cursors, pageParameters } from "./cursors.ts";
@@ -29,6 +29,9 @@ const boxRow = z
     env: environmentColumn,
     volumes: jsonColumn(volumesSchema).nullable(),
     ports: jsonColumn(portsSchema).nullable(),
+    labels: environmentColumn,
+    expires_at_ms: z.int().nullable(),
+    on_expiry: onExpirySchema.nullable(),
     ephemeral: booleanColumn,
     engine: z.string(),
     engine_id: z.string().nullable(),
@@ -54,6 +57,9 @@ const boxRow = z
       env: row.env,
       volumes: row.volumes,
       ports: row.ports ?? [],
+      labels: row.labels ?? {},
+      expiresAtMs: row.expires_at_ms,
+      onExpiry: row.on_expiry ?? "stop",
       ephemeral: row.ephemeral,
       engine: row.engine,
       engineId: row.engine_id,
@@ -64,6 +70,11 @@ const boxRow = z
       stoppedAtMs: row.stopped_at_ms,
     }),
   );
+
+/** That a box has all labels of a JSON object; `null` there is any value. */
+const labelled = `NOT EXISTS (SELECT 1 FROM json_each(?) AS wanted WHERE NOT EXISTS (
+  SELECT 1 FROM json_each(coalesce(boxes.labels, '{}')) AS had
+  WHERE had.key = wanted.key AND (wanted.type = 'null' OR had.value = wanted.value)))`;
 
 const countRow = z.object({ status: boxStatusSchema, count: z.int() });
 
@@ -76,8 +87,8 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
     db,
     "insert a box",
     `INSERT INTO boxes (id, name, status, image, image_digest, image_config, cpu, memory_mb, disk_size_gb, network, workdir, env,
-       volumes, ports, ephemeral, engine, engine_id, error_code, error_message, created_at_ms, started_at_ms, stopped_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       volumes, ports, labels, expires_at_ms, on_expiry, ephemeral, engine, engine_id, error_code, error_message, created_at_ms, started_at_ms, stopped_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const byId = db.query("read a box", "SELECT * FROM boxes WHERE id = ? AND status <> 'removed'", boxRow);
   const byName = db.query("read a box", "SELECT * FROM boxes WHERE name = ?", boxRow);
@@ -88,19 +99,19 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
   );
   const all = db.query(
     "list boxes",
-    "SELECT * FROM boxes WHERE status <> 'removed' AND (created_at_ms, rowid) < (?, ?) ORDER BY created_at_ms DESC, rowid DESC LIMIT ?",
+    `SELECT * FROM boxes WHERE status <> 'removed' AND (created_at_ms, rowid) < (?, ?) AND ${labelled} ORDER BY created_at_ms DESC, rowid DESC LIMIT ?`,
     boxRow,
   );
   const withStatus = db.query(
     "list boxes",
-    "SELECT * FROM boxes WHERE status = ? AND (created_at_ms, rowid) < (?, ?) ORDER BY created_at_ms DESC, rowid DESC LIMIT ?",
+    `SELECT * FROM boxes WHERE status = ? AND (created_at_ms, rowid) < (?, ?) AND ${labelled} ORDER BY created_at_ms DESC, rowid DESC LIMIT ?`,
     boxRow,
   );
   const update = durable(
     db,
     "update a box",
     `UPDATE boxes SET status = ?, image_digest = ?, image_config = ?, workdir = ?, engine_id = ?, error_code = ?, error_message = ?,
-       started_at_ms = ?, stopped_at_ms = ? WHERE id = ?`,
+       started_at_ms = ?, stopped_at_ms = ?, expires_at_ms = ?, on_expiry = ? WHERE id = ?`,
   );
   const remove = durable(db, "delete a box", "DELETE FROM boxes WHERE id = ?");
   const counts = db.query("count boxes", "SELECT status, count FROM box_counts WHERE status <> 'removed'", countRow);
@@ -130,6 +141,9 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
           jsonOrNull(box.env),
           jsonOrNull(box.volumes),
           jsonOrNull(box.ports.length === 0 ? null : box.ports),
+          jsonOrNull(Object.keys(box.labels).length === 0 ? null : box.labels),
+          box.expiresAtMs,
+          box.onExpiry,
           box.ephemeral ? 1 : 0,
           box.engine,
           box.engineId,
@@ -149,8 +163,9 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
     get: (id) => byId.get(id),
     getByName: (name) => byName.get(name),
     startingWith: (prefix) => byPrefix.all(prefix, behindPrefix(prefix)),
-    list: (status, page) => {
-      const parameters = pageParameters(page);
+    list: (status, page, labels = {}) => {
+      const [createdAtMs, rowid, limit] = pageParameters(page);
+      const parameters = [createdAtMs, rowid, JSON.stringify(labels), limit] as const;
       return status === undefined ? all.all(...parameters) : withStatus.all(status, ...parameters);
     },
     cursor: cursors(db, "boxes"),
@@ -168,6 +183,8 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
         box.errorMessage,
         box.startedAtMs,
         box.stoppedAtMs,
+        box.expiresAtMs,
+        box.onExpiry,
         id,
       );
       return box;

@@ -166,6 +166,12 @@ export const migrations: readonly string[] = [
   `,
   // The ports of the host that lead into the box, as JSON.
   "ALTER TABLE boxes ADD COLUMN ports TEXT;",
+  // Labels are a JSON object of strings.
+  `
+  ALTER TABLE boxes ADD COLUMN labels TEXT;
+  ALTER TABLE boxes ADD COLUMN expires_at_ms INTEGER;
+  ALTER TABLE boxes ADD COLUMN on_expiry TEXT;
+  `,
 ];
 
 /**

@@ -72,6 +72,9 @@ class RunRequest(TypedDict):
     env: NotRequired[dict[str, str] | None]
     volumes: NotRequired[list[VolumeRequest] | None]
     ports: NotRequired[list[Port] | None]
+    labels: NotRequired[dict[str, str] | None]
+    ttl_seconds: NotRequired[int | None]
+    on_expiry: NotRequired[Literal["stop", "remove"] | None]
     cmd: NotRequired[list[CmdItem] | None]
     timeout_ms: NotRequired[int | None]
 
@@ -372,6 +375,9 @@ class CreateBoxRequest(TypedDict):
     env: NotRequired[dict[str, str] | None]
     volumes: NotRequired[list[VolumeRequest] | None]
     ports: NotRequired[list[Port] | None]
+    labels: NotRequired[dict[str, str] | None]
+    ttl_seconds: NotRequired[int | None]
+    on_expiry: NotRequired[Literal["stop", "remove"] | None]
 
 
 class ExecRequest(TypedDict):
@@ -405,6 +411,9 @@ class Box(TypedDict):
     engine: str
     image_digest: str | None
     ports: NotRequired[list[Port2]]
+    labels: NotRequired[dict[str, str]]
+    expires_at: NotRequired[str]
+    on_expiry: NotRequired[Literal["stop", "remove"]]
     unreachable: NotRequired[str]
     impaired: NotRequired[str]
 

@@ -1,6 +1,7 @@
 import type { Box } from "@boxrun/contract";
 import { BoxRunError } from "@boxrun/contract/plain";
 import { addEnvironmentOptions, type EnvironmentOptions, environmentInput } from "../environment-options.ts";
+import { CliError } from "../failure.ts";
 import { absolutePath, addBoxOptions, type BoxOptions, boxInput } from "../options.ts";
 import { masked } from "../output/masked.ts";
 import { spin } from "../output/spinner.ts";
@@ -19,6 +20,7 @@ export function define(command: Verb): void {
     "a variable for every program in the box",
   )
     .option("-w, --workdir <path>", "where programs start (default: the image's, else /root)", absolutePath)
+    .option("--rm", "with --ttl: remove the box then, instead of stopping it")
     .addHelpText(
       "after",
       `
@@ -29,6 +31,7 @@ Examples:
   $ boxrun create python -m 2048 --cpu 4 --network
   $ boxrun create base -v ./src:/root/src:ro
   $ boxrun create base --name web -p 8080:80
+  $ boxrun create base --ttl 2h --rm --label team=ci
 `,
     )
     .action((image: string, options: Options) => create(command, image, options));
@@ -49,6 +52,13 @@ async function noteWhatIsLeft({ client, reporter }: Session, error: unknown, nam
 }
 
 async function create(command: Verb, image: string, options: Options): Promise<void> {
+  if (options.rm && options.ttl === undefined) {
+    throw new CliError(
+      "USAGE",
+      "--rm without --ttl: nothing says when to remove the box",
+      "`boxrun run` removes its box.",
+    );
+  }
   const input = {
     image,
     ...boxInput(options),

@@ -5,6 +5,7 @@ import { fieldList, listTable, valuePrinter } from "../output/format.ts";
 import { addShowSecrets, maskOf } from "../output/masked.ts";
 import type { Cell } from "../output/table.ts";
 import { age } from "../output/text.ts";
+import { addressText } from "../port-mapping.ts";
 import { forEachNamed, withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
@@ -68,6 +69,24 @@ function boxFields(box: Box): [string, Cell][] {
         : Object.entries(box.env)
             .map(([name, value]) => `${name}=${value}`)
             .join(" "),
+    ],
+    [
+      "labels",
+      Object.entries(box.labels ?? {})
+        .map(([name, value]) => `${name}=${value}`)
+        .join(" "),
+    ],
+    [
+      "expires",
+      box.expires_at === undefined
+        ? null
+        : `${box.expires_at}, and is ${box.on_expiry === "remove" ? "removed" : "stopped"}`,
+    ],
+    [
+      "ports",
+      (box.ports ?? [])
+        .map(({ host_ip, host_port, guest_port }) => `${addressText(host_ip, host_port)} → ${guest_port}`)
+        .join(", "),
     ],
     [
       "volumes",

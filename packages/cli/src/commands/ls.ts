@@ -18,6 +18,9 @@ interface Options {
   readonly showSecrets?: boolean;
 }
 
+/** As many as the server gives at once. */
+const pageSize = 1_000;
+
 export function define(command: Verb): void {
   addShowSecrets(
     addListOptions(
@@ -30,8 +33,8 @@ export function define(command: Verb): void {
     .addHelpText(
       "after",
       `
-Newest first. A filter's key is id, name, status, image, digest, engine, network (on, off), volume, env or error; several of one
-key are alternatives. With --watch and --json, or on a pipe, each change is a line.
+Newest first. A filter's key is id, name, status, image, digest, engine, network (on, off), volume, env, error or label; several of one
+key, or of one label, are alternatives. With --watch and --json, or on a pipe, each change is a line.
 
 A template names fields as --json shows them, with pipes if wanted: json, upper, lower, age. 'table …' makes columns of it.
 
@@ -39,6 +42,7 @@ Examples:
   $ boxrun ls
   $ boxrun ls --watch
   $ boxrun ls -f status=running -f 'name=test-*'
+  $ boxrun ls -f label=team=ci
   $ boxrun ls --format '{{.name}} {{.created_at | age}}'
   $ boxrun ls --format 'table {{.id}}\\t{{.image}}'
   $ boxrun stop $(boxrun ls -q -s running)
@@ -63,7 +67,8 @@ Examples:
           const { watchBoxes } = await import("../watch/watch-boxes.ts");
           return watchBoxes(session, { list: () => client.boxes.list({ signal }), matches, mask });
         }
-        await printBoxes((await client.boxes.list({ status, signal })).filter(matches).map(mask));
+        const pages = await Array.fromAsync(client.boxes.pages({ status, limit: pageSize, signal }));
+        await printBoxes(pages.flat().filter(matches).map(mask));
       });
     });
 }

@@ -79,13 +79,13 @@ function readOldDiskOption(words: readonly string[], options: readonly Option[])
   return [...words.slice(0, at), "--disk", size, ...words.slice(behind)];
 }
 
-function requireDetachable({ rm, interactive, tty }: Options): void {
+function requireDetachable({ rm, ttl, interactive, tty }: Options): void {
   if (interactive || tty) throw new CliError("USAGE", "-d and -i or -t: nobody would pass standard input on");
-  if (rm)
+  if (rm && ttl === undefined)
     throw new CliError(
       "USAGE",
       "-d and --rm: nobody would be left to remove the box",
-      "`boxrun gc` removes stopped ones.",
+      "With --ttl the server removes it; `boxrun gc` removes stopped ones.",
     );
 }
 

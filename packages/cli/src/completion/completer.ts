@@ -20,6 +20,10 @@ export type LookUp =
   | "session"
   | "orphan"
   | "context"
+  /** `NAME=VALUE` as boxes have it. */
+  | "label"
+  /** `KEY=VALUE` of a listing of boxes. */
+  | "filter"
   | "signal"
   | "shell"
   /** A path in the box that was named before. */
@@ -47,6 +51,8 @@ const byOption: Readonly<Record<string, Completer>> = {
   "--name": "nothing",
   // Names of sessions, of the verb that ends them.
   "--rm": "session",
+  "--label": "label",
+  "--filter": "filter",
   "--engine": ["auto", "boxlite", "qemu"],
   "--log-level": ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
 };

@@ -1,8 +1,9 @@
 import { constants } from "node:os";
 import type { Box } from "@boxrun/contract";
-import { type BoxAction, boxActions, boxAllows, imageAliases } from "@boxrun/contract/plain";
+import { type BoxAction, boxActions, boxAllows, boxStatuses, imageAliases } from "@boxrun/contract/plain";
 import { openClient } from "../connect.ts";
 import { localContext, readContexts } from "../contexts/file.ts";
+import { filterNames } from "../listings/box-filter.ts";
 import { age } from "../output/text.ts";
 import { addressOf, resolveTarget } from "../target.ts";
 import { type Ask, offerLocations, offerPathsInBox } from "./box-paths.ts";
@@ -57,6 +58,10 @@ async function askServer(completer: LookUp, line: Line, env: NodeJS.ProcessEnv):
       return { candidates: await images(ask) };
     case "image-source":
       return { candidates: [...shortNames(), ...(await images(ask))] };
+    case "label":
+      return { candidates: await labels(ask) };
+    case "filter":
+      return { candidates: await filters(ask) };
     case "orphan":
       return { candidates: await orphans(ask) };
     case "exec":
@@ -90,6 +95,19 @@ async function boxes({ client, line, signal }: Ask, action?: BoxAction): Promise
 
 function boxText({ status, image, created_at }: Box): string {
   return `${status}, ${image}, ${age(created_at)}`;
+}
+
+/** Those that boxes have. */
+async function labels({ client, signal }: Pick<Ask, "client" | "signal">): Promise<Candidate[]> {
+  const all = (await client.boxes.list({ signal })).flatMap((box) => Object.entries(box.labels ?? {}));
+  return [...new Set(all.map(([name, value]) => `${name}=${value}`))].sort().map((word) => ({ word }));
+}
+
+async function filters(ask: Ask): Promise<Candidate[]> {
+  const key = ask.line.word.split("=", 1)[0] ?? "";
+  if (!ask.line.word.includes("=")) return filterNames.map((name) => ({ word: `${name}=` }));
+  const values = key === "status" ? boxStatuses : key === "label" ? (await labels(ask)).map(({ word }) => word) : [];
+  return values.map((value) => ({ word: `${key}=${value}` }));
 }
 
 async function images({ client, line, signal }: Ask): Promise<Candidate[]> {

@@ -19,7 +19,10 @@ const filterKeys: Readonly<Record<string, (box: Box) => readonly string[]>> = {
   volume: ({ volumes }) => (volumes ?? []).flatMap(({ host_path, guest_path }) => [host_path, guest_path]),
   env: ({ env }) => Object.entries(env ?? {}).flatMap(([name, value]) => [name, `${name}=${value}`]),
   error: ({ error_code }) => [error_code ?? ""],
+  label: ({ labels }) => Object.entries(labels ?? {}).flatMap(([name, value]) => [name, `${name}=${value}`]),
 };
+
+export const filterNames: readonly string[] = Object.keys(filterKeys);
 
 /** `KEY=GLOB`, added to those before it. */
 export function boxFilter(text: string, previous: readonly Filter[] = []): Filter[] {
@@ -27,14 +30,16 @@ export function boxFilter(text: string, previous: readonly Filter[] = []): Filte
   const key = split === -1 ? text : text.slice(0, split);
   const valuesOf = Object.hasOwn(filterKeys, key) ? filterKeys[key] : undefined;
   if (split === -1 || valuesOf === undefined) {
-    throw new InvalidArgumentError(`It must be KEY=VALUE, with KEY one of ${Object.keys(filterKeys).join(", ")}.`);
+    throw new InvalidArgumentError(`It must be KEY=VALUE, with KEY one of ${filterNames.join(", ")}.`);
   }
   const value = text.slice(split + 1);
   if (key === "status" && !value.includes("*") && !boxStatuses.some((status) => status === value)) {
     throw new InvalidArgumentError(`A status is one of ${boxStatuses.join(", ")}.`);
   }
   const pattern = glob(key === "image" ? resolveImageAlias(value) : value);
-  return [...previous, { key, matches: (box) => valuesOf(box).some((one) => pattern.test(one)) }];
+  // A box has one value of a label, so that only several of one label are alternatives.
+  const subject = key === "label" ? `label ${value.split("=", 1)[0]}` : key;
+  return [...previous, { key: subject, matches: (box) => valuesOf(box).some((one) => pattern.test(one)) }];
 }
 
 /** Filters of one key are alternatives; all keys must match. */

@@ -36,12 +36,15 @@ export class BoxChanges {
 
   running(box: BoxRecord): BoxRecord {
     const startedAtMs = this.#parts.clock.now();
+    // What has ended it once does not end its next life.
+    const over = box.expiresAtMs !== null && box.expiresAtMs <= startedAtMs && box.stoppedAtMs !== null;
     return this.update(box, {
       status: "running",
       startedAtMs,
       stoppedAtMs: null,
       errorCode: null,
       errorMessage: null,
+      ...(over ? { expiresAtMs: null } : {}),
     });
   }
 

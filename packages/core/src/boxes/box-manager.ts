@@ -3,6 +3,8 @@ import {
   BoxRunError,
   type BoxStatus,
   type CreateBoxRequest,
+  type ExtendRequest,
+  type LabelFilter,
   type PageQuery,
   type StoppedBox,
   toBoxRunError,
@@ -28,7 +30,8 @@ import { BoxRecovery } from "./box-recovery.ts";
 import { BoxTurns } from "./box-turns.ts";
 import { interrupted, removedInBetween } from "./interruptions.ts";
 import type { KeptBoxes } from "./kept-boxes.ts";
-import { newBoxRecord } from "./new-box.ts";
+import { Lifetimes } from "./lifetimes.ts";
+import { expiryOf, newBoxRecord } from "./new-box.ts";
 import type { Reach } from "./reach.ts";
 import type { Resources } from "./resources.ts";
 import { shownBox } from "./shown-box.ts";
@@ -76,6 +79,7 @@ const stopLimitMs = 60_000;
  */
 export class BoxManager {
   readonly recovery: BoxRecovery;
+  readonly lifetimes: Lifetimes;
   readonly #parts: Parts;
   readonly #changes: BoxChanges;
   readonly #turns = new BoxTurns();
@@ -86,6 +90,11 @@ export class BoxManager {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#changes = new BoxChanges(parts);
+    this.lifetimes = new Lifetimes({
+      ...parts,
+      stop: (boxId) => this.stop(boxId),
+      remove: (boxId) => this.removeIfThere(boxId),
+    });
     this.recovery = new BoxRecovery({
       ...parts,
       changes: this.#changes,
@@ -105,9 +114,9 @@ export class BoxManager {
     return this.#parts.store.boxes.list(status).map((box) => this.#view(box));
   }
 
-  page(query: PageQuery, status?: BoxStatus): Page<Box> {
+  page(query: PageQuery, status?: BoxStatus, labels?: LabelFilter): Page<Box> {
     const { boxes } = this.#parts.store;
-    const from = { list: (page: PageRequest) => boxes.list(status, page), cursor: boxes.cursor };
+    const from = { list: (page: PageRequest) => boxes.list(status, page, labels), cursor: boxes.cursor };
     return pageOf(query, from, (box) => this.#view(box));
   }
 
@@ -164,6 +173,17 @@ export class BoxManager {
   async #stopInTime({ id, name }: BoxRecord, graceMs: number): Promise<StopReport> {
     const { engine, reach } = this.#parts;
     return await reach.inTime(id, `stop box ${name ?? id}`, engine.stop(id, { graceMs }), graceMs + stopLimitMs);
+  }
+
+  /** Sets when it expires, whatever its state. Resolves once that is stored. */
+  async extend(idOrName: string, { ttl_seconds, on_expiry }: ExtendRequest): Promise<Box> {
+    const { store, clock } = this.#parts;
+    const box = findBox(store, idOrName);
+    const onExpiry = on_expiry ?? box.onExpiry;
+    const changed = this.#changes.update(box, { expiresAtMs: expiryOf(ttl_seconds, clock.now()), onExpiry });
+    this.lifetimes.watch(changed);
+    await this.#changes.stored(box, "has its new lifetime");
+    return this.#view(changed);
   }
 
   async remove(idOrName: string, options: { readonly force: boolean }): Promise<void> {
@@ -239,6 +259,7 @@ export class BoxManager {
 
   /** Nothing is written any more but what is kept. */
   release(): void {
+    this.lifetimes.close();
     this.#released.abort();
   }
 
@@ -247,6 +268,7 @@ export class BoxManager {
       await this.#engineEnds("remove", box, options);
     });
     this.#changes.removed(box);
+    this.lifetimes.forget(box.id);
     this.#lives.delete(box.id);
     this.#parts.execs.wakeReaders();
     await this.#changes.stored(box, "is gone");
@@ -338,6 +360,7 @@ export class BoxManager {
       published.close(wanted.id);
       throw error;
     }
+    this.lifetimes.watch(box);
     events.box(this.#view(box));
     return box;
   }

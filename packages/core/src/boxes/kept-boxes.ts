@@ -1,4 +1,4 @@
-import type { BoxStatus } from "@boxrun/contract";
+import type { BoxStatus, LabelFilter } from "@boxrun/contract";
 import type { KeptWrites } from "../kept-writes.ts";
 import type { BoxPatch, BoxRecord, BoxStore, PageRequest, Store } from "../ports/store.ts";
 
@@ -37,9 +37,10 @@ export class KeptBoxes implements BoxStore {
     return this.#boxes.startingWith(prefix).flatMap((row) => this.#changed(row) ?? []);
   }
 
-  list(status?: BoxStatus, page?: PageRequest): readonly BoxRecord[] {
-    if (this.#changes.size === 0) return this.#boxes.list(status, page);
-    const all = this.#boxes.list(undefined, page && { ...page, limit: Number.MAX_SAFE_INTEGER });
+  list(status?: BoxStatus, page?: PageRequest, labels?: LabelFilter): readonly BoxRecord[] {
+    if (this.#changes.size === 0) return this.#boxes.list(status, page, labels);
+    // A box's labels never change.
+    const all = this.#boxes.list(undefined, page && { ...page, limit: Number.MAX_SAFE_INTEGER }, labels);
     const boxes = all.flatMap((row) => {
       const box = this.#changed(row);
       return box === undefined || (status !== undefined && box.status !== status) ? [] : [box];

@@ -20,6 +20,9 @@ export function newBoxRecord(request: CreateBoxRequest, engine: string, nowMs: n
     env: request.env ?? null,
     volumes: request.volumes ?? null,
     ports: (request.ports ?? []).map(({ guest_port, host_port, host_ip }) => ({ guest_port, host_port, host_ip })),
+    labels: request.labels ?? {},
+    expiresAtMs: expiryOf(request.ttl_seconds, nowMs),
+    onExpiry: request.on_expiry ?? "stop",
     ephemeral,
     engine,
     engineId: null,
@@ -29,4 +32,9 @@ export function newBoxRecord(request: CreateBoxRequest, engine: string, nowMs: n
     startedAtMs: null,
     stoppedAtMs: null,
   };
+}
+
+/** `null`: never. */
+export function expiryOf(ttlSeconds: number | null | undefined, nowMs: number): number | null {
+  return ttlSeconds === undefined || ttlSeconds === null ? null : nowMs + ttlSeconds * 1000;
 }

@@ -1,4 +1,13 @@
-import type { BoxStatus, Environment, ExecStatus, PublishedPort, Volume } from "@boxrun/contract";
+import type {
+  BoxStatus,
+  Environment,
+  ExecStatus,
+  LabelFilter,
+  Labels,
+  OnExpiry,
+  PublishedPort,
+  Volume,
+} from "@boxrun/contract";
 import type { OutputOffsets } from "./engine.ts";
 import type { ImageConfig } from "./images.ts";
 
@@ -32,6 +41,10 @@ export interface BoxRecord {
   readonly workdir: string;
   readonly env: Environment | null;
   readonly volumes: readonly Volume[] | null;
+  readonly labels: Labels;
+  /** When it is ended, as `onExpiry` says; never if `null`. */
+  readonly expiresAtMs: number | null;
+  readonly onExpiry: OnExpiry;
   /** Those that the host publishes while it runs. */
   readonly ports: readonly PublishedPort[];
   /** It belongs to a request, and goes with it: also when the server dies in the middle. */
@@ -58,6 +71,8 @@ export type BoxPatch = Partial<
     | "errorMessage"
     | "startedAtMs"
     | "stoppedAtMs"
+    | "expiresAtMs"
+    | "onExpiry"
   >
 >;
 
@@ -75,8 +90,8 @@ export interface BoxStore {
   getByName(name: string): BoxRecord | undefined;
   /** Those whose id begins so, ten at most. */
   startingWith(prefix: string): readonly BoxRecord[];
-  /** Newest first. */
-  list(status?: BoxStatus, page?: PageRequest): readonly BoxRecord[];
+  /** Newest first; of those with all of the labels. */
+  list(status?: BoxStatus, page?: PageRequest, labels?: LabelFilter): readonly BoxRecord[];
   /** Where a list goes on behind this box. */
   cursor(id: string): string;
   /** How many there are in each state, whatever their number at the same cost. */

@@ -1,7 +1,11 @@
+import { labelFilter } from "@boxrun/contract";
 import type { Handlers } from "../register.ts";
 import { type Context, itemsOf } from "./context.ts";
 
-type BoxHandlers = Pick<Handlers, "createBox" | "listBoxes" | "getBox" | "startBox" | "stopBox" | "removeBox">;
+type BoxHandlers = Pick<
+  Handlers,
+  "createBox" | "listBoxes" | "getBox" | "startBox" | "stopBox" | "extendBox" | "removeBox"
+>;
 
 /** A box that is coming up does so also when its caller hangs up: it is in the list, and removing it is the way to interrupt it. */
 export function boxHandlers({ core, lifetime }: Context): BoxHandlers {
@@ -14,11 +18,12 @@ export function boxHandlers({ core, lifetime }: Context): BoxHandlers {
           request.subject = { box_id: id };
         },
       }),
-    listBoxes: async ({ query: { status, ...query }, reply }) =>
-      itemsOf(core.boxes.page(query, status === "all" ? undefined : status), reply),
+    listBoxes: async ({ query: { status, label, ...query }, reply }) =>
+      itemsOf(core.boxes.page(query, status === "all" ? undefined : status, labelFilter(label)), reply),
     getBox: async ({ path }) => core.boxes.get(path.id),
     startBox: async ({ path }) => core.boxes.start(path.id, { signal }),
     stopBox: ({ path, query }) => core.boxes.stop(path.id, query.timeout_ms),
+    extendBox: ({ path, body }) => core.boxes.extend(path.id, body),
     removeBox: async ({ path, query }) => {
       await core.boxes.remove(path.id, query);
       return { ok: true };
