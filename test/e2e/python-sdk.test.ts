@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { pythonEnvironment } from "./support/python.ts";
+import { pythonSdkEnvironment } from "./support/python.ts";
 import { TestServer } from "./support/server.ts";
 
 const execute = promisify(execFile);
@@ -14,7 +14,7 @@ const sdk = fileURLToPath(new URL("../../python", import.meta.url));
 describe("the Python SDK", () => {
   let bin: string;
   beforeAll(async () => {
-    bin = await pythonEnvironment("python-sdk", await declaredPackages());
+    bin = await pythonSdkEnvironment();
   });
 
   it("is made from this API, and its synchronous client from its asynchronous one", async () => {
@@ -91,12 +91,3 @@ describe("the Python SDK", () => {
     }
   }
 });
-
-/** What python/pyproject.toml says that the SDK, its terminal and its development need. */
-async function declaredPackages(): Promise<string[]> {
-  const lists = (await readFile(join(sdk, "pyproject.toml"), "utf8")).matchAll(
-    /^(?:dependencies|terminal|dev|requires) = \[(.*?)\]$/gms,
-  );
-  const packages = [...lists].flatMap(([, list = ""]) => [...list.matchAll(/"([^"]+)"/g)].map(([, name = ""]) => name));
-  return packages.filter((name) => !name.startsWith("boxrun-sdk"));
-}

@@ -45,11 +45,11 @@ async function expectRight(examples: readonly string[]): Promise<void> {
   }
 }
 
-/** The lines of a page's shell blocks that run boxrun; `<Tab>` is no shell's word. */
+/** The lines of a page's shell blocks that run boxrun. */
 function commandsIn(page: string): string[] {
-  const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = ""]) => block);
+  const blocks = [...page.matchAll(/^```sh(?: [\w ]+)?\n(.*?)^```$/gms)].map(([, block = ""]) => block);
   const commands = blocks.flatMap((block) => block.replaceAll("\\\n", "").split("\n"));
-  return commands.filter((line) => /^[^#]*\bboxrun [a-z-]/.test(line) && !line.includes("<Tab>"));
+  return commands.filter((line) => /^[^#]*\bboxrun [a-z-]/.test(line));
 }
 
 /** What stands behind `$ ` below `Examples:`. */

@@ -1,11 +1,26 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { access, writeFile } from "node:fs/promises";
+import { access, readFile, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
+
+const sdk = fileURLToPath(new URL("../../../python", import.meta.url));
+
+/** With what the SDK, its terminal and its development need; its `bin`. */
+export async function pythonSdkEnvironment(): Promise<string> {
+  const lists = (await readFile(join(sdk, "pyproject.toml"), "utf8")).matchAll(
+    /^(?:dependencies|terminal|dev|requires) = \[(.*?)\]$/gms,
+  );
+  const packages = [...lists].flatMap(([, list = ""]) => [...list.matchAll(/"([^"]+)"/g)].map(([, name = ""]) => name));
+  return pythonEnvironment(
+    "python-sdk",
+    packages.filter((name) => !name.startsWith("boxrun-sdk")),
+  );
+}
 
 /** A Python environment with these packages in it (pip's words), made once for all checkouts; its `bin`. */
 export async function pythonEnvironment(name: string, packages: readonly string[]): Promise<string> {
