@@ -66,15 +66,15 @@ module.exports = {
       severity: "error",
       from: {
         path: "^packages/cli/src/",
-        pathNot: "^packages/cli/src/(commands/(serve|images/build-debian)\\.ts$|doctor/)",
+        pathNot: "^packages/cli/src/(commands/(serve|setup|images/build-debian)\\.ts$|doctor/)",
       },
       to: { path: "^packages/", pathNot: "^packages/(cli|sdk|mcp|contract)/" },
     },
     {
       name: "doctor-knows-the-host",
-      comment: "What doctor looks at is the host of the own server, as the engines see it.",
+      comment: "What doctor and setup look at is the host of the own server, as the engines see it.",
       severity: "error",
-      from: { path: "^packages/cli/src/doctor/" },
+      from: { path: "^packages/cli/src/(doctor/|commands/setup\\.ts$)" },
       to: { path: "^packages/", pathNot: "^packages/(cli|sdk|contract|host)/" },
     },
     {

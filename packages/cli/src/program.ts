@@ -54,6 +54,12 @@ const verbs: readonly VerbEntry[] = [
   { name: "info", summary: "show the server, its engine and its limits", load: () => import("./commands/info.ts") },
   { name: "doctor", summary: "check this host and say what to do", load: () => import("./commands/doctor.ts") },
   {
+    name: "setup",
+    summary: "install the programs that boxes need",
+    load: () => import("./commands/setup.ts"),
+    withoutServer: true,
+  },
+  {
     name: "serve",
     summary: "run the server in the foreground",
     load: () => import("./commands/serve.ts"),

@@ -205,8 +205,8 @@ describe("doctor", () => {
       env: { ...env, PATH: "/nonexistent", BOXRUN_CACHE_DIR: join(stateDir, "c") },
     });
     expect(result.code).toBe(1);
-    expect(result.stdout).toMatch(/^FAIL {2}qemu-system-x86_64 {2}is missing.*\n +→ Install the Debian package/m);
-    expect(result.stdout).toMatch(/^FAIL {2}guest kernel +none is built.*\n +→ Build it/m);
+    expect(result.stdout).toMatch(/^FAIL {2}qemu-system-x86_64 {2}is missing.*\n +→ `boxrun setup`/m);
+    expect(result.stdout).toMatch(/^FAIL {2}guest kernel +find the guest kernel: none is built.*\n +→ Boxes/m);
     expect(result.stdout).toMatch(/^FAIL {2}socket .*is not a socket/m);
     expect(result.stdout).toMatch(/^ok {4}node/m);
     expect(await readdir(stateDir)).not.toContain("server.log");

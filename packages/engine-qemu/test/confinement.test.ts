@@ -37,7 +37,7 @@ test("without bwrap there is no jail, and what to install is said", async () => 
   process.env.PATH = dir;
   const { jail, how } = await find(program("qemu-system-x86_64", "exit 1"));
   expect(jail).toBeUndefined();
-  expect(how).toContain("install the Debian package bubblewrap");
+  expect(how).toContain("the program bwrap is missing");
 });
 
 test("a QEMU that is a script is not put into a jail, for nobody knows what it needs", async () => {

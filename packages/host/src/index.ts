@@ -2,6 +2,13 @@ export { hostBootId } from "./boot-id.ts";
 export { makeBoxDir } from "./box-dir.ts";
 export { keepNote, readNote } from "./box-note.ts";
 export { defaultCacheDir } from "./cache-dir.ts";
+export {
+  type Distribution,
+  installationOf,
+  packageOf,
+  readDistribution,
+  thisDistribution,
+} from "./distribution.ts";
 export { isErrno } from "./errno.ts";
 export { type GuestPackage, guestPackageAt, installedGuest, locatePart } from "./guest-package.ts";
 export { usageOf } from "./process-usage.ts";
@@ -18,8 +25,9 @@ export {
   signalProcess,
   waitUntilGone,
 } from "./processes.ts";
+export { type ProgramName, programNames, programOf } from "./programs.ts";
 export { type RunOptions, run } from "./run.ts";
 export { keepTail } from "./tail.ts";
-export { locateTool, requireTool, type ToolName } from "./tools.ts";
+export { locateTool, missingTool, requireTool, type ToolName } from "./tools.ts";
 export { type HostVerdict, keptFinding, keptVerdict } from "./verdict.ts";
 export { isZstd, unzstd } from "./zstd.ts";

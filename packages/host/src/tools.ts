@@ -1,33 +1,24 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
+import { type ProgramName, programOf, programs } from "./programs.ts";
 
-/** The host programs that the engine runs, where they may be besides PATH, and the Debian package that has them. */
-const tools = {
-  "qemu-system-x86_64": { package: "qemu-system-x86", extra: [] },
-  "mkfs.ext4": { package: "e2fsprogs", extra: ["/usr/sbin", "/sbin"] },
-  tune2fs: { package: "e2fsprogs", extra: ["/usr/sbin", "/sbin"] },
-  passt: { package: "passt", extra: [] },
-  sqfstar: { package: "squashfs-tools", extra: [] },
-  bwrap: { package: "bubblewrap", extra: [] },
-  virtiofsd: {
-    package: "virtiofsd (Debian 13) or qemu-system-common (Debian 12)",
-    extra: ["/usr/libexec", "/usr/lib/qemu"],
-  },
-  go: { package: "golang-go", extra: ["/usr/local/go/bin"] },
-  "apt-get": { package: "apt", extra: [] },
-  "apt-cache": { package: "apt", extra: [] },
-  "dpkg-deb": { package: "dpkg", extra: [] },
-  xz: { package: "xz-utils", extra: [] },
-  zstd: { package: "zstd", extra: [] },
+/** What only a checkout needs, to build the guest: where it may be besides PATH, and the Debian package that has it. */
+const builders = {
+  go: { package: "golang-go", folders: ["/usr/local/go/bin"] },
+  "apt-get": { package: "apt", folders: [] },
+  "apt-cache": { package: "apt", folders: [] },
+  "dpkg-deb": { package: "dpkg", folders: [] },
+  xz: { package: "xz-utils", folders: [] },
+  zstd: { package: "zstd", folders: [] },
 } as const;
 
-export type ToolName = keyof typeof tools;
+export type ToolName = ProgramName | keyof typeof builders;
 
 /** The program's absolute path; `undefined` if this host doesn't have it. */
 export function locateTool(name: ToolName): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), ...tools[name].extra];
-  for (const folder of folders) {
+  const extra = isProgram(name) ? (programOf(name).folders ?? []) : builders[name].folders;
+  for (const folder of [...(process.env.PATH ?? "").split(delimiter), ...extra]) {
     if (folder === "") continue;
     const path = join(folder, name);
     try {
@@ -40,12 +31,20 @@ export function locateTool(name: ToolName): string | undefined {
   return undefined;
 }
 
-/** The program's absolute path. RUNTIME_ERROR with the Debian package to install if it is missing. */
+/** The program's absolute path. RUNTIME_ERROR that says how to get it if it is missing. */
 export function requireTool(name: ToolName, operation: string): string {
   const path = locateTool(name);
   if (path !== undefined) return path;
-  throw new BoxRunError(
-    "RUNTIME_ERROR",
-    `${operation}: the program ${name} is not on PATH; install the Debian package ${tools[name].package}`,
-  );
+  throw new BoxRunError("RUNTIME_ERROR", `${operation}: ${missingTool(name)}`);
+}
+
+/** For a person: that it is missing, what it is for, and how to get it. */
+export function missingTool(name: ToolName): string {
+  return isProgram(name)
+    ? `the program ${name} is missing (${programOf(name).purpose}); \`boxrun setup\` says how to get it`
+    : `the program ${name} is not on PATH; install the Debian package ${builders[name].package}`;
+}
+
+function isProgram(name: ToolName): name is ProgramName {
+  return Object.hasOwn(programs, name);
 }

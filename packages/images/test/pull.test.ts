@@ -241,12 +241,12 @@ test.each([
   expect(await holdings(dir)).toEqual(empty);
 });
 
-test("without skopeo, the error names its package", async () => {
+test("without skopeo, the error says how to get it", async () => {
   vi.stubEnv("PATH", "/nonexistent");
   const { content } = await makeStore();
   await expect(content.pull("127.0.0.1:1/app:1", patient)).rejects.toMatchObject({
     code: "RUNTIME_ERROR",
-    message: expect.stringContaining("Debian package skopeo"),
+    message: expect.stringContaining("the program skopeo is missing (pulls images); `boxrun setup`"),
   });
 });
 

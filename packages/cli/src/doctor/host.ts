@@ -1,7 +1,8 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { dirname } from "node:path";
+import { locateTool, packageOf, programNames, programOf, thisDistribution } from "@boxrun/host";
 import { bytes } from "../output/text.ts";
 import { type Check, fail, ok, reason, warn } from "./check.ts";
 
@@ -46,54 +47,20 @@ export function checkKvm(): Check {
   }
 }
 
-interface Tool {
-  readonly name: string;
-  readonly what: string;
-  /** Debian's. */
-  readonly package: string;
-  readonly needed: boolean;
-  readonly extraFolders?: readonly string[];
-}
-
-const sbin = ["/usr/sbin", "/sbin"];
-const tools: readonly Tool[] = [
-  { name: "qemu-system-x86_64", what: "runs the boxes", package: "qemu-system-x86", needed: true },
-  { name: "mkfs.ext4", what: "makes their disks", package: "e2fsprogs", needed: true, extraFolders: sbin },
-  { name: "sqfstar", what: "makes disks of images", package: "squashfs-tools", needed: true },
-  { name: "skopeo", what: "pulls images", package: "skopeo", needed: false },
-  { name: "passt", what: "boxes with --network", package: "passt", needed: false },
-  {
-    name: "virtiofsd",
-    what: "boxes with --volume",
-    package: "virtiofsd (Debian 12: qemu-system-common)",
-    needed: false,
-    extraFolders: ["/usr/libexec", "/usr/lib/qemu", "/usr/lib"],
-  },
-  { name: "bwrap", what: "confines the boxes and what serves their volumes", package: "bubblewrap", needed: false },
-];
-
 /** `withQemu`: boxes are to run on QEMU, so that what it needs must be there. */
 export function checkTools(withQemu: boolean): Check[] {
-  return tools.map((tool) => {
-    const path = locate(tool);
-    if (path !== undefined) return ok(tool.name, `${path}: ${tool.what}`);
-    const advice = `Install the Debian package ${tool.package}: \`sudo apt-get install ${tool.package.split(" ")[0]}\`.`;
-    return (tool.needed && withQemu ? fail : warn)(tool.name, `is missing: ${tool.what}`, advice);
+  const distribution = thisDistribution();
+  return programNames.map((name) => {
+    const { purpose, needed } = programOf(name);
+    const path = locateTool(name);
+    if (path !== undefined) return ok(name, `${path}: ${purpose}`);
+    const found = packageOf(name, distribution);
+    const advice =
+      found === undefined
+        ? `No package of ${distribution.name} is known to have it.`
+        : `\`boxrun setup\` says how to install the package ${found}.`;
+    return (needed && withQemu ? fail : warn)(name, `is missing: ${purpose}`, advice);
   });
-}
-
-function locate({ name, extraFolders = [] }: Tool): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), ...extraFolders].filter((folder) => folder !== "");
-  return folders
-    .map((folder) => join(folder, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
 }
 
 const lowBytes = 5e9;

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { keptFinding, killAll, locateTool } from "@boxrun/host";
+import { keptFinding, killAll, locateTool, missingTool } from "@boxrun/host";
 import { z } from "zod";
 import type { Guest } from "../guest-build/locate.ts";
 import { type Accelerator, boxFiles, type VmShape } from "../vm/command-line.ts";
@@ -30,7 +30,7 @@ export async function findConfinement(options: {
 }): Promise<Confinement> {
   const bwrap = locateTool("bwrap");
   if (bwrap === undefined) {
-    return unconfined("the program bwrap is missing; install the Debian package bubblewrap");
+    return unconfined(missingTool("bwrap"));
   }
   const { qemu, guest, accelerator, cacheDir } = options;
   const { hostHelper } = guest;

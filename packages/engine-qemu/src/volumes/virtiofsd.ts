@@ -2,7 +2,7 @@ import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import type { VolumeSpec } from "@boxrun/core";
-import { locateTool, run } from "@boxrun/host";
+import { locateTool, missingTool, run } from "@boxrun/host";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { waitUntilListening } from "../host/listening.ts";
 import { boxFiles } from "../vm/command-line.ts";
@@ -40,7 +40,7 @@ export function volumeSupport(): Promise<VolumeSupport> {
 async function findSupport(): Promise<VolumeSupport> {
   const virtiofsd = locateTool("virtiofsd");
   if (virtiofsd === undefined) {
-    return { kind: "none", why: "virtiofsd is missing; install the Debian package virtiofsd (12: qemu-system-common)" };
+    return { kind: "none", why: missingTool("virtiofsd") };
   }
   let help: string;
   try {
@@ -60,7 +60,7 @@ async function findSupport(): Promise<VolumeSupport> {
   }
   if (process.getuid?.() !== 0) return { kind: "none", why: `${virtiofsd} needs root, and this server runs without` };
   const bwrap = locateTool("bwrap");
-  if (bwrap === undefined) return { kind: "none", why: "bwrap is missing; install the Debian package bubblewrap" };
+  if (bwrap === undefined) return { kind: "none", why: missingTool("bwrap") };
   return { kind: "c", virtiofsd, bwrap };
 }
 

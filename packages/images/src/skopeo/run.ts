@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { BoxRunError, type ErrorCode } from "@boxrun/contract";
+import { requireTool } from "@boxrun/host";
 import { hostArchitecture } from "../oci/platform.ts";
 import { maxDocumentBytes } from "../oci/schemas.ts";
 import { findProgram } from "./programs.ts";
@@ -84,13 +85,7 @@ async function run(args: readonly string[], options: SkopeoRun, read: (stdout: R
 
 /** A server that is killed takes its skopeo along, where util-linux's setpriv is there to arrange it. */
 function commandLine(operation: string): [string, ...string[]] {
-  const skopeo = findProgram("skopeo");
-  if (skopeo === undefined) {
-    throw new BoxRunError(
-      "RUNTIME_ERROR",
-      `${operation}: the program skopeo is not on PATH; install the Debian package skopeo (macOS: brew install skopeo)`,
-    );
-  }
+  const skopeo = requireTool("skopeo", operation);
   const setpriv = process.platform === "linux" ? findProgram("setpriv") : undefined;
   return setpriv === undefined ? [skopeo] : [setpriv, "--pdeathsig", "KILL", "--", skopeo];
 }

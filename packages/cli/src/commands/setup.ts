@@ -1,0 +1,114 @@
+import {
+  installationOf,
+  locateTool,
+  type ProgramName,
+  packageOf,
+  programNames,
+  programOf,
+  thisDistribution,
+} from "@boxrun/host";
+import { CliError, CommandFailure } from "../failure.ts";
+import { runManager } from "../installation.ts";
+import { listenForInterrupts } from "../interrupts.ts";
+import { shellText } from "../output/shell-text.ts";
+import { reporterOf } from "../session.ts";
+import type { Verb } from "../verb.ts";
+
+interface Options {
+  readonly yes?: boolean;
+}
+
+/** Something is missing without which no box runs. */
+const unready = 1;
+
+export function define(command: Verb): void {
+  command
+    .option("-y, --yes", "install what is missing, as root or with sudo")
+    .addHelpText(
+      "after",
+      `
+Says which of the programs that boxes need are not on this host, what each is for, and the command of this distribution that installs
+them; with --yes it runs it. Exit code 1 if one is missing then without which no box runs, else 0: without skopeo nothing is
+pulled, without passt and virtiofsd there are no boxes with --network and --volume, and all else works.
+
+Examples:
+  $ boxrun setup
+  $ boxrun setup --yes && boxrun run base -- echo hello
+`,
+    )
+    .action((options: Options) => setUp(command, options));
+}
+
+interface Found {
+  readonly program: ProgramName;
+  readonly purpose: string;
+  readonly needed: boolean;
+  readonly path: string | null;
+  /** The distribution's package that has it, where one is known. */
+  readonly package: string | null;
+}
+
+async function setUp(command: Verb, { yes }: Options): Promise<void> {
+  const reporter = reporterOf(command);
+  if (process.platform !== "linux") {
+    const hint = "Run it on a Linux host, and reach it from here: `boxrun context add NAME https://…`.";
+    throw new CliError("NOT_THIS_HOST", `setup: boxes run on Linux; this is ${process.platform}`, hint);
+  }
+  const distribution = thisDistribution();
+  const look = (): Found[] =>
+    programNames.map((program) => {
+      const { purpose, needed } = programOf(program);
+      const place = { path: locateTool(program) ?? null, package: packageOf(program, distribution) ?? null };
+      return { program, purpose, needed, ...place };
+    });
+  const before = look();
+  const missing = before.filter(({ path }) => path === null).map(({ program }) => program);
+  const installation = installationOf(missing, distribution);
+  const commands = (installation?.commands ?? []).map((words) => (installation?.needsRoot ? asRoot(words) : words));
+  const line = commands.length === 0 ? null : commands.map(shellText).join(" && ");
+  let found = before;
+  if (yes && commands.length > 0) {
+    await install(command, commands);
+    found = look();
+  }
+  const result = { distribution: distribution.name, programs: found, command: line, ran: found !== before };
+  await reporter.result(result, () => report(result));
+  if (found.some(({ path, needed }) => path === null && needed)) process.exitCode = unready;
+}
+
+function asRoot(words: readonly string[]): readonly string[] {
+  return process.getuid?.() === 0 ? words : ["sudo", ...words];
+}
+
+async function install(command: Verb, commands: readonly (readonly string[])[]): Promise<void> {
+  using interrupts = listenForInterrupts();
+  const { signal } = interrupts;
+  try {
+    for (const words of commands) {
+      reporterOf(command).note(`Running ${shellText(words)}`, { command: words });
+      await runManager(words, "/", signal);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new CommandFailure("setup", error);
+  }
+}
+
+interface Result {
+  readonly distribution: string;
+  readonly programs: readonly Found[];
+  readonly command: string | null;
+  readonly ran: boolean;
+}
+
+function report({ distribution, programs, command, ran }: Result): string {
+  const missing = programs.filter(({ path }) => path === null);
+  if (missing.length === 0) return "All programs that boxes need are here.\n";
+  const lines = missing.map(({ program, purpose, needed, package: from }) => {
+    const where = from === null ? `no package of ${distribution} is known to have it` : `package ${from}`;
+    return `  ${program}: ${purpose}${needed ? "" : "; all else works without it"} (${where})\n`;
+  });
+  const advice =
+    command === null ? "Look for packages that have them, and have them on PATH.\n" : `To install:\n  ${command}\n`;
+  return `Missing on this host:\n${lines.join("")}${ran ? "They were not in what was installed.\n" : advice}`;
+}
