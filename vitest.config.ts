@@ -31,6 +31,16 @@ export default defineConfig({
       },
       {
         test: {
+          // From the packed packages on clean Debian systems: tools/install-test.
+          name: "install",
+          include: ["tools/install-test/**/*.test.ts"],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          maxWorkers: 1,
+        },
+      },
+      {
+        test: {
           name: "boxlite",
           include: ["packages/*/test/**/*.boxlite.test.ts", "test/e2e/**/*.boxlite.test.ts"],
           // CPUs that are emulated twice over: a box boots in 10 to 30 s.

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # npm test: sets up what is missing, then runs every test. The last line is the count over all of them.
 #
-#   npm test                          everything but --boxlite
-#   npm test -- --unit                one stage: --unit (no VM), --go, --vm (real microVMs), --boxlite (real BoxLite boxes)
+#   npm test                          everything but --install and --boxlite
+#   npm test -- --unit                one stage: --unit (no VM), --go, --vm (real microVMs), --install (from the packed
+#                                     packages on clean Debian systems), --boxlite (real BoxLite boxes)
 #   npm test -- lifecycle -t restart  vitest's filters: files whose path holds the word, tests whose name matches
 set -euo pipefail
 # shellcheck source=lib/common.sh
@@ -11,7 +12,7 @@ set -euo pipefail
 . "$root/tools/lib/go.sh"
 
 if [[ "${1:-}" == -h || "${1:-}" == --help ]]; then
-  sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
   exit
 fi
 bash "$root/tools/setup.sh" --tests --quiet

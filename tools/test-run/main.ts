@@ -1,7 +1,7 @@
 /**
  * The test run behind `npm test`: vitest's unit project, the Go tests, vitest's vm project, in this order, and one count
- * over all at the end. `--unit`, `--go`, `--vm` and `--boxlite` choose stages; everything else goes to vitest, and then Go is left out.
- * The boxlite stage runs only where it is asked for.
+ * over all at the end. `--unit`, `--go`, `--vm`, `--install` and `--boxlite` choose stages; everything else goes to vitest, and then Go is left out.
+ * The stages install and boxlite run only where they are asked for.
  */
 import { fileURLToPath } from "node:url";
 import { exitCode, type StageReport, summaryLines, total } from "./report.ts";
@@ -9,7 +9,7 @@ import { goStage, vitestStage } from "./stages.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const everyday = ["unit", "go", "vm"];
-const stageNames = [...everyday, "boxlite"];
+const stageNames = [...everyday, "install", "boxlite"];
 
 const given = process.argv.slice(2);
 const forVitest = given.filter((argument) => !stageNames.includes(argument.replace(/^--/, "")));
@@ -24,6 +24,9 @@ const reports: StageReport[] = [];
 if (wanted.has("unit")) reports.push(await vitestStage(root, "unit", forVitest, abort.signal));
 if (wanted.has("go") && !abort.signal.aborted) reports.push(...(await goStage(root, abort.signal)));
 if (wanted.has("vm") && !abort.signal.aborted) reports.push(await vitestStage(root, "vm", forVitest, abort.signal));
+if (wanted.has("install") && !abort.signal.aborted) {
+  reports.push(await vitestStage(root, "install", forVitest, abort.signal));
+}
 if (wanted.has("boxlite") && !abort.signal.aborted) {
   // It alone builds Debian systems and boots one: what the other stages don't need is not loaded for them.
   const { boxliteStage } = await import("./boxlite-stage.ts");

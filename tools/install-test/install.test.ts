@@ -1,0 +1,112 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { defaultCacheDir } from "../../packages/host/src/cache-dir.ts";
+import { type Ended, Machine } from "./machine.ts";
+import { packAll, withVersion } from "./packages.ts";
+import { Registry } from "./registry.ts";
+import { pristineRoot } from "./root.ts";
+
+const cacheDir = defaultCacheDir();
+const newerVersion = "9.9.9";
+const log = (line: string) => process.stdout.write(` install  ${line}\n`);
+
+let scratch: string;
+let registry: Registry;
+let tarballs: readonly string[];
+
+beforeAll(async () => {
+  if (process.getuid?.() !== 0) throw new Error("a clean machine is made by root: run this as root");
+  scratch = await mkdtemp(join(tmpdir(), "br-clean-"));
+  registry = await Registry.start(cacheDir, join(scratch, "registry"));
+  log("packing boxrun and its guest");
+  tarballs = await packAll(join(scratch, "packed"), log);
+  await registry.publish(tarballs);
+}, 600_000);
+afterAll(async () => {
+  await registry?.[Symbol.asyncDispose]();
+  await rm(scratch, { recursive: true, force: true });
+});
+
+// QEMU 7.2 and 10.
+describe.each(["bookworm", "trixie"])("on a clean Debian %s", (suite) => {
+  let machine: Machine;
+  beforeAll(async () => {
+    const pristine = await pristineRoot({ cacheDir, suite, log, signal: new AbortController().signal });
+    machine = await Machine.boot(pristine, join(scratch, suite), join(cacheDir, "test", "install", `apt-${suite}`));
+    await machine.putNode();
+    expect(await machine.run("root", "useradd --create-home tester")).toMatchObject({ code: 0 });
+  }, 600_000);
+  afterAll(() => machine?.[Symbol.asyncDispose]());
+
+  const user = (command: string) => machine.run("tester", command);
+  async function succeeds(ended: Promise<Ended>): Promise<string> {
+    const { code, stdout, stderr } = await ended;
+    expect({ code, stderr: code === 0 ? "" : stderr, stdout: code === 0 ? "" : stdout }).toEqual({
+      ...{ code: 0, stderr: "", stdout: "" },
+    });
+    return stdout;
+  }
+
+  test("npm installs boxrun, which says what is missing, in two lines", async () => {
+    await succeeds(user(`npm config set registry ${registry.url}/ && npm config set prefix ~/.npm-global`));
+    await succeeds(user("npm install --global boxrun"));
+    const told = await user("boxrun run base -- echo hi");
+    expect(told).toMatchObject({ code: 125, stdout: "" });
+    const lines = told.stderr.trimEnd().split("\n").slice(-2);
+    expect(lines[0]).toMatch(/^Error: .*the program \S+ is missing \(.*\); `boxrun setup` says how to get it$/);
+    expect(lines[1]).toMatch(/^Hint: /);
+    const setup = await user("boxrun setup");
+    expect(setup.code).toBe(1);
+    expect(setup.stdout).toMatch(/sudo apt-get update && sudo apt-get install --yes .*qemu-system-x86 /);
+  });
+
+  test("without qemu, setup as root installs all that is missing", async () => {
+    await succeeds(machine.run("root", "boxrun setup --yes"));
+    expect(await succeeds(user("boxrun setup"))).toBe("All programs that boxes need are here.\n");
+  });
+
+  test("a normal user runs a box", async () => {
+    expect(await succeeds(user("boxrun run base -- echo hi"))).toBe("hi\n");
+    const checks: { status: string }[] = JSON.parse(await succeeds(user("boxrun doctor --json")));
+    expect(checks.filter(({ status }) => status === "fail")).toEqual([]);
+    expect(checks).toContainEqual(expect.objectContaining({ name: "confinement", status: "ok" }));
+    expect(checks).toContainEqual(
+      expect.objectContaining({ name: "guest kernel", message: expect.stringContaining("@boxrun/guest-linux-x64") }),
+    );
+  });
+
+  test("create, exec and cp work, and an upgrade by npm leaves the box running", async () => {
+    await succeeds(user("boxrun create base --name dev"));
+    await succeeds(user("echo kept >note && boxrun cp note dev:/root/"));
+    const { version: before } = JSON.parse(await succeeds(user("boxrun info --json")));
+    await registry
+      .publish(await withVersion(tarballs, newerVersion, join(scratch, `newer-${suite}`)))
+      .catch((error) => {
+        // The other Debian's test has published it.
+        if (!String(error).includes("EPUBLISHCONFLICT") && !String(error).includes("409")) throw error;
+      });
+    const upgraded = await user("boxrun upgrade --yes");
+    expect(upgraded).toMatchObject({ code: 0, stdout: `boxrun ${before} → ${newerVersion}\n` });
+    expect(upgraded.stderr).toContain("`boxrun server stop`");
+    await succeeds(user("boxrun server stop"));
+    expect(await succeeds(user("boxrun exec dev -- cat /root/note"))).toBe("kept\n");
+    expect(JSON.parse(await succeeds(user("boxrun info --json")))).toMatchObject({ version: newerVersion });
+    await succeeds(user("boxrun rm --force dev"));
+  });
+
+  test("uninstalled, it leaves nothing: no process, no file", async () => {
+    await succeeds(user("boxrun create base --name left"));
+    await succeeds(user("boxrun uninstall --purge --yes"));
+    const home = await readdir(join(machine.root, "home/tester"), { recursive: true });
+    expect(home.filter((path) => /boxrun/i.test(path) && !path.startsWith(".npm/"))).toEqual([]);
+    const processes = await succeeds(machine.run("root", "cat /proc/[0-9]*/comm | sort -u"));
+    expect(
+      processes
+        .trim()
+        .split("\n")
+        .filter((name) => /qemu|node|boxrun|passt|virtiofsd/.test(name)),
+    ).toEqual([]);
+  });
+});
