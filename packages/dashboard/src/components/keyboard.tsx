@@ -29,9 +29,11 @@ function isPaletteKey({ key, ctrlKey, metaKey, altKey, shiftKey, target }: Keybo
 
 /** The keys that work on every page. */
 export function Keyboard() {
-  const [, navigate] = useLocation();
+  const [location, navigate] = useLocation();
   const [open, setOpen] = useState<"palette" | "help">();
   const goneAtMs = useRef(Number.NEGATIVE_INFINITY);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: going elsewhere, by the browser's own buttons too, is the end of it
+  useEffect(() => setOpen(undefined), [location]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (isPaletteKey(event)) {

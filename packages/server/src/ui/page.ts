@@ -5,13 +5,14 @@ import { locateDashboard } from "./locate.ts";
 
 /**
  * What a browser is told to do with the dashboard: run its own code and nothing that stands in the page, talk to this server alone, and
- * show it in no other page's frame. Style elements are let through: xterm.js writes the terminal's own.
+ * show it in no other page's frame. Style attributes are let through: xterm.js writes a cell's colours as such.
  */
 const headers = {
   "content-security-policy": [
     "default-src 'none'",
     "script-src 'self'",
-    "style-src 'self' 'unsafe-inline'",
+    "style-src 'self'",
+    "style-src-attr 'unsafe-inline'",
     "img-src 'self' data: blob:",
     "font-src 'self'",
     "connect-src 'self'",

@@ -3,7 +3,7 @@ import { SearchAddon } from "@xterm/addon-search";
 import { WebLinksAddon } from "@xterm/addon-web-links";
 import { Terminal } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
-import { styledDocument } from "./styled-document.ts";
+import { openStyled } from "./styled-document.ts";
 import { terminalTheme } from "./theme.ts";
 
 /** A terminal on the page. What programs in a box write to it reaches nothing but its cells. */
@@ -23,7 +23,6 @@ const httpOnly = /^https?:\/\//i;
 
 export function openScreen(host: HTMLElement, { onLink, onResize }: ScreenOptions): Screen {
   const terminal = new Terminal({
-    documentOverride: styledDocument(document),
     allowProposedApi: true,
     fontFamily: getComputedStyle(document.documentElement).getPropertyValue("--mono"),
     fontSize: 13,
@@ -44,7 +43,10 @@ export function openScreen(host: HTMLElement, { onLink, onResize }: ScreenOption
   terminal.loadAddon(fit);
   terminal.loadAddon(search);
   terminal.loadAddon(new WebLinksAddon((_event, target) => httpOnly.test(target) && onLink(target, target)));
-  terminal.open(host);
+  openStyled((document) => {
+    terminal.options.documentOverride = document;
+    terminal.open(host);
+  });
   fit.fit();
   terminal.onResize(onResize);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");

@@ -1,33 +1,33 @@
 /**
- * A `document` for xterm.js, whose renderer writes style sheets and style attributes as text. The page's content security policy forbids both. The
- * same styles, given by way of the object model, it allows: a sheet as a constructed one, an attribute by `style.cssText`.
+ * xterm.js writes style sheets of its own into the page, which the page's content security policy forbids; constructed ones it allows. So a terminal is
+ * opened with a document whose style elements are stand-ins that keep a constructed sheet.
  */
-export function styledDocument(real: Document): Document {
-  return new Proxy(real, {
-    get(target, property) {
-      if (property === "createElement") return (name: string) => styled(target, name);
-      const value: unknown = Reflect.get(target, property, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+export function openStyled(open: (document: Document) => void): void {
+  const create = document.createElement;
+  const styled = (name: string, options?: ElementCreationOptions): HTMLElement =>
+    name === "style" ? styleHolder(create) : create.call(document, name, options);
+  // Not every part of xterm.js asks the document that it is given (`documentOverride`): for as long as it opens, the page's own answers the same way.
+  document.createElement = styled;
+  try {
+    open(
+      new Proxy(document, {
+        get(target, property) {
+          if (property === "createElement") return styled;
+          const value: unknown = Reflect.get(target, property, target);
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      }),
+    );
+  } finally {
+    document.createElement = create;
+  }
 }
 
-function styled(document: Document, name: string): HTMLElement {
-  if (name === "style") return styleHolder(document);
-  const element = document.createElement(name);
-  const setAttribute = element.setAttribute.bind(element);
-  element.setAttribute = (attribute, value) => {
-    if (attribute === "style") element.style.cssText = value;
-    else setAttribute(attribute, value);
-  };
-  return element;
-}
-
-/** Stands where the style element would, and keeps a constructed sheet in step with its text for as long as it is not removed. */
-function styleHolder(document: Document): HTMLElement {
+/** Stands where the style element would, and keeps a constructed sheet in step with its text until it is removed. */
+function styleHolder(create: Document["createElement"]): HTMLElement {
   const sheet = new CSSStyleSheet();
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
-  const holder = document.createElement("span");
+  const holder = create.call(document, "span");
   holder.hidden = true;
   Object.defineProperty(holder, "textContent", {
     get: () => "",
