@@ -11,6 +11,7 @@ import { client } from "./api/client.ts";
 import { isLostConnection, isSignedOut } from "./api/failure.ts";
 import { keepLive } from "./api/live.ts";
 import { reloadWhenOutdated } from "./api/outdated.ts";
+import { signInByLink } from "./api/sign-in.ts";
 import { App } from "./app.tsx";
 
 const queries = new QueryClient({
@@ -26,6 +27,7 @@ const queries = new QueryClient({
 });
 
 reloadWhenOutdated();
+await signInByLink();
 void keepLive({ client, queries, signal: new AbortController().signal });
 
 const root = document.getElementById("root");

@@ -2,7 +2,7 @@ import { revision, revisionHeader } from "@boxrun/contract/plain";
 import { BoxRunClient, type Fetch } from "boxrun-sdk";
 
 /** Where the API is: the page is at `<base>/ui/`. */
-export function apiBase(location: Pick<Location, "origin" | "pathname">): string {
+function apiBase(location: Pick<Location, "origin" | "pathname">): string {
   return location.origin + location.pathname.replace(/\/ui(\/(index\.html)?)?$/, "").replace(/\/$/, "");
 }
 

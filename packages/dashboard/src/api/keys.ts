@@ -9,4 +9,5 @@ export const keys = {
   info: ["info"] as const,
   usage: ["usage"] as const,
   metrics: ["metrics"] as const,
+  signIn: ["sign-in"] as const,
 };

@@ -3,7 +3,7 @@ import type { PullProgress } from "@boxrun/contract";
 /** How far each layer of an image is, by its name. */
 export type PullLayers = ReadonlyMap<string, LayerProgress>;
 
-export interface LayerProgress {
+interface LayerProgress {
   readonly message: string;
   readonly doneBytes: number | undefined;
   readonly totalBytes: number | undefined;

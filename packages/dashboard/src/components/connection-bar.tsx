@@ -1,6 +1,5 @@
 import { useConnection } from "../api/connection.ts";
 import { Button } from "../ui/button.tsx";
-import { CodeBlock } from "../ui/code-block.tsx";
 import { classes } from "../util/classes.ts";
 import { useNow } from "../util/time.ts";
 import "./connection-bar.css";
@@ -31,19 +30,6 @@ export function ConnectionBar() {
       <div className="connection-bar" role="alert">
         <strong>The server does not answer.</strong>
         <Countdown untilMs={connection.retryAtMs} />
-        <details className="small">
-          <summary>Why</summary>
-          {connection.why}
-        </details>
-      </div>
-    );
-  }
-  if (connection.state === "signed-out") {
-    return (
-      <div className="connection-bar" role="alert">
-        <strong>You are not signed in.</strong>
-        <span>On the machine that BoxRun runs on, this opens the page anew with a link that signs you in:</span>
-        <CodeBlock label="command" text="boxrun ui" />
         <details className="small">
           <summary>Why</summary>
           {connection.why}

@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
+import { useConnection } from "../api/connection.ts";
 import { useInfo } from "../api/server.ts";
 import { Icon } from "../ui/icon.tsx";
 import { Toasts } from "../ui/toasts.tsx";
@@ -7,10 +8,12 @@ import { classes } from "../util/classes.ts";
 import { ConnectionBar, ConnectionDot } from "./connection-bar.tsx";
 import { Keyboard } from "./keyboard.tsx";
 import { places } from "./places.ts";
+import { SignedOut } from "./signed-out.tsx";
 import "./shell.css";
 
 /** What is around every page: where one can go, and how the page stands with the server. */
 export function Shell({ children }: { readonly children: ReactNode }) {
+  const connection = useConnection();
   return (
     <div className="shell">
       <button type="button" className="skip" onClick={toContent}>
@@ -30,7 +33,7 @@ export function Shell({ children }: { readonly children: ReactNode }) {
       </nav>
       <main id="content" className="content" tabIndex={-1}>
         <ConnectionBar />
-        {children}
+        {connection.state === "signed-out" ? <SignedOut why={connection.why} /> : children}
       </main>
       <Toasts />
       <Keyboard />

@@ -1,16 +1,17 @@
-import type { Info, Usage } from "@boxrun/contract";
+import type { Info, SignedIn, Usage } from "@boxrun/contract";
 import { Link } from "wouter";
 import { failureOf } from "../api/failure.ts";
 import { useMetrics } from "../api/metrics.ts";
 import { type RecentEvent, useRecentEvents } from "../api/recent.ts";
 import { useInfo, useUsage } from "../api/server.ts";
+import { signOut, useSignedIn } from "../api/sign-in.ts";
 import { boxPath } from "../components/paths.ts";
-import { IconButton } from "../ui/button.tsx";
+import { Button, IconButton } from "../ui/button.tsx";
 import { Meter } from "../ui/meter.tsx";
 import { Notice, Waiting } from "../ui/notice.tsx";
 import { Card, Facts, Page } from "../ui/page.tsx";
 import { bytesText, megabytesText } from "../util/bytes.ts";
-import { clockText } from "../util/time.ts";
+import { clockText, dateText } from "../util/time.ts";
 import { shellLine } from "../util/words.ts";
 import "./server.css";
 
@@ -23,6 +24,7 @@ export function ServerPage() {
       <div className="cards">
         <Disk usage={usage.data} error={usage.error} onRefresh={() => void usage.refetch()} />
         <Metrics />
+        <You />
       </div>
       <Recent />
     </Page>
@@ -99,6 +101,34 @@ function Metrics() {
     >
       {error !== null && <Notice kind="bad">{failureOf(error).message}</Notice>}
       {metrics !== undefined && <Facts facts={metrics} />}
+    </Card>
+  );
+}
+
+const callers: Readonly<Record<SignedIn["kind"], string>> = {
+  socket: "the owner of the server's socket",
+  loopback: "the server's own user, on its machine",
+  token: "whoever has the server's token",
+  browser: "a browser that is signed in",
+};
+
+function You() {
+  const you = useSignedIn();
+  if (you === undefined) return null;
+  return (
+    <Card title="You">
+      <Facts
+        facts={[
+          ["Known as", callers[you.kind]],
+          ["User id", you.uid === null ? "not known" : String(you.uid)],
+          ...(you.expires_at === null ? [] : ([["Until", dateText(you.expires_at)]] as const)),
+        ]}
+      />
+      {you.kind === "browser" && (
+        <div className="form-end">
+          <Button onClick={() => void signOut()}>Sign out</Button>
+        </div>
+      )}
     </Card>
   );
 }

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { Button, IconButton } from "./button.tsx";
+import { IconButton } from "./button.tsx";
 
 const saidMs = 1_500;
 
@@ -22,13 +22,4 @@ function useCopied(): readonly [boolean, (text: string) => void] {
 export function CopyIcon({ text, label }: { readonly text: string; readonly label: string }) {
   const [copied, copy] = useCopied();
   return <IconButton icon={copied ? "check" : "copy"} label={copied ? "Copied" : label} onClick={() => copy(text)} />;
-}
-
-export function CopyButton({ text, children }: { readonly text: string; readonly children: string }) {
-  const [copied, copy] = useCopied();
-  return (
-    <Button icon={copied ? "check" : "copy"} onClick={() => copy(text)}>
-      {copied ? "Copied" : children}
-    </Button>
-  );
 }

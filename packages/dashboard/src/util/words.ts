@@ -29,7 +29,7 @@ export function splitWords(line: string): string[] | undefined {
 }
 
 /** A word as a shell takes it for one. */
-export function shellWord(word: string): string {
+function shellWord(word: string): string {
   return /^[A-Za-z0-9_\-./:=@%+,]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 

@@ -1,0 +1,47 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { promisify } from "node:util";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { z } from "zod";
+
+/** Debian's Chromium, as the tests' set-up installs it. */
+export async function launchBrowser(): Promise<Browser> {
+  const { stdout } = await promisify(execFile)("sh", ["-c", "command -v chromium || command -v google-chrome"]);
+  return chromium.launch({
+    executablePath: stdout.trim(),
+    // Chromium's own sandbox needs what containers and root do not have; these pages are the test's own.
+    args: ["--no-sandbox"],
+  });
+}
+
+/** What a page says of itself that nobody should have to hear: failures of its code, and what its content security policy has stopped. */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    // A server that is gone is told by the browser too.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
+      complaints.push(message.text());
+  });
+  return complaints;
+}
+
+const violationsSchema = z.object({
+  violations: z.array(
+    z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string(), failureSummary: z.string().optional() })) }),
+  ),
+});
+
+/** What axe finds wrong with the page by WCAG 2.2 A and AA, a line each. */
+export async function accessibilityFaults(page: Page): Promise<string[]> {
+  const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  await page.evaluate(axe);
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const result = await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(tags)} })`);
+  return violationsSchema
+    .parse(result)
+    .violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary ?? ""}`),
+    );
+}
