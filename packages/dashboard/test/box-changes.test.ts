@@ -1,4 +1,4 @@
-import type { Box, Exec } from "@boxrun/sdk";
+import type { Box, Exec } from "boxrun-sdk";
 import { describe, expect, it } from "vitest";
 import { withBoxEvents, withExec } from "../src/api/box-changes.ts";
 

@@ -1,6 +1,6 @@
 import type { SignedIn } from "@boxrun/contract";
-import { BoxRunClient } from "@boxrun/sdk";
 import { useQuery } from "@tanstack/react-query";
+import { BoxRunClient } from "boxrun-sdk";
 import { toast } from "../ui/toasts.tsx";
 import { baseUrl, client } from "./client.ts";
 import { failureOf } from "./failure.ts";
