@@ -55,6 +55,11 @@ export const eventsQuerySchema = z.strictObject({
   follow: z.stringbool().default(true),
 });
 
+export const eventsHeadersSchema = z.object({
+  /** The `id` of the last event that was seen: only what comes behind it is sent. It wins over `after`. */
+  "last-event-id": z.string().optional(),
+});
+
 /**
  * `GET /v1/events`: every change of state of a box or exec.
  *

@@ -1,6 +1,7 @@
 export * from "./box.ts";
 export * from "./error-body.ts";
 export * from "./events.ts";
+export * from "./examples.ts";
 export * from "./exec.ts";
 export * from "./files.ts";
 export * from "./ids.ts";

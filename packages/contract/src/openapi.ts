@@ -10,6 +10,7 @@ import {
 import { errorBodySchema } from "./error-body.ts";
 import { type ErrorCode, errorCodes, errorTable } from "./errors.ts";
 import { boxRemovedSchema, endEventSchema, exitDataSchema, exitEventSchema, logEventSchema } from "./events.ts";
+import { errorExample, type OperationExample, operationExamples } from "./examples.ts";
 import {
   execRequestSchema,
   execSchema,
@@ -27,6 +28,7 @@ import { commonErrors, type EventSchemas, type Operation, operationIds, operatio
 import { sessionSchema, terminalClientMessageSchema, terminalServerMessageSchema } from "./sessions.ts";
 import { signedInSchema, signInLinkSchema } from "./sign-in.ts";
 import { boxStatsSchema, statsHistorySchema, statsOverviewSchema } from "./stats.ts";
+import { nextCursorHeader } from "./urls.ts";
 
 /** What clients call the schemas of request bodies: as a caller writes them, defaults optional. */
 const requestNames = new Map<z.ZodType, string>([
@@ -84,16 +86,17 @@ export function openApiDocument(version: string): Json {
   const paths: Record<string, Json> = {};
   for (const id of operationIds) {
     const operation: Operation = operations[id];
+    const example = operationExamples[id] ?? {};
     paths[operation.path] = {
       ...paths[operation.path],
       [operation.method.toLowerCase()]: {
         operationId: id,
         tags: [operation.tag],
         summary: operation.summary,
-        ...parameters(operation),
-        ...requestBody(operation, requests),
+        ...parameters(operation, requests),
+        ...requestBody(operation, requests, example),
         responses: {
-          ...success(operation, responses, requests),
+          ...withPageHeader(operation, success(operation, responses, requests, example)),
           ...failures(operation),
           ...refusals(operation, responses),
         },
@@ -168,6 +171,9 @@ class SchemaWriter {
         // What JavaScript can count is no limit that a reader wants to know.
         if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
         if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+        // As every reader of patterns takes it, not only JavaScript's.
+        if (typeof jsonSchema.pattern === "string")
+          jsonSchema.pattern = jsonSchema.pattern.replaceAll("\\0", "\\u0000").replaceAll("\\/", "/");
         if (io === "input") return;
         // A later server may send other things than this one: clients must not refuse them.
         if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
@@ -181,7 +187,7 @@ function reference(name: string): string {
   return `#/components/schemas/${name}`;
 }
 
-function parameters({ path, query, headers }: Operation): Json {
+function parameters({ path, query, headers }: Operation, writer: SchemaWriter): Json {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: "path",
@@ -190,11 +196,12 @@ function parameters({ path, query, headers }: Operation): Json {
     description: name === undefined ? undefined : pathParameters[name],
   }));
   const named = (schema: z.ZodObject | undefined, place: "query" | "header") => {
-    const written = schema && z.toJSONSchema(schema, { target: "draft-2020-12", io: "input" });
-    return Object.entries(written?.properties ?? {}).map(([name, schema]) => ({
+    const written = schema && writer.schema(schema);
+    const required = Array.isArray(written?.required) ? written.required : [];
+    return Object.entries(Object(written?.properties)).map(([name, schema]) => ({
       name,
       in: place,
-      required: written?.required?.includes(name) ?? false,
+      required: required.includes(name),
       schema,
     }));
   };
@@ -210,37 +217,61 @@ const pathParameters: Readonly<Record<string, string>> = {
   reference: "An image's reference.",
 };
 
-function requestBody({ body }: Operation, writer: SchemaWriter): Json {
+function requestBody({ body }: Operation, writer: SchemaWriter, { body: example }: OperationExample): Json {
   if (body === undefined) return {};
+  const shown = example === undefined ? {} : { example };
   if (body.kind === "json") {
-    return { requestBody: { required: true, content: { "application/json": { schema: writer.schema(body.schema) } } } };
+    // An empty body counts as `{}`.
+    const required = !body.schema.safeParse({}).success;
+    const content = { "application/json": { schema: writer.schema(body.schema), ...shown } };
+    return { requestBody: { required, content } };
   }
   if (body.kind === "bytes") {
     return {
       requestBody: { required: true, description: body.description, content: { "application/octet-stream": {} } },
     };
   }
-  const { properties, required } = z.toJSONSchema(body.schema, { target: "draft-2020-12", io: "input" });
+  const { properties, required } = writer.schema(body.schema);
   const schema = {
     type: "object",
     properties: {
-      ...properties,
+      ...Object(properties),
       file: { type: "string", contentMediaType: "application/octet-stream", description: body.fileDescription },
     },
-    required: [...(required ?? []), "file"],
+    required: [...(Array.isArray(required) ? required : []), "file"],
   };
-  return { requestBody: { required: true, content: { "multipart/form-data": { schema } } } };
+  const encoding = { file: { contentType: "application/octet-stream" } };
+  return { requestBody: { required: true, content: { "multipart/form-data": { schema, encoding, ...shown } } } };
 }
 
-function success({ response }: Operation, writer: SchemaWriter, requests: SchemaWriter): Json {
+/** Where a list goes on. */
+function withPageHeader({ query }: Operation, answers: Json): Json {
+  if (query?.shape.cursor === undefined) return answers;
+  const description = "The `cursor` of the list's next page; missing on its last one.";
+  const headers = { [nextCursorHeader]: { description, schema: { type: "string" } } };
+  return Object.fromEntries(
+    Object.entries(answers).map(([status, answer]) => [status, { ...Object(answer), headers }]),
+  );
+}
+
+function success(
+  { response }: Operation,
+  writer: SchemaWriter,
+  requests: SchemaWriter,
+  { answer, events: exampleEvents }: OperationExample,
+): Json {
+  const json = (schema: z.ZodType) => ({
+    "application/json": { schema: writer.schema(schema), ...(answer === undefined ? {} : { example: answer }) },
+  });
+  const events = (schemas: EventSchemas) => eventContent(schemas, writer, exampleEvents);
   switch (response.kind) {
     case "json":
       return {
         [response.status]: {
           description: response.status === 201 ? "Created" : "OK",
-          content: { "application/json": { schema: writer.schema(response.schema) } },
+          content: json(response.schema),
         },
-        ...(response.events === undefined ? {} : eventStream(response.events, writer)),
+        ...(response.events === undefined ? {} : eventStream(response.events, events(response.events))),
       };
     case "bytes":
       return {
@@ -250,21 +281,14 @@ function success({ response }: Operation, writer: SchemaWriter, requests: Schema
         },
       };
     case "events":
-      return eventStream(response.events, writer);
+      return eventStream(response.events, events(response.events));
     case "protocol":
       return Object.fromEntries(
-        Object.entries(response.answers).map(([status, { description, json, events }]) => [
-          status,
-          {
-            description,
-            ...((json ?? events) && {
-              content: {
-                ...(json && { "application/json": { schema: writer.schema(json) } }),
-                ...(events && eventContent(events, writer)),
-              },
-            }),
-          },
-        ]),
+        Object.entries(response.answers).map(([status, said]) => {
+          const content = { ...(said.json && json(said.json)), ...(said.events && events(said.events)) };
+          const isEmpty = Object.keys(content).length === 0;
+          return [status, { description: said.description, ...(isEmpty ? {} : { content }) }];
+        }),
       );
     case "websocket":
       return {
@@ -276,22 +300,38 @@ function success({ response }: Operation, writer: SchemaWriter, requests: Schema
   }
 }
 
-function eventStream(events: EventSchemas, writer: SchemaWriter): Json {
+function eventStream(events: EventSchemas, content: Json): Json {
+  const description = `Server-sent events: ${Object.keys(events).join(", ")}. \`x-events\` has the schema of each one's data.`;
+  return { 200: { description, content } };
+}
+
+/** `schema` is that of each event of the stream, whose `data` is JSON. */
+function eventContent(events: EventSchemas, writer: SchemaWriter, shown: OperationExample["events"]): Json {
+  const schemas = Object.entries(events).map(([event, schema]) => [event, writer.schema(schema)] as const);
+  const oneOf = schemas.map(([event, contentSchema]) => ({
+    type: "object",
+    properties: {
+      event: { const: event },
+      id: { type: "string" },
+      data: { type: "string", contentMediaType: "application/json", contentSchema },
+    },
+    required: ["event", "data"],
+  }));
+  const example = shown?.map(([event, data]) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`).join("");
   return {
-    200: {
-      description: `Server-sent events: ${Object.keys(events).join(", ")}. \`x-events\` has the schema of each one's data.`,
-      content: eventContent(events, writer),
+    "text/event-stream": {
+      schema: { oneOf },
+      ...(example === undefined ? {} : { example }),
+      "x-events": Object.fromEntries(schemas),
     },
   };
 }
 
-function eventContent(events: EventSchemas, writer: SchemaWriter): Json {
-  return {
-    "text/event-stream": {
-      schema: { type: "string" },
-      "x-events": Object.fromEntries(Object.entries(events).map(([event, schema]) => [event, writer.schema(schema)])),
-    },
-  };
+/** An error with one of these codes. */
+function failure(codes: readonly ErrorCode[]): Json {
+  const examples = Object.fromEntries(codes.map((code) => [code, { value: errorExample(code) }]));
+  const schema = { allOf: [{ $ref: reference("Error") }, { properties: { code: { enum: codes } } }] };
+  return { description: codes.join(", "), content: { "application/json": { schema, examples } } };
 }
 
 /** What another protocol refuses, beside what is refused before it is asked. */
@@ -326,8 +366,5 @@ function failures(operation: Operation): Json {
   if (operation.response.kind === "websocket")
     for (const status of [400, upgradeRequired]) add(status, "VALIDATION_ERROR");
   add(headersTooLarge, "VALIDATION_ERROR");
-  const content = { "application/json": { schema: { $ref: reference("Error") } } };
-  return Object.fromEntries(
-    [...byStatus].map(([status, listed]) => [status, { description: listed.join(", "), content }]),
-  );
+  return Object.fromEntries([...byStatus].map(([status, listed]) => [status, failure([...new Set(listed)])]));
 }

@@ -10,7 +10,14 @@ import {
 } from "./box.ts";
 import { errorBodySchema } from "./error-body.ts";
 import type { ErrorCode } from "./errors.ts";
-import { boxRemovedSchema, endEventSchema, eventsQuerySchema, exitEventSchema, logEventSchema } from "./events.ts";
+import {
+  boxRemovedSchema,
+  endEventSchema,
+  eventsHeadersSchema,
+  eventsQuerySchema,
+  exitEventSchema,
+  logEventSchema,
+} from "./events.ts";
 import {
   execRequestSchema,
   execSchema,
@@ -235,6 +242,7 @@ const execOperations = {
     summary:
       "Follow an exec's output: what there is already, then (unless `follow=false`) what comes, up to its end; `Last-Event-ID` or `after` resumes",
     query: eventsQuerySchema,
+    headers: eventsHeadersSchema,
     response: { kind: "events", events: { log: logEventSchema, exit: exitEventSchema, end: endEventSchema } },
     errors: execMissing,
   },
