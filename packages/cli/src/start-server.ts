@@ -4,10 +4,10 @@ import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } fr
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { stateDirFault } from "@boxrun/contract/plain";
 import type { BoxRunClient } from "boxrun-sdk";
 import { CliError } from "./failure.ts";
+import { launcher } from "./launcher.ts";
 import { spin } from "./output/spinner.ts";
 import { printable } from "./output/text.ts";
 import type { Reporter } from "./reporter.ts";
@@ -96,11 +96,10 @@ async function launch(options: StartOptions, logFile: string): Promise<LaunchedS
   const withoutTcp = await isDefaultPortTaken(env);
   const log = openLog(stateDir, logFile);
   try {
-    const command = fileURLToPath(new URL("../bin/boxrun.js", import.meta.url));
     // Its own session, so that a Ctrl-C here does not reach it; in /, so that it holds on to no other directory.
     const child = spawn(
       process.execPath,
-      [command, "serve", "--log-file", logFile, ...(withoutTcp ? ["--no-tcp"] : [])],
+      [launcher, "serve", "--log-file", logFile, ...(withoutTcp ? ["--no-tcp"] : [])],
       {
         detached: true,
         cwd: "/",

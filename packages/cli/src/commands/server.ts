@@ -5,6 +5,8 @@ const verbs: readonly VerbEntry[] = [
   { name: "start", summary: "start your server in the background", load: () => import("./server/start.ts") },
   { name: "stop", summary: "stop your server; boxes run on", load: () => import("./server/stop.ts") },
   { name: "status", summary: "show whether your server runs", load: () => import("./server/status.ts") },
+  { name: "install", summary: "let systemd run your server", load: () => import("./server/install.ts") },
+  { name: "uninstall", summary: "end that again", load: () => import("./server/uninstall.ts") },
   { name: "logs", summary: "show your server's log", load: () => import("./server/logs.ts") },
 ];
 
@@ -19,6 +21,7 @@ Examples:
   $ boxrun server status
   $ boxrun server logs -f
   $ boxrun server stop
+  $ boxrun server install
 `,
   );
   addVerbs(command, verbs);
