@@ -187,10 +187,23 @@ describe("the dashboard", () => {
     await page.getByRole("menuitem", { name: "Download" }).click();
     expect(await readFile(await (await downloading).path(), "utf8")).toBe("# edited\nprint('hello')\n");
 
+    await page.getByRole("button", { name: "Folder" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("src");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "src", exact: true }).waitFor({ timeout: soonMs });
     await page.getByRole("button", { name: "More for hello.py" }).click();
-    await page.getByRole("menuitem", { name: "Delete…" }).click();
-    await page.getByRole("button", { name: "Delete hello.py" }).click();
+    await page.getByRole("menuitem", { name: "Rename…" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("src/main.py");
+    await page.keyboard.press("Enter");
     await expect.poll(() => entry.count(), { timeout: soonMs }).toBe(0);
+
+    await page.getByRole("button", { name: "src", exact: true }).click();
+    await page.getByRole("button", { name: "More for main.py" }).click();
+    await page.getByRole("menuitem", { name: "Delete…" }).click();
+    await page.getByRole("button", { name: "Delete main.py" }).click();
+    await expect
+      .poll(() => page.getByRole("button", { name: "main.py", exact: true }).count(), { timeout: soonMs })
+      .toBe(0);
     expect(complaints).toEqual([]);
   });
 

@@ -39,7 +39,20 @@ export async function readWhole(
   return new Blob(parts, { type: "application/octet-stream" });
 }
 
-export async function findEntry(boxId: string, directory: string, name: string): Promise<FileEntry | undefined> {
-  const entries = await client.files.list(boxId, directory);
-  return entries.find((entry) => entry.name === name);
+/** Of a symlink: of what it leads to. */
+export function entryAt(boxId: string, path: string): Promise<FileEntry> {
+  return client.files.stat(boxId, path, { follow: true });
+}
+
+export function useMakeDirectory(boxId: string) {
+  const refresh = useRefreshFiles(boxId);
+  return useMutation({ mutationFn: (path: string) => client.files.mkdir(boxId, path), onSettled: refresh });
+}
+
+export function useRenameFile(boxId: string) {
+  const refresh = useRefreshFiles(boxId);
+  return useMutation({
+    mutationFn: ({ path, to }: { readonly path: string; readonly to: string }) => client.files.rename(boxId, path, to),
+    onSettled: refresh,
+  });
 }

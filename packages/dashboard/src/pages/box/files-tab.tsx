@@ -1,13 +1,22 @@
 import type { Box, FileEntry } from "boxrun-sdk";
 import { type DragEvent, useState } from "react";
 import { failureOf } from "../../api/failure.ts";
-import { readWhole, useDirectory, useRefreshFiles, useRemoveFile } from "../../api/files.ts";
+import {
+  entryAt,
+  readWhole,
+  useDirectory,
+  useMakeDirectory,
+  useRefreshFiles,
+  useRemoveFile,
+  useRenameFile,
+} from "../../api/files.ts";
 import { Age } from "../../components/age.tsx";
 import { Button, IconButton } from "../../ui/button.tsx";
 import { Dialog, DialogActions } from "../../ui/dialog.tsx";
 import { FileButton } from "../../ui/file-button.tsx";
 import { Icon, type IconName } from "../../ui/icon.tsx";
 import { Menu, MenuItem, MenuLine } from "../../ui/menu.tsx";
+import { NameDialog } from "../../ui/name-dialog.tsx";
 import { Notice, Waiting } from "../../ui/notice.tsx";
 import { toast } from "../../ui/toasts.tsx";
 import { bytesText } from "../../util/bytes.ts";
@@ -26,15 +35,21 @@ const icons: Readonly<Record<FileEntry["type"], IconName>> = {
   other: "settings",
 };
 
+/** What is being given a name. */
+type Naming = { readonly kind: "directory" } | { readonly kind: "rename"; readonly entry: FileEntry };
+
 /** The files of a box. */
 export function FilesTab({ box }: { readonly box: Box }) {
   const [path, setPath] = useState(() => normalPath(box.workdir));
   const [edited, setEdited] = useState<FileEntry>();
   const [doomed, setDoomed] = useState<FileEntry>();
+  const [naming, setNaming] = useState<Naming>();
   const [isOver, setIsOver] = useState(false);
   const { data: entries, error } = useDirectory(box.id, path);
   const refresh = useRefreshFiles(box.id);
   const remove = useRemoveFile(box.id);
+  const rename = useRenameFile(box.id);
+  const makeDirectory = useMakeDirectory(box.id);
   const { uploads, upload } = useUploads(box.id, () => void refresh());
   const download = (entry: FileEntry) => {
     const kind = entry.type === "dir" ? "tar" : "file";
@@ -44,11 +59,12 @@ export function FilesTab({ box }: { readonly box: Box }) {
   };
   const open = (entry: FileEntry) => {
     if (entry.type === "dir") setPath(joinPath(path, entry.name));
-    else if (entry.type === "symlink" && entry.target !== undefined) {
-      // Where it leads is known; whether to a directory, the list there tells.
-      setPath(normalPath(entry.target.startsWith("/") ? entry.target : joinPath(path, entry.target)));
-    } else if (entry.type === "file" && entry.size <= maxTextBytes) setEdited(entry);
-    else download(entry);
+    else if (entry.type === "file" && entry.size <= maxTextBytes) setEdited(entry);
+    else if (entry.type === "symlink") {
+      entryAt(box.id, joinPath(path, entry.name))
+        .then((target) => open({ ...target, name: entry.name }))
+        .catch((failure: unknown) => toast("failed", failureOf(failure).message));
+    } else download(entry);
   };
   if (edited !== undefined) {
     return (
@@ -87,6 +103,9 @@ export function FilesTab({ box }: { readonly box: Box }) {
           ))}
         </nav>
         <IconButton icon="again" label="Read the directory again" onClick={() => void refresh()} />
+        <Button icon="plus" onClick={() => setNaming({ kind: "directory" })}>
+          Folder
+        </Button>
         <FileButton icon="upload" multiple onFiles={(files) => void upload(path, files)}>
           Upload
         </FileButton>
@@ -171,6 +190,9 @@ export function FilesTab({ box }: { readonly box: Box }) {
                       >
                         Edit
                       </MenuItem>
+                      <MenuItem icon="edit" onSelect={() => setNaming({ kind: "rename", entry })}>
+                        Rename…
+                      </MenuItem>
                       <MenuLine />
                       <MenuItem icon="trash" danger onSelect={() => setDoomed(entry)}>
                         Delete…
@@ -183,6 +205,25 @@ export function FilesTab({ box }: { readonly box: Box }) {
           </table>
           <p className="files-hint">Drop files here to upload them to {path}.</p>
         </section>
+      )}
+      {naming !== undefined && (
+        <NameDialog
+          title={naming.kind === "rename" ? `Rename ${naming.entry.name}` : "New folder"}
+          name={naming.kind === "rename" ? naming.entry.name : ""}
+          onClose={() => setNaming(undefined)}
+          onName={(name) => {
+            setNaming(undefined);
+            const onError = (failure: unknown) => toast("failed", failureOf(failure).message);
+            if (naming.kind === "directory") makeDirectory.mutate(joinPath(path, name), { onError });
+            else {
+              const from = joinPath(path, naming.entry.name);
+              rename.mutate(
+                { path: from, to: normalPath(name.startsWith("/") ? name : joinPath(path, name)) },
+                { onError },
+              );
+            }
+          }}
+        />
       )}
       {doomed !== undefined && (
         <Dialog title={`Delete ${doomed.name}?`} onClose={() => setDoomed(undefined)}>

@@ -1,7 +1,7 @@
 import type { FileEntry } from "boxrun-sdk";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { failureOf } from "../../../api/failure.ts";
-import { findEntry, readWhole } from "../../../api/files.ts";
+import { entryAt, readWhole } from "../../../api/files.ts";
 import { uploadFile } from "../../../api/upload.ts";
 import { Button } from "../../../ui/button.tsx";
 import { Dialog, DialogActions } from "../../../ui/dialog.tsx";
@@ -41,8 +41,7 @@ export function FileEditor({ boxId, directory, entry, onClose }: FileEditorProps
   }, [boxId, path]);
   const write = async (text: string) => {
     await uploadFile(boxId, path, new Blob([text]), () => undefined);
-    const now = await findEntry(boxId, directory, entry.name);
-    if (now !== undefined) setKnown(now);
+    setKnown(await entryAt(boxId, path));
     setDraft((later) => (later === text ? undefined : later));
     toast("done", `Saved ${entry.name}.`);
   };
@@ -50,8 +49,8 @@ export function FileEditor({ boxId, directory, entry, onClose }: FileEditorProps
     setIsSaving(true);
     setQuestion(undefined);
     try {
-      const now = await findEntry(boxId, directory, entry.name);
-      const isOther = now !== undefined && (now.mtime !== known.mtime || now.size !== known.size);
+      const now = await entryAt(boxId, path);
+      const isOther = now.mtime !== known.mtime || now.size !== known.size;
       if (isOther && !isSure) setQuestion("overwrite");
       else await write(text);
     } catch (error) {
