@@ -51,6 +51,10 @@ function isWhole(source: BodySource): source is Whole {
   return typeof source === "string" || source instanceof Uint8Array || source instanceof Blob;
 }
 
+export function isStream(source: BodySource): source is Exclude<BodySource, Whole> {
+  return !isWhole(source);
+}
+
 /** A Uint8Array may lie in shared memory, which a Blob does not take. */
 function part(source: Whole): string | Blob | Bytes {
   return source instanceof Uint8Array ? new Uint8Array(source) : source;

@@ -1,4 +1,4 @@
-import type { Box, BoxStatus, CreateBoxInput, StoppedBox } from "@boxrun/contract";
+import type { Box, BoxStatus, CreateBoxInput, RunInput, RunResponse, StoppedBox } from "@boxrun/contract";
 import { urls } from "@boxrun/contract/plain";
 import type { CallOptions, Http } from "./http.ts";
 import type { Contract } from "./shape.ts";
@@ -73,5 +73,10 @@ export class Boxes {
       (contract) => contract.okSchema,
       options,
     );
+  }
+
+  /** Creates a box, runs one command in it and removes it; output is collected, so mind its size. Aborting removes the box too. */
+  run(input: RunInput, options: CallOptions = {}): Promise<RunResponse> {
+    return this.#http.call("POST", urls.run(), (contract) => contract.runResponseSchema, { ...options, json: input });
   }
 }

@@ -1,8 +1,15 @@
-import type { GcInput, GcResponse, Health, Info, RunInput, RunResponse, ServerEvent, Usage } from "@boxrun/contract";
+import type { BoxStatus, GcInput, GcResponse, Health, Info, RunInput, ServerEvent, Usage } from "@boxrun/contract";
 import { urls } from "@boxrun/contract/plain";
+import { findServer } from "#find-server";
+import { BoxHandle, type Resources } from "./box/box-handle.ts";
+import { type CreateBoxOptions, createInput } from "./box/create-options.ts";
+import { type RunOptions, type RunResult, runResult } from "./box/run.ts";
 import { Boxes } from "./boxes.ts";
+import { CommandFailed } from "./errors.ts";
 import { Execs } from "./execs.ts";
 import { Files } from "./files.ts";
+import type { Address } from "./host/address.ts";
+import type { StartServerOptions } from "./host/local.ts";
 import { type CallOptions, Http } from "./http.ts";
 import { Images } from "./images.ts";
 import { Orphans } from "./orphans.ts";
@@ -15,21 +22,9 @@ import { type AttachOptions, attach } from "./terminal/attach.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import type { Fetch } from "./transport.ts";
 
-/** Where the server is: one of the two. */
-type Address =
-  | {
-      /** `http://127.0.0.1:9090`, or `https://…`. In a page of the server's own: `location.origin`. */
-      readonly baseUrl: string;
-      readonly socketPath?: undefined;
-    }
-  | {
-      /** The server's Unix socket; Node only. */
-      readonly socketPath: string;
-      readonly baseUrl?: undefined;
-    };
-
-export type ClientOptions = Address & {
-  /** The server's BOXRUN_TOKEN, where it asks for one. */
+/** Where the server is; without that it is looked for (`findServer`): its socket, else BOXRUN_HOST and BOXRUN_PORT. In a page: the page's own. */
+export type ClientOptions = (Address | { readonly baseUrl?: undefined; readonly socketPath?: undefined }) & {
+  /** The server's BOXRUN_TOKEN, where it asks for one. Default for a server that was looked for: what that variable says. */
   readonly token?: string | undefined;
   /** Instead of the platform's own way to fetch. */
   readonly fetch?: Fetch | undefined;
@@ -44,7 +39,7 @@ export type ClientOptions = Address & {
  * One BoxRun server. Every call rejects with a BoxRunError for what the server refuses, with a ClientError if the server can't be
  * reached or understood, and with the signal's reason if it was given up.
  */
-export class BoxRunClient implements AsyncDisposable {
+export class BoxRunClient implements Resources, AsyncDisposable {
   readonly boxes: Boxes;
   readonly execs: Execs;
   readonly files: Files;
@@ -56,10 +51,13 @@ export class BoxRunClient implements AsyncDisposable {
   readonly stats: Stats;
   readonly #http: Http;
 
-  constructor(options: ClientOptions) {
-    const { socketPath, token, fetch, bringBack } = options;
+  constructor(options: ClientOptions = {}) {
+    const { fetch, bringBack } = options;
+    const server = isAddressed(options) ? options : findServer();
+    const { socketPath } = server;
+    const token = options.token ?? server.token;
     // The host name is the server's own by definition: what a Unix socket's caller says in `Host` is not looked up.
-    const baseUrl = (options.baseUrl ?? "http://localhost").replace(/\/+$/, "");
+    const baseUrl = (server.baseUrl ?? "http://localhost").replace(/\/+$/, "");
     this.#http = new Http({ baseUrl, socketPath, token, fetch, bringBack });
     this.boxes = new Boxes(this.#http);
     this.execs = new Execs(this.#http);
@@ -72,9 +70,45 @@ export class BoxRunClient implements AsyncDisposable {
     this.stats = new Stats(this.#http);
   }
 
-  /** Creates a box, runs one command in it and removes it; output is collected, so mind its size. Aborting removes the box too. */
-  run(input: RunInput, options: CallOptions = {}): Promise<RunResponse> {
-    return this.#http.call("POST", urls.run(), (contract) => contract.runResponseSchema, { ...options, json: input });
+  /** A client of this user's server, which is started by `boxrun server start` if it is not there. Not in a browser. SERVER_START_FAILED. */
+  static async start(options: StartServerOptions = {}): Promise<BoxRunClient> {
+    const { local } = await import("#local");
+    return new BoxRunClient(await local.startServer(options));
+  }
+
+  /**
+   * Resolves with the running box. The server goes on with it when the call is given up: whoever wants it gone gives it a `name` and
+   * removes that by force, which interrupts the creation.
+   */
+  async create(image: string, options: CreateBoxOptions & CallOptions = {}): Promise<BoxHandle> {
+    const { signal, ...wanted } = options;
+    return new BoxHandle(this, await this.boxes.create(createInput(image, wanted), { signal }));
+  }
+
+  /** By its id or its name. BOX_NOT_FOUND. */
+  async get(box: string, options: CallOptions = {}): Promise<BoxHandle> {
+    return new BoxHandle(this, await this.boxes.get(box, options));
+  }
+
+  /** Newest first, 10,000 at most. */
+  async list(options: CallOptions & { readonly status?: BoxStatus | "all" | undefined } = {}): Promise<BoxHandle[]> {
+    return (await this.boxes.list(options)).map((info) => new BoxHandle(this, info));
+  }
+
+  /**
+   * Creates a box, runs one command in it (`null`: the image's own) and removes it; output is collected, so mind its size. Aborting removes the box too. A
+   * failing command is a result; with `check` it is a CommandFailed.
+   */
+  async run(image: string, cmd: readonly string[] | null, options: RunOptions = {}): Promise<RunResult> {
+    const { signal, timeoutMs, check = false, ...box } = options;
+    const input: RunInput = {
+      ...createInput(image, box),
+      cmd: cmd && [...cmd],
+      ...(timeoutMs !== undefined && { timeout_ms: timeoutMs }),
+    };
+    const result = runResult(await this.boxes.run(input, { signal }));
+    if (check && !result.ok) throw new CommandFailed(cmd ?? [`the command of ${image}`], result);
+    return result;
   }
 
   /** Removes boxes stopped for longer than so many seconds (default 3600); resolves with their number. */
@@ -118,4 +152,8 @@ export class BoxRunClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#http[Symbol.asyncDispose]();
   }
+}
+
+function isAddressed(options: ClientOptions): options is ClientOptions & Address {
+  return options.baseUrl !== undefined || options.socketPath !== undefined;
 }

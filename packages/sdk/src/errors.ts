@@ -9,6 +9,9 @@ const clientErrorTable = {
   CONNECTION_FAILED: {
     hint: "Check that the server runs at this address: `boxrun serve` starts one, `boxrun doctor` looks for what is wrong.",
   },
+  SERVER_START_FAILED: {
+    hint: "`boxrun doctor` looks for what is wrong; the command itself comes with `npm install --global boxrun`.",
+  },
   INVALID_ANSWER: {
     hint: "Something else may listen at this address, or client and server differ too much in version: compare `boxrun --version` with /v1/info.",
   },
@@ -31,6 +34,27 @@ export class ClientError extends Error {
 
   toJSON(): { code: ClientErrorCode; message: string } {
     return { code: this.code, message: this.message };
+  }
+}
+
+/** What is told of a command that has ended, as far as a failure needs it. */
+interface EndedCommand {
+  readonly exitCode: number | null;
+  readonly errorMessage: string | null;
+  readonly stderr: string;
+}
+
+/** A command that was run with `check` did not succeed. */
+export class CommandFailed<Result extends EndedCommand = EndedCommand> extends Error {
+  override readonly name = "CommandFailed";
+  readonly code = "COMMAND_FAILED";
+  readonly result: Result;
+
+  constructor(cmd: readonly string[], result: Result) {
+    const why = result.errorMessage ?? `it exited with ${result.exitCode}`;
+    const said = result.stderr.trim().split("\n").at(-1);
+    super(`${cmd.join(" ")}: ${why}${said ? `: ${said}` : ""}`);
+    this.result = result;
   }
 }
 

@@ -21,15 +21,22 @@ export function openTransport({ socketPath }: TransportOptions): Transport {
   return {
     fetch: (url, init) => {
       const { protocol } = new URL(url);
-      const { agent, http } = agentFor(protocol);
-      const options: RequestOptions = { method: init.method, headers: init.headers, agent };
-      if (socketPath !== undefined) options.socketPath = socketPath;
-      if (init.signal !== undefined) options.signal = init.signal;
-      const request = http.request(url, options);
-      const closed = new Promise<void>((resolve) => request.once("close", resolve));
-      underWay.add(closed);
-      void closed.then(() => underWay.delete(closed));
-      return exchange(request, init);
+      const send = (): Promise<FetchResponse> => {
+        const { agent, http } = agentFor(protocol);
+        const options: RequestOptions = { method: init.method, headers: init.headers, agent };
+        if (socketPath !== undefined) options.socketPath = socketPath;
+        if (init.signal !== undefined) options.signal = init.signal;
+        const request = http.request(url, options);
+        const closed = new Promise<void>((resolve) => request.once("close", resolve));
+        underWay.add(closed);
+        void closed.then(() => underWay.delete(closed));
+        return exchange(request, init).catch((error: unknown) => {
+          // An idle connection that the other side has given up meanwhile. What only asks may ask again.
+          if (request.reusedSocket && init.method === "GET" && !init.signal?.aborted) return send();
+          throw error;
+        });
+      };
+      return send();
     },
     close: async () => {
       await Promise.all(underWay);

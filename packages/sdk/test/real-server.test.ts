@@ -83,7 +83,11 @@ describe("a real server", () => {
   });
 
   it("runs a box for one command", async () => {
-    const result = await client.run({ image: "base", cmd: ["sh", "-c", "echo out; echo err >&2; exit 4"], cpu: 1 });
+    const result = await client.boxes.run({
+      image: "base",
+      cmd: ["sh", "-c", "echo out; echo err >&2; exit 4"],
+      cpu: 1,
+    });
     expect(result).toEqual({ exit_code: 4, stdout: "out\n", stderr: "err\n", error_message: null });
   });
 

@@ -15,6 +15,23 @@ describe("the connection to a server", () => {
     expect(sockets.size).toBe(1);
   });
 
+  it("that has died idle is made anew for what only asks, and for nothing else", async () => {
+    const sockets: Socket[] = [];
+    const asked: (string | undefined)[] = [];
+    await using stub = await StubServer.start((request, response) => {
+      asked.push(request.method);
+      // A server that gives a connection up just as a request comes on it.
+      if (sockets.includes(request.socket)) request.socket.destroy();
+      else sendJson(response, 200, sampleBox);
+      sockets.push(request.socket);
+    });
+    expect((await stub.client.boxes.get("dev")).name).toBe("dev");
+    expect((await stub.client.boxes.get("dev")).name).toBe("dev");
+    expect(asked).toEqual(["GET", "GET", "GET"]);
+    await expect(stub.client.boxes.start("dev")).rejects.toMatchObject({ code: "CONNECTION_FAILED" });
+    expect(asked).toEqual(["GET", "GET", "GET", "POST"]);
+  });
+
   it("is let go of when the client is disposed of, once what is under way has ended", async () => {
     const answer = Promise.withResolvers<void>();
     await using stub = await StubServer.start(async (_, response) => {

@@ -36,7 +36,7 @@ export function RunPage() {
       const { signal } = controller;
       await provideImage(input.image, { signal, onLayers: setLayers });
       setLayers(undefined);
-      const answer = await client.run(input, { signal });
+      const answer = await client.boxes.run(input, { signal });
       const lines = new LineStore();
       lines.append(answer.stdout, "stdout");
       lines.append(answer.stderr, "stderr");

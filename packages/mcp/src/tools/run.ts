@@ -30,7 +30,10 @@ const run = defineTool({
     await provideImage(client, box.image, { signal, progress });
     const cmd = ["sh", "-c", command];
     using _ = telling(progress, () => "The command runs");
-    const ended = await client.run({ ...given(box), cmd, timeout_ms: Math.ceil(timeout_seconds * 1000) }, { signal });
+    const ended = await client.boxes.run(
+      { ...given(box), cmd, timeout_ms: Math.ceil(timeout_seconds * 1000) },
+      { signal },
+    );
     const excerpts = { stdout: new Excerpt(output_limit), stderr: new Excerpt(output_limit) };
     const shown = { stdout: "", stderr: "" };
     for (const stream of ["stdout", "stderr"] as const) {

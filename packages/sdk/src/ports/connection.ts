@@ -1,5 +1,6 @@
 import type { PortClientMessage } from "@boxrun/contract";
 import { BoxRunError } from "@boxrun/contract/plain";
+import { deferred } from "../deferred.ts";
 import { ClientError, knownError, parseJson } from "../errors.ts";
 import type { Contract } from "../shape.ts";
 import type { TerminalSocket, TerminalSocketEvents } from "../terminal/socket.ts";
@@ -22,7 +23,7 @@ export class PortConnection implements AsyncDisposable {
   readonly closed: Promise<void>;
   readonly #address: string;
   readonly #contract: Contract;
-  readonly #settle = Promise.withResolvers<void>();
+  readonly #settle = deferred<void>();
   #socket: TerminalSocket | undefined;
   #reader: ReadableStreamDefaultController<Uint8Array> | undefined;
   #writer: WritableStreamDefaultController | undefined;

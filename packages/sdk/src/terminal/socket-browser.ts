@@ -1,3 +1,4 @@
+import { deferred } from "../deferred.ts";
 import { ClientError } from "../errors.ts";
 import type { TerminalSocket, TerminalSocketOptions } from "./socket.ts";
 
@@ -21,7 +22,7 @@ export async function openTerminalSocket(options: TerminalSocketOptions): Promis
     else events.onText(String(data));
   });
   await opened(socket, options);
-  const closed = Promise.withResolvers<void>();
+  const closed = deferred<void>();
   socket.addEventListener("close", ({ code, reason }) => {
     events.onClose(
       code === 1006 ? "the connection was cut" : `the server closed it (${code}${reason && `: ${reason}`})`,
@@ -47,7 +48,7 @@ export async function openTerminalSocket(options: TerminalSocketOptions): Promis
 }
 
 async function opened(socket: WebSocket, { signal, askWhy, url }: TerminalSocketOptions): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { promise, resolve, reject } = deferred<void>();
   const giveUp = () => {
     reject(signal?.reason);
     socket.close();

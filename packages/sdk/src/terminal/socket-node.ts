@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { type RawData, WebSocket } from "ws";
+import { deferred } from "../deferred.ts";
 import type { TerminalSocket, TerminalSocketOptions } from "./socket.ts";
 
 const handshakeTimeoutMs = 30_000;
@@ -47,7 +48,7 @@ export async function openTerminalSocket(options: TerminalSocketOptions): Promis
     } else socket.ping();
   }, pingIntervalMs);
   watch.unref();
-  const closed = Promise.withResolvers<void>();
+  const closed = deferred<void>();
   socket.on("error", (error) => {
     failure ||= error.message;
   });
@@ -80,7 +81,7 @@ export async function openTerminalSocket(options: TerminalSocketOptions): Promis
 }
 
 function opened(socket: WebSocket, { signal, refusal }: TerminalSocketOptions): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { promise, resolve, reject } = deferred<void>();
   const giveUp = () => {
     reject(signal?.reason);
     socket.terminate();

@@ -1,5 +1,6 @@
 import type { TerminalClientMessage, TerminalSize } from "@boxrun/contract";
 import { BoxRunError } from "@boxrun/contract/plain";
+import { deferred } from "../deferred.ts";
 import { ClientError, knownError, parseJson } from "../errors.ts";
 import type { Contract } from "../shape.ts";
 import type { TerminalSocket, TerminalSocketEvents } from "./socket.ts";
@@ -28,7 +29,7 @@ export class Terminal implements AsyncDisposable {
   readonly exit: Promise<{ readonly code: number }>;
   readonly #address: string;
   readonly #contract: Contract;
-  readonly #settle = Promise.withResolvers<{ readonly code: number }>();
+  readonly #settle = deferred<{ readonly code: number }>();
   #socket: TerminalSocket | undefined;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;

@@ -1,0 +1,112 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { MemoryHost } from "@boxrun/engine-testkit";
+import { startTestServer, type TestServer } from "@boxrun/server/testing";
+import { publint } from "publint";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const here = fileURLToPath(new URL("..", import.meta.url));
+const bin = fileURLToPath(new URL("../../../node_modules/.bin/", import.meta.url));
+const systemNode = "/usr/bin/node";
+const execute = promisify(execFile);
+
+/** npm gives its scripts settings of its own, which must not reach the npm of the test. */
+const plainEnv = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
+
+/** The package as it is published, installed from its tarball where there is nothing else. */
+describe("the packed package", () => {
+  let dir: string;
+  let tarball: string;
+  let server: TestServer;
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "br-sdk-package-"));
+    await execute(process.execPath, [join(here, "build.mjs")]);
+    const { stdout } = await execute("npm", ["pack", join(here, "dist"), "--silent"], { cwd: dir, env: plainEnv });
+    tarball = join(dir, stdout.trim());
+    await writeFile(join(dir, "package.json"), '{ "type": "module" }');
+    await execute("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", tarball], {
+      cwd: dir,
+      env: plainEnv,
+    });
+    await copyFile(new URL("programs/tour.ts", import.meta.url), join(dir, "tour.ts"));
+    const lib = ["es2024", "esnext.disposable", "dom", "dom.asynciterable"];
+    const compilerOptions = { target: "es2022", lib, module: "nodenext", strict: true, types: [] };
+    await writeFile(join(dir, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["tour.ts"] }));
+    server = await startTestServer({
+      host: new MemoryHost(),
+      tcp: { host: "127.0.0.1", port: 0 },
+    });
+  }, 300_000);
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it("has nothing that publint or are-the-types-wrong object to", async () => {
+    const { messages } = await publint({ pkgDir: join(dir, "node_modules/boxrun-sdk"), strict: true });
+    expect(messages).toEqual([]);
+    const analysis = await checkPackage(createPackageFromTarballData(await readFile(tarball)));
+    // It is an ES module: what requires it gets it by import().
+    expect(analysis.types && analysis.problems.filter(({ kind }) => kind !== "CJSResolvesToESM")).toEqual([
+      // node10 knows no exports, and no ES modules either.
+      expect.objectContaining({ kind: "NoResolution", resolutionKind: "node10" }),
+    ]);
+  });
+
+  it("needs nothing of the workspace, and little else", async () => {
+    const { dependencies } = JSON.parse(await readFile(join(dir, "node_modules/boxrun-sdk/package.json"), "utf8"));
+    expect(Object.keys(dependencies)).toEqual(["eventsource-parser", "tar", "ws", "zod"]);
+    const types = await readFile(join(dir, "node_modules/boxrun-sdk/types/index.d.ts"), "utf8");
+    expect([...types.matchAll(/from "([^"]+)"/g)].map(([, name]) => name)).toEqual(["zod"]);
+  });
+
+  it("type-checks a strict program, its own types included, and runs as JavaScript", async () => {
+    await execute(join(bin, "tsc"), ["-p", dir, "--skipLibCheck", "false"]).catch((error: unknown) => {
+      throw new Error(`tsc: ${String(Object(error).stdout)}`);
+    });
+    const compiled = await readFile(join(dir, "tour.js"), "utf8");
+    expect(compiled).not.toContain("await using");
+  });
+
+  const runtimes: Record<string, string[]> = {
+    [`Node ${process.version}`]: [process.execPath],
+    ...(existsSync(systemNode) ? { "the system's Node": [systemNode] } : {}),
+    Bun: [join(bin, "bun")],
+    Deno: [join(bin, "deno"), "run", "--allow-all", "--quiet"],
+  };
+  const expected = {
+    status: "running",
+    ended: [4, "out\n", "err\n"],
+    fed: "fed",
+    streamed: "streamed 0",
+    again: "content",
+    terminal: 3,
+    hasShown: true,
+    code: "BOX_NOT_FOUND",
+  };
+  for (const [name, command] of Object.entries(runtimes)) {
+    for (const way of ["socket", "port"] as const) {
+      it(`drives boxes from ${name}, over the server's ${way}`, async () => {
+        const { socketPath, tcp } = server.http;
+        const env =
+          way === "socket"
+            ? { BOXRUN_SOCKET: socketPath }
+            : { BOXRUN_SOCKET: "/nowhere", BOXRUN_HOST: `http://${tcp?.host}:${tcp?.port}` };
+        const [program = "", ...args] = [...command, join(dir, "tour.js")];
+        const { stdout } = await execute(program, args, {
+          cwd: dir,
+          env: { PATH: process.env.PATH, HOME: dir, ...env },
+          timeout: 60_000,
+        });
+        expect(JSON.parse(stdout)).toEqual(expected);
+      });
+    }
+  }
+});
