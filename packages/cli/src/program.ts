@@ -22,6 +22,7 @@ const verbs: readonly VerbEntry[] = [
   { name: "exec", summary: "run a program in a box", load: () => import("./commands/exec.ts") },
   { name: "ps", summary: "list the programs that run in a box", load: () => import("./commands/ps.ts") },
   { name: "stats", summary: "show what boxes use", load: () => import("./commands/stats.ts") },
+  { name: "history", summary: "show what was done, and by whom", load: () => import("./commands/history.ts") },
   { name: "logs", summary: "print what a program has written", load: () => import("./commands/logs.ts") },
   { name: "kill", summary: "end programs in a box, or send them a signal", load: () => import("./commands/kill.ts") },
   { name: "wait", summary: "wait until programs have ended", load: () => import("./commands/wait.ts") },

@@ -4,6 +4,7 @@ export * from "./events.ts";
 export * from "./examples.ts";
 export * from "./exec.ts";
 export * from "./files.ts";
+export * from "./history.ts";
 export * from "./ids.ts";
 export * from "./images.ts";
 export * from "./info.ts";

@@ -21,6 +21,7 @@ import {
   terminalSizeSchema,
 } from "./exec.ts";
 import { downloadRequestSchema, fileEntrySchema, uploadResponseSchema } from "./files.ts";
+import { historyEntrySchema } from "./history.ts";
 import { imageSchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
 import { engineInfoSchema, gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
 import { mcpErrorSchema } from "./mcp.ts";
@@ -63,6 +64,7 @@ const responseNames = new Map<z.ZodType, string>([
   [signedInSchema, "SignedIn"],
   [signInLinkSchema, "SignInLink"],
   [boxStatsSchema, "BoxStats"],
+  [historyEntrySchema, "HistoryEntry"],
   [statsHistorySchema, "StatsHistory"],
   [statsOverviewSchema, "StatsOverview"],
   [terminalServerMessageSchema, "TerminalServerMessage"],

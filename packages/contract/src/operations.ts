@@ -40,6 +40,7 @@ import {
   uploadQuerySchema,
   uploadResponseSchema,
 } from "./files.ts";
+import { historyEntrySchema, historyQuerySchema } from "./history.ts";
 import { imageSchema, importImageQuerySchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
 import { gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
 import { extendRequestSchema } from "./lifetime.ts";
@@ -72,7 +73,18 @@ import { usageSchema } from "./usage.ts";
 export interface Operation {
   readonly method: "GET" | "POST" | "DELETE";
   readonly path: `/${string}`;
-  readonly tag: "boxes" | "execs" | "terminals" | "ports" | "files" | "images" | "server" | "sign-in" | "mcp" | "stats";
+  readonly tag:
+    | "boxes"
+    | "execs"
+    | "terminals"
+    | "ports"
+    | "files"
+    | "images"
+    | "server"
+    | "sign-in"
+    | "mcp"
+    | "stats"
+    | "history";
   readonly summary: string;
   readonly query?: z.ZodObject;
   /** Headers that mean something to it, for the document: they are read where they are used. */
@@ -543,6 +555,18 @@ const serverOperations = {
   },
 } as const satisfies Record<string, Operation>;
 
+const historyOperations = {
+  listHistory: {
+    method: "GET",
+    path: "/v1/history",
+    tag: "history",
+    summary: "What was done to boxes, and by whom, newest first, also to those that are gone",
+    query: historyQuerySchema,
+    response: json(z.array(historyEntrySchema)),
+    errors: [],
+  },
+} as const satisfies Record<string, Operation>;
+
 const statsOperations = {
   getStats: {
     method: "GET",
@@ -674,6 +698,7 @@ export const operations = {
   ...fileOperations,
   ...imageOperations,
   ...serverOperations,
+  ...historyOperations,
   ...statsOperations,
   ...signInOperations,
   ...mcpOperations,

@@ -5,6 +5,7 @@
 export * from "./engine-names.ts";
 export * from "./errors.ts";
 export * from "./image-names.ts";
+export * from "./masking.ts";
 export * from "./names.ts";
 export * from "./revision.ts";
 export * from "./state-dir.ts";

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 /** How the server knows whoever calls. */
 export const callerKinds = ["socket", "loopback", "token", "browser"] as const;
+export type CallerKind = (typeof callerKinds)[number];
 
 export const signInLinkSchema = z.object({
   /** Good for one sign-in, until then. */

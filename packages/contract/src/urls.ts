@@ -53,6 +53,8 @@ export const urls = {
     `${box(id)}/files/stat${query({ path, follow: follow || undefined })}`,
   makeDirectory: (id: string) => `${box(id)}/files/mkdir`,
   renameFile: (id: string) => `${box(id)}/files/rename`,
+  history: (options: { readonly box?: string | undefined; readonly after?: number | undefined } & Page = {}) =>
+    `/v1/history${query({ ...options })}`,
   stats: (id: string, options: { readonly follow?: boolean } = {}) =>
     `${box(id)}/stats${query({ follow: options.follow || undefined })}`,
   statsHistory: (id: string) => `${box(id)}/stats/history`,

@@ -7,7 +7,7 @@ import { processUsage, proportionalBytes } from "../src/process-usage.ts";
 test("what a process takes is counted, and nothing of one that has ended", async () => {
   const child = spawn(
     process.execPath,
-    ["-e", "const end = Date.now() + 300; while (Date.now() < end); console.log('done'); setInterval(() => {}, 1000)"],
+    ["-e", "while (process.cpuUsage().user < 200_000); console.log('done'); setInterval(() => {}, 1000)"],
     {
       stdio: ["ignore", "pipe", "inherit"],
     },

@@ -8,6 +8,7 @@ import { Boxes } from "./boxes.ts";
 import { CommandFailed } from "./errors.ts";
 import { Execs } from "./execs.ts";
 import { Files } from "./files.ts";
+import { History } from "./history.ts";
 import type { Address } from "./host/address.ts";
 import type { StartServerOptions } from "./host/local.ts";
 import { type CallOptions, Http } from "./http.ts";
@@ -49,6 +50,7 @@ export class BoxRunClient implements Resources, AsyncDisposable {
   readonly signIn: SignIn;
   readonly ports: Ports;
   readonly stats: Stats;
+  readonly history: History;
   readonly #http: Http;
 
   constructor(options: ClientOptions = {}) {
@@ -68,6 +70,7 @@ export class BoxRunClient implements Resources, AsyncDisposable {
     this.signIn = new SignIn(this.#http);
     this.ports = new Ports(this.#http);
     this.stats = new Stats(this.#http);
+    this.history = new History(this.#http);
   }
 
   /** A client of this user's server, which is started by `boxrun server start` if it is not there. Not in a browser. SERVER_START_FAILED. */

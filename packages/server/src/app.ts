@@ -10,6 +10,7 @@ import Fastify, {
 import type { Caller, Guard } from "./auth/guard.ts";
 import { discardRest } from "./body.ts";
 import { toApiError } from "./errors.ts";
+import { type HistoryOptions, HistoryRecorder } from "./history/recorder.ts";
 import { untilRecovered } from "./recovering.ts";
 import { registerOperations } from "./register.ts";
 import { logRequest } from "./request-log.ts";
@@ -17,6 +18,7 @@ import { boxHandlers } from "./routes/boxes.ts";
 import type { Context } from "./routes/context.ts";
 import { execHandlers } from "./routes/execs.ts";
 import { fileHandlers } from "./routes/files.ts";
+import { historyHandlers } from "./routes/history.ts";
 import { imageHandlers } from "./routes/images.ts";
 import { mcpHandlers } from "./routes/mcp.ts";
 import { portHandlers } from "./routes/ports.ts";
@@ -41,7 +43,12 @@ const openOperations: ReadonlySet<OperationId> = new Set(["getHealth", "signIn"]
 
 /** The HTTP application, without a socket: every operation of the contract, who may call it, and what errors look like. */
 export async function buildApp(
-  context: Context & { readonly guard: Guard; readonly page: PageOptions; readonly signIn: SignInContext },
+  context: Context & {
+    readonly guard: Guard;
+    readonly page: PageOptions;
+    readonly signIn: SignInContext;
+    readonly history: HistoryOptions;
+  },
 ): Promise<FastifyInstance> {
   const { core, guard, lifetime, logger, metrics, page } = context;
   const loggerInstance: FastifyBaseLogger = logger;
@@ -89,10 +96,12 @@ export async function buildApp(
     const path = request.url.split("?")[0] ?? "";
     sendError(new BoxRunError("NOT_FOUND", `There is no ${request.method} ${clipped(path)}`), request, reply);
   });
+  const history = new HistoryRecorder({ core, ...context.history });
   const handlers = {
     ...boxHandlers(context),
     ...execHandlers(context),
     ...fileHandlers(context),
+    ...historyHandlers(history),
     ...imageHandlers(context),
     ...portHandlers(context),
     ...mcpHandlers(context),
@@ -108,6 +117,7 @@ export async function buildApp(
     },
     before: (id, reply) => untilRecovered(id, context, reply),
     track: (work) => lifetime.track(work),
+    history,
   });
   await registerPage(app, page);
   await app.ready();

@@ -52,8 +52,9 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const log = opened.adopt(openLog({ level: settings.logLevel, file: settings.logFile }), ({ close }) => close());
   const { logger } = log;
   opened.use(lockStateDir(settings.stateDir));
-  const store = opened.adopt(openStore({ path: settings.dbPath, logger, retention: settings.retention }), (open) =>
-    open.close(),
+  const store = opened.adopt(
+    openStore({ path: settings.dbPath, logger, retention: settings.retention, history: settings.history }),
+    (open) => open.close(),
   );
   const metrics = createMetrics();
   const { stateDir, cacheDir } = settings;
@@ -93,7 +94,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       ),
     );
   }
-  const http = await startHttpServer({ core, signIns: store.signIns, settings, logger, metrics, version, spoolDir });
+  const http = await startHttpServer({ core, store, settings, logger, metrics, version, spoolDir });
   opened.defer(() => http.close());
   await publish(stateDir, { version, socket: http.socketPath, tcp: tcpText(http.tcp) });
   logger.info({ version, socket: http.socketPath, tcp: tcpText(http.tcp), state_dir: stateDir }, "serving");

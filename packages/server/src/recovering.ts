@@ -16,6 +16,7 @@ const answeredAtOnce: ReadonlySet<OperationId> = new Set<OperationId>([
   "getBox",
   "listImages",
   "streamEvents",
+  "listHistory",
   "getSignIn",
   "signIn",
   "signOut",

@@ -10,6 +10,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { z } from "zod";
 import { readJson, readStream } from "./body.ts";
+import type { HistoryRecorder } from "./history/recorder.ts";
 import { jsonArray } from "./json-array.ts";
 import { requirePlain } from "./plain-json.ts";
 import { validate } from "./validation.ts";
@@ -54,10 +55,15 @@ interface Around {
   /** Resolves once the operation may be done. */
   readonly before: (id: OperationId, reply: FastifyReply) => Promise<void>;
   readonly track: <T>(work: Promise<T>) => Promise<T>;
+  readonly history: Pick<HistoryRecorder, "begin">;
 }
 
 /** Makes a route of every operation. Those that differ in their `:action` alone share one. */
-export function registerOperations(app: FastifyInstance, handlers: Handlers, { onCall, before, track }: Around): void {
+export function registerOperations(
+  app: FastifyInstance,
+  handlers: Handlers,
+  { onCall, before, track, history }: Around,
+): void {
   const answer = async <Id extends OperationId>(
     id: Id,
     path: Readonly<Record<string, string>>,
@@ -72,7 +78,12 @@ export function registerOperations(app: FastifyInstance, handlers: Handlers, { o
     const body = await readBody(operation, request);
     // The table says what they are; only the compiler can't follow it from `unknown`.
     const call = { path, query, body, request, reply } as Call<Id>;
-    const result = await handlers[id](call);
+    request.happened = history.begin(request, id, call);
+    const result = await handlers[id](call).catch((error: unknown) => {
+      request.happened?.({ error });
+      throw error;
+    });
+    request.happened?.({ result });
     // A reply that is awaited, as this one was, leaves nothing behind.
     if (operation.response.kind !== "json" || reply.sent) return result;
     reply.status(operation.response.status);

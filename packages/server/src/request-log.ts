@@ -18,6 +18,8 @@ declare module "fastify" {
     errorCode?: string;
     /** Its connection became a WebSocket. */
     upgraded?: true;
+    /** Tells the history what has become of the call, the first time. To be called by what goes on for long, once it has begun. */
+    happened?: ((outcome: { readonly result?: unknown; readonly error?: unknown }) => void) | undefined;
   }
   interface FastifyContextConfig {
     operationIds?: readonly OperationId[];

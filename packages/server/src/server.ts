@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { type BoxRunCore, type SignInStore, Turns } from "@boxrun/core";
+import { type BoxRunCore, type Store, Turns } from "@boxrun/core";
 import type { Logger } from "pino";
 import { buildApp } from "./app.ts";
 import { Guard } from "./auth/guard.ts";
@@ -20,11 +20,10 @@ const piecesPerTurn = 4;
 
 export interface HttpServerOptions {
   readonly core: BoxRunCore;
-  /** Of browsers. */
-  readonly signIns: SignInStore;
+  readonly store: Pick<Store, "signIns" | "history">;
   readonly settings: Pick<
     Settings,
-    "socketPath" | "tcp" | "token" | "allowedHosts" | "basePath" | "stateDir" | "dbPath"
+    "socketPath" | "tcp" | "token" | "allowedHosts" | "basePath" | "historyArguments" | "stateDir" | "dbPath"
   >;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -60,7 +59,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const { core, settings, metrics } = options;
   const lifetime = new Lifetime();
   const { basePath } = settings;
-  const signIns = new SignIns({ ...settings, store: options.signIns });
+  const signIns = new SignIns({ ...settings, store: options.store.signIns });
   const guard = new Guard({ ...settings, signIns });
   metrics.countBoxes(() => core.boxes.count());
   metrics.countSessions(() => core.sessions.count);
@@ -76,6 +75,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     ...places,
     ...{ lifetime, guard, sending, listings, mcp },
     page: { basePath, locate: options.locateDashboard },
+    history: { store: options.store.history, keepsArguments: settings.historyArguments === "keep" },
     signIn: { guard, signIns, basePath, address: () => tcp },
   });
   const handler = (...args: Parameters<typeof app.routing>) => app.routing(...args);

@@ -24,6 +24,10 @@ export interface Settings {
   readonly readerStallMs: number;
   /** For how long output is kept, and how much of all commands together. */
   readonly retention: { readonly maxAgeMs: number; readonly maxTotalBytes: number };
+  /** Of what was done to boxes. */
+  readonly history: { readonly maxAgeMs: number; readonly maxEntries: number };
+  /** Whether the arguments of commands are kept there, or their programs alone. */
+  readonly historyArguments: "keep" | "omit";
   readonly logLevel: LogLevel;
   /** `null`: standard error. */
   readonly logFile: string | null;
@@ -48,6 +52,9 @@ export interface ServeFlags {
   readonly logFile?: string | undefined;
   readonly logLevel?: string | undefined;
 }
+
+/** Of the history: some 200 MB. */
+const maxHistoryEntries = 1_000_000;
 
 /** What a Unix socket address holds on Linux, less the final NUL. */
 const socketPathBytes = 107;
@@ -104,6 +111,8 @@ const rules = {
   outputLimitMb: rule("BOXRUN_OUTPUT_LIMIT_MB", undefined, wholeNumber(1, 1_048_576, "must be 1 to 1048576 (MiB)")),
   outputDays: rule("BOXRUN_OUTPUT_KEEP_DAYS", undefined, wholeNumber(1, 36_500, "must be 1 to 36500 (days)")),
   outputTotalMb: rule("BOXRUN_OUTPUT_TOTAL_MB", undefined, wholeNumber(1, 1_073_741_824, "must be a number of MiB")),
+  historyDays: rule("BOXRUN_HISTORY_KEEP_DAYS", undefined, wholeNumber(1, 36_500, "must be 1 to 36500 (days)")),
+  historyArguments: rule("BOXRUN_HISTORY_ARGUMENTS", undefined, z.enum(["keep", "omit"], "must be keep or omit")),
   readerStallS: rule("BOXRUN_READER_STALL_S", undefined, wholeNumber(1, 86_400, "must be 1 to 86400 (seconds)")),
   logLevel: rule("BOXRUN_LOG_LEVEL", "--log-level", z.enum(logLevels, `must be one of ${logLevels.join(", ")}`)),
   logFile: rule(undefined, "--log-file", path),
@@ -146,6 +155,8 @@ export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Setting
       maxAgeMs: (read(rules.outputDays, undefined, env) ?? 30) * 86_400_000,
       maxTotalBytes: (read(rules.outputTotalMb, undefined, env) ?? 4096) * 1024 * 1024,
     },
+    history: { maxAgeMs: (read(rules.historyDays, undefined, env) ?? 90) * 86_400_000, maxEntries: maxHistoryEntries },
+    historyArguments: read(rules.historyArguments, undefined, env) ?? "keep",
     readerStallMs: (read(rules.readerStallS, undefined, env) ?? 60) * 1000,
     logLevel: read(rules.logLevel, flags.logLevel, env) ?? "info",
     logFile: read(rules.logFile, flags.logFile, env) ?? null,

@@ -60,6 +60,7 @@ export function acceptWebSocket(request: FastifyRequest, reply: FastifyReply): P
   const { socket, head } = upgradeOf(request, reply);
   reply.hijack();
   request.upgraded = true;
+  request.happened?.({});
   return new Promise((resolve) => {
     webSockets.handleUpgrade(request.raw, socket, head, resolve);
   });

@@ -43,6 +43,7 @@ describe("the routes of the server", () => {
       sending: { turns: new Turns(4), budget: new SendBudget() },
       listings: new ListingPlaces(),
       page: { basePath: "" },
+      history: { store: { append: () => undefined, list: () => [] }, keepsArguments: true },
       mcp: new Mcp({ socketPath: "/nowhere", version: "0" }),
     });
     const had = new Set<string>();

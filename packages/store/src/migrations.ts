@@ -172,6 +172,25 @@ export const migrations: readonly string[] = [
   ALTER TABLE boxes ADD COLUMN expires_at_ms INTEGER;
   ALTER TABLE boxes ADD COLUMN on_expiry TEXT;
   `,
+  // Of history, numbers are never used again, also when the newest entry is deleted. It outlives the boxes.
+  `
+  CREATE TABLE history (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    box_id TEXT,
+    box_name TEXT,
+    action TEXT NOT NULL,
+    target TEXT,
+    cmd TEXT,
+    exec_id TEXT,
+    caller_kind TEXT NOT NULL,
+    caller_uid INTEGER,
+    user_agent TEXT,
+    error_code TEXT
+  ) STRICT;
+  CREATE INDEX history_by_box ON history (box_id, seq);
+  CREATE INDEX history_by_name ON history (box_name, seq);
+  `,
 ];
 
 /**

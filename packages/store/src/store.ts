@@ -3,6 +3,7 @@ import { boxStore } from "./boxes.ts";
 import { OutputCollector } from "./collector.ts";
 import { Database } from "./database.ts";
 import { execStore } from "./execs.ts";
+import { type HistoryLimits, SqliteHistoryStore } from "./history.ts";
 import { imageRecordStore } from "./images.ts";
 import { SqliteOutputStore } from "./output.ts";
 import { OutputRetention, type RetentionLimits } from "./retention.ts";
@@ -15,11 +16,15 @@ export interface StoreOptions {
   readonly logger?: Logger;
   /** Default: everything is kept. */
   readonly retention?: RetentionLimits;
+  /** Default: all of it is kept. */
+  readonly history?: HistoryLimits;
   /** The time, in milliseconds since the epoch. */
   readonly now?: () => number;
 }
 
 const everything: RetentionLimits = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxTotalBytes: Number.MAX_SAFE_INTEGER };
+
+const allHistory: HistoryLimits = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntries: Number.MAX_SAFE_INTEGER };
 
 /**
  * Opens the store, bringing an older database up to date. RUNTIME_ERROR, naming the file, the cause and what to do, for a file or
@@ -30,6 +35,8 @@ export function openStore(options: StoreOptions): Store {
   const retention = new OutputRetention(db, options.retention ?? everything, options.now ?? Date.now);
   const collector = new OutputCollector(db, options.logger ?? silentLogger, retention);
   const output = new SqliteOutputStore(db, retention, () => collector.wake());
+  const logger = options.logger ?? silentLogger;
+  const history = new SqliteHistoryStore(db, logger, options.history ?? allHistory, options.now ?? Date.now);
   let closed = false;
   // A crash may have left output of removed boxes.
   collector.wake();
@@ -40,11 +47,13 @@ export function openStore(options: StoreOptions): Store {
     sessions: sessionStore(db),
     images: imageRecordStore(db),
     signIns: signInStore(db),
+    history,
     async close(): Promise<void> {
       if (closed) return;
       closed = true;
       collector.stop();
       output.close();
+      history.close();
       db.close();
     },
   };

@@ -1,7 +1,9 @@
 import type {
   BoxStatus,
+  CallerKind,
   Environment,
   ExecStatus,
+  HistoryAction,
   LabelFilter,
   Labels,
   OnExpiry,
@@ -22,6 +24,7 @@ export interface Store {
   readonly sessions: SessionStore;
   readonly images: ImageRecordStore;
   readonly signIns: SignInStore;
+  readonly history: HistoryStore;
   /** Writes what is queued and closes the file. */
   close(): Promise<void>;
 }
@@ -307,4 +310,35 @@ export interface SignInStore {
   get(digest: string): SignInRecord | undefined;
   /** Idempotent. */
   delete(digest: string): void;
+}
+
+/** One thing that somebody did to a box, or with it. */
+export interface NewHistoryRecord {
+  readonly atMs: number;
+  readonly boxId: string | null;
+  readonly boxName: string | null;
+  readonly action: HistoryAction;
+  readonly target: string | null;
+  readonly cmd: readonly string[] | null;
+  readonly execId: string | null;
+  readonly caller: { readonly kind: CallerKind; readonly uid: number | null };
+  readonly userAgent: string | null;
+  readonly errorCode: string | null;
+}
+
+export interface HistoryRecord extends NewHistoryRecord {
+  /** In the order in which they were written. */
+  readonly seq: number;
+}
+
+export interface HistoryStore {
+  /** Queued, and written in this turn of the event loop or, if the file can't be written, later: what waits is bounded. */
+  append(record: NewHistoryRecord): void;
+  /** Newest first, at most `limit` with `after < seq < before`; it outlives the boxes. */
+  list(query: {
+    readonly box?: { readonly id: string } | { readonly name: string } | undefined;
+    readonly after?: number | undefined;
+    readonly before?: number | undefined;
+    readonly limit: number;
+  }): readonly HistoryRecord[];
 }

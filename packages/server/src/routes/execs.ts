@@ -23,6 +23,7 @@ export function execHandlers(context: Context): ExecHandlers {
     startExec: async ({ path, body, request, reply }) => {
       const exec = await core.execs.start(path.id, body);
       request.subject = { box_id: exec.box_id, exec_id: exec.id };
+      request.happened?.({});
       if (!acceptsEvents(request.headers.accept)) return exec;
       return answerEvents(
         reply,

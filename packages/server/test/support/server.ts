@@ -24,6 +24,7 @@ export interface TestServerOptions {
   readonly token?: string;
   readonly allowedHosts?: readonly string[];
   readonly basePath?: string;
+  readonly historyArguments?: Settings["historyArguments"];
   /** The directory of a dashboard; none is built without it. */
   readonly dashboardDir?: string;
   readonly heartbeatMs?: number;
@@ -86,7 +87,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   };
   const http = await startHttpServer({
     core,
-    signIns: store.signIns,
+    store,
     settings: {
       stateDir,
       dbPath: join(stateDir, "boxrun.db"),
@@ -95,6 +96,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       token: options.token ?? null,
       allowedHosts: options.allowedHosts ?? [],
       basePath: options.basePath ?? "",
+      historyArguments: options.historyArguments ?? "keep",
     },
     logger,
     metrics,

@@ -81,6 +81,7 @@ export function faultyStore(store: Store, faults: Faults): Store {
     sessions: synchronous("sessions", store.sessions, faults),
     images: synchronous("images", store.images, faults),
     signIns: synchronous("signIns", store.signIns, faults),
+    history: store.history,
     output: {
       append: (...args) => faults.around("output.append", false, () => output.append(...args)),
       finish: (...args) => faults.around("output.finish", false, () => output.finish(...args)),
