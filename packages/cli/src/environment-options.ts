@@ -6,18 +6,31 @@ import { type Command, InvalidArgumentError } from "commander";
 export interface EnvironmentOptions {
   readonly env?: Environment;
   readonly envFile?: Environment;
+  readonly secretEnv?: Environment;
 }
 
 /** `whose`: what the variables are for, as the help of `-e` tells it. */
 export function addEnvironmentOptions(command: Command, whose: string): Command {
   return command
     .option("-e, --env <name=value>", `${whose} (repeatable; a NAME alone passes on its value here)`, environmentEntry)
+    .option(
+      "--secret-env <name=value>",
+      "the same, and its value is shown nowhere (a NAME alone keeps it off this line)",
+      environmentEntry,
+    )
     .option("--env-file <file>", "the same from a file, a line each (repeatable; # begins a comment)", environmentFile);
 }
 
 /** As the contract spells it; nothing where no variable is set. */
-export function environmentInput({ env, envFile }: EnvironmentOptions): { env?: Environment } {
-  return env === undefined && envFile === undefined ? {} : { env: { ...envFile, ...env } };
+export function environmentInput({ env, envFile, secretEnv }: EnvironmentOptions): {
+  env?: Environment;
+  secret_env?: string[];
+} {
+  if (env === undefined && envFile === undefined && secretEnv === undefined) return {};
+  return {
+    env: { ...envFile, ...env, ...secretEnv },
+    ...(secretEnv === undefined ? {} : { secret_env: Object.keys(secretEnv) }),
+  };
 }
 
 /** `K=V`, or `K` for the value that it has here. */

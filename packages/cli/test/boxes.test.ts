@@ -88,6 +88,32 @@ describe("ls and inspect", () => {
     await cli.run("rm", "hostile");
   });
 
+  it("show nothing of --secret-env, which is the server's doing, unless asked to", async () => {
+    const options = { env: { HANDSHAKE: "hunter2" } };
+    const words = ["-e", "MODE=fast", "--secret-env", "HANDSHAKE", "--secret-env", "GRIP=hunter2=2"];
+    const created = await cli.runWith(options, "create", "base", "-n", "quiet", "-m", "64", ...words, "--json");
+    const shown = { MODE: "fast", HANDSHAKE: "***", GRIP: "***" };
+    expect(json(created.stdout)).toMatchObject({ env: shown, secret_env: ["HANDSHAKE", "GRIP"] });
+    expect(cli.server.core.boxes.get("quiet").env).toEqual(shown);
+    // The program has them.
+    expect((await cli.run("exec", "quiet", "--", "env")).stdout).toMatch(/^HANDSHAKE=hunter2$[\s\S]*^GRIP=hunter2=2$/m);
+    const exec = await cli.runWith(options, "exec", "-d", "--json", "--secret-env", "HANDSHAKE", "quiet", "env");
+    expect(json(exec.stdout)).toMatchObject({ env: { HANDSHAKE: "***" }, secret_env: ["HANDSHAKE"] });
+    for (const line of [
+      ["ls", "--json"],
+      ["inspect", "--json", "quiet"],
+      ["ps", "-a", "--json", "quiet"],
+    ]) {
+      expect((await cli.run(...line)).stdout).not.toContain("hunter2");
+    }
+    expect((await cli.run("inspect", "--show-secrets", "quiet")).stdout).toContain("HANDSHAKE=hunter2");
+    expect((await cli.run("ls", "--json", "--show-secrets")).stdout).toContain('"GRIP":"hunter2=2"');
+    expect(cli.server.rawLog()).not.toContain("hunter2");
+    // A later server masks them as well.
+    expect(cli.server.core.boxes.page({}).items.find(({ name }) => name === "quiet")?.env).toEqual(shown);
+    await cli.run("rm", "-f", "quiet");
+  });
+
   it("show no secrets of the environment in any format, unless asked to", async () => {
     const env = ["-e", "API_TOKEN=hunter2", "-e", "DB=postgres://me:hunter2@db/x", "-e", "MODE=fast"];
     const shown = { API_TOKEN: "***", DB: "postgres://me:***@db/x", MODE: "fast" };

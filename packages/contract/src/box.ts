@@ -4,6 +4,7 @@ import { labelQuerySchema, labelsSchema } from "./labels.ts";
 import { lifetimeFields, onExpirySchema } from "./lifetime.ts";
 import { boxStatuses } from "./names.ts";
 import { pageQuerySchema } from "./pages.ts";
+import { secretEnvSchema } from "./secret-env.ts";
 
 const positive = "must be a positive integer";
 export const positiveInteger = z
@@ -59,6 +60,8 @@ export const createBoxRequestSchema = z.strictObject({
   /** Default: the image's own working directory, else `/root`. */
   workdir: absolutePathSchema.nullish(),
   env: environmentSchema.nullish(),
+  /** Which variables of `env` are shown as `***`, wherever the box is shown: only `?show_secrets=true` of a box or a list has their values. */
+  secret_env: secretEnvSchema.nullish(),
   volumes: z.array(volumeRequestSchema).max(64).nullish(),
   ports: z.array(publishPortRequestSchema).max(64).nullish(),
   labels: labelsSchema.refine((labels) => Object.keys(labels).length <= 64, "at most 64 labels").nullish(),
@@ -89,6 +92,8 @@ export const boxSchema = z.object({
   network: z.boolean(),
   workdir: z.string(),
   env: environmentSchema.nullable(),
+  /** Names in `env` whose values are shown as `***`; missing if there are none. */
+  secret_env: secretEnvSchema.optional(),
   volumes: z.array(volumeSchema).nullable(),
   /** The engine's own id of the box, whatever the engine. */
   boxlite_id: z.string().nullable(),
@@ -130,7 +135,10 @@ export type StoppedBox = z.infer<typeof stoppedBoxSchema>;
 export const boxListQuerySchema = pageQuerySchema.extend({
   status: z.enum([...boxStatuses, "all"]).optional(),
   label: labelQuerySchema,
+  show_secrets: z.stringbool().default(false),
 });
+
+export const boxQuerySchema = z.strictObject({ show_secrets: z.stringbool().default(false) });
 
 export const removeBoxQuerySchema = z.strictObject({
   force: z.stringbool().default(false),

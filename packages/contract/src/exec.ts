@@ -2,6 +2,7 @@ import { z } from "zod";
 import { absolutePathSchema, createBoxRequestSchema, positiveInteger, timestampSchema } from "./box.ts";
 import { boxIdSchema, execIdSchema } from "./ids.ts";
 import { execStatuses, signalNames } from "./names.ts";
+import { secretEnvSchema } from "./secret-env.ts";
 
 const noNul = z.string().regex(/^[^\0]*$/, "must not contain NUL");
 
@@ -24,6 +25,8 @@ export type TerminalSize = z.infer<typeof terminalSizeSchema>;
 export const execRequestSchema = z.strictObject({
   ...execFields,
   env: createBoxRequestSchema.shape.env,
+  /** Which variables of `env` are shown as `***` from here on, to everybody. */
+  secret_env: secretEnvSchema.nullish(),
   workdir: absolutePathSchema.nullish(),
   /** `name`, `uid`, `name:group` or `uid:gid`, looked up in the box. Default: the image's user. */
   user: noNul.min(1).max(256).nullish(),
@@ -44,6 +47,8 @@ export const execSchema = z.object({
   status: execStatusSchema,
   cmd: z.array(z.string()),
   env: z.record(z.string(), z.string()).nullable(),
+  /** Names in `env` whose values are shown as `***`; missing if there are none. */
+  secret_env: secretEnvSchema.optional(),
   workdir: z.string().nullable(),
   timeout_ms: z.int().nullable(),
   exit_code: z.int().nullable(),

@@ -17,6 +17,7 @@ export * from "./orphans.ts";
 export * from "./pages.ts";
 export * from "./plain.ts";
 export * from "./ports.ts";
+export * from "./secret-env.ts";
 export * from "./sessions.ts";
 export * from "./sign-in.ts";
 export * from "./stats.ts";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   boxListQuerySchema,
+  boxQuerySchema,
   boxSchema,
   createBoxRequestSchema,
   okSchema,
@@ -178,6 +179,7 @@ const boxOperations = {
     path: "/v1/boxes/{id}",
     tag: "boxes",
     summary: "Get a box",
+    query: boxQuerySchema,
     response: json(boxSchema),
     errors: boxMissing,
   },

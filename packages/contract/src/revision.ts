@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "f537baec837a9d9d";
+export const revision = "c3765569e193a308";

@@ -20,11 +20,16 @@ interface Page {
   readonly cursor?: string | undefined;
 }
 
+interface Secrets {
+  readonly show_secrets?: true | undefined;
+}
+
 export const urls = {
   boxes: (
-    options: { readonly status?: string | undefined; readonly label?: readonly string[] | undefined } & Page = {},
+    options: { readonly status?: string | undefined; readonly label?: readonly string[] | undefined } & Secrets &
+      Page = {},
   ) => `/v1/boxes${query({ ...options })}`,
-  box,
+  box: (id: string, options: Secrets = {}) => `${box(id)}${query({ ...options })}`,
   removeBox: (id: string, force: boolean) => `${box(id)}${query({ force: force || undefined })}`,
   startBox: (id: string) => `${box(id)}:start`,
   extendBox: (id: string) => `${box(id)}:extend`,

@@ -1,4 +1,13 @@
-import { type Box, type BoxNote, defaultWorkdir, type Exec, type Image, type Volume } from "@boxrun/contract";
+import {
+  type Box,
+  type BoxNote,
+  defaultWorkdir,
+  type Environment,
+  type Exec,
+  type Image,
+  secretMask,
+  type Volume,
+} from "@boxrun/contract";
 import type { BoxSpec } from "./ports/engine.ts";
 import type { BoxRecord, ExecRecord, ImageRecord } from "./ports/store.ts";
 
@@ -13,6 +22,16 @@ interface Condition {
   readonly impaired: string | undefined;
 }
 
+/** Without the values that are not to be shown. */
+function shownEnvironment({ env, secretEnv }: Pick<BoxRecord, "env" | "secretEnv">): Environment | null {
+  if (env === null || secretEnv.length === 0) return env;
+  const secret = new Set(secretEnv);
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, secret.has(name) ? secretMask : value]));
+}
+
+const secretNames = ({ secretEnv }: Pick<BoxRecord, "secretEnv">) =>
+  secretEnv.length === 0 ? {} : { secret_env: [...secretEnv] };
+
 export function boxView(record: BoxRecord, { unreachable, impaired }: Partial<Condition> = {}): Box {
   return {
     id: record.id,
@@ -24,7 +43,8 @@ export function boxView(record: BoxRecord, { unreachable, impaired }: Partial<Co
     disk_size_gb: record.diskSizeGb,
     network: record.network,
     workdir: record.workdir,
-    env: record.env,
+    env: shownEnvironment(record),
+    ...secretNames(record),
     volumes: record.volumes === null ? null : [...record.volumes],
     boxlite_id: record.engineId,
     error_code: record.errorCode,
@@ -48,7 +68,8 @@ export function execView(record: ExecRecord): Exec {
     box_id: record.boxId,
     status: record.status,
     cmd: [...record.cmd],
-    env: record.env,
+    env: shownEnvironment(record),
+    ...secretNames(record),
     workdir: record.workdir,
     timeout_ms: record.timeoutMs,
     exit_code: record.exitCode,
@@ -99,7 +120,7 @@ export function boxSpec(record: BoxRecord, digest: string, layoutDir: string): B
 /** What the engine keeps with a box: enough to make its row anew. */
 function boxNote(box: BoxRecord): string | undefined {
   if (box.imageConfig === null) return undefined;
-  const note: BoxNote = { ...boxView(box), image_config: box.imageConfig };
+  const note: BoxNote = { ...boxView(box), env: box.env, image_config: box.imageConfig };
   return JSON.stringify(note);
 }
 

@@ -11,6 +11,13 @@ export interface BoxFilter {
   readonly labels?: readonly string[] | undefined;
 }
 
+export interface SecretsOptions {
+  /** Also the values of variables that `secret_env` names. */
+  readonly showSecrets?: boolean | undefined;
+}
+
+const secrets = ({ showSecrets }: SecretsOptions) => ({ show_secrets: showSecrets || undefined }) as const;
+
 /** A box is named by its id or its name everywhere. */
 export class Boxes {
   readonly #http: Http;
@@ -28,20 +35,25 @@ export class Boxes {
   }
 
   /** Newest first, 10,000 at most. */
-  list(options: CallOptions & BoxFilter = {}): Promise<Box[]> {
+  list(options: CallOptions & BoxFilter & SecretsOptions = {}): Promise<Box[]> {
     const { status, labels: label } = options;
-    return this.#http.call("GET", urls.boxes({ status, label }), (contract) => contract.boxSchema.array(), options);
+    return this.#http.call(
+      "GET",
+      urls.boxes({ status, label, ...secrets(options) }),
+      (contract) => contract.boxSchema.array(),
+      options,
+    );
   }
 
   /** All there are, newest first, `limit` (1 to 1,000) at a time. */
-  pages(options: CallOptions & BoxFilter & { readonly limit: number }): AsyncGenerator<Box[]> {
+  pages(options: CallOptions & BoxFilter & SecretsOptions & { readonly limit: number }): AsyncGenerator<Box[]> {
     const { status, labels: label, limit } = options;
-    const path = (cursor: string | undefined) => urls.boxes({ status, label, limit, cursor });
+    const path = (cursor: string | undefined) => urls.boxes({ status, label, limit, cursor, ...secrets(options) });
     return this.#http.pages(path, (contract) => contract.boxSchema.array(), options);
   }
 
-  get(id: string, options: CallOptions = {}): Promise<Box> {
-    return this.#http.call("GET", urls.box(id), box, options);
+  get(id: string, options: CallOptions & SecretsOptions = {}): Promise<Box> {
+    return this.#http.call("GET", urls.box(id, secrets(options)), box, options);
   }
 
   start(id: string, options: CallOptions = {}): Promise<Box> {

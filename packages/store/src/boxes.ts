@@ -9,6 +9,15 @@ import { isUniqueViolation } from "./sqlite-errors.ts";
 
 export const environmentColumn = jsonColumn(z.record(z.string(), z.string())).nullable();
 
+/** Names of variables, none where nothing is stored. */
+export const namesColumn = jsonColumn(z.array(z.string()))
+  .nullable()
+  .transform((names) => names ?? []);
+
+export function namesOrNull(names: readonly string[]): string | null {
+  return jsonOrNull(names.length === 0 ? null : names);
+}
+
 const volumesSchema = z.array(z.object({ host_path: z.string(), guest_path: z.string(), readonly: z.boolean() }));
 
 const portsSchema = z.array(z.object({ guest_port: z.int(), host_port: z.int(), host_ip: z.string() }));
@@ -28,6 +37,7 @@ const boxRow = z
     workdir: z.string(),
     env: environmentColumn,
     volumes: jsonColumn(volumesSchema).nullable(),
+    secret_env: namesColumn,
     ports: jsonColumn(portsSchema).nullable(),
     labels: environmentColumn,
     expires_at_ms: z.int().nullable(),
@@ -56,6 +66,7 @@ const boxRow = z
       workdir: row.workdir,
       env: row.env,
       volumes: row.volumes,
+      secretEnv: row.secret_env,
       ports: row.ports ?? [],
       labels: row.labels ?? {},
       expiresAtMs: row.expires_at_ms,
@@ -87,8 +98,8 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
     db,
     "insert a box",
     `INSERT INTO boxes (id, name, status, image, image_digest, image_config, cpu, memory_mb, disk_size_gb, network, workdir, env,
-       volumes, ports, labels, expires_at_ms, on_expiry, ephemeral, engine, engine_id, error_code, error_message, created_at_ms, started_at_ms, stopped_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       volumes, secret_env, ports, labels, expires_at_ms, on_expiry, ephemeral, engine, engine_id, error_code, error_message, created_at_ms, started_at_ms, stopped_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const byId = db.query("read a box", "SELECT * FROM boxes WHERE id = ? AND status <> 'removed'", boxRow);
   const byName = db.query("read a box", "SELECT * FROM boxes WHERE name = ?", boxRow);
@@ -140,6 +151,7 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
           box.workdir,
           jsonOrNull(box.env),
           jsonOrNull(box.volumes),
+          namesOrNull(box.secretEnv),
           jsonOrNull(box.ports.length === 0 ? null : box.ports),
           jsonOrNull(Object.keys(box.labels).length === 0 ? null : box.labels),
           box.expiresAtMs,

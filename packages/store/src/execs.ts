@@ -1,7 +1,7 @@
 import { BoxRunError, execStatuses } from "@boxrun/contract";
 import type { ExecRecord, ExecStore } from "@boxrun/core";
 import { z } from "zod";
-import { environmentColumn } from "./boxes.ts";
+import { environmentColumn, namesColumn, namesOrNull } from "./boxes.ts";
 import { cursors, pageParameters } from "./cursors.ts";
 import { booleanColumn, type Database, jsonColumn, jsonOrNull } from "./database.ts";
 import { behindPrefix } from "./prefix.ts";
@@ -14,6 +14,7 @@ const execRow = z
     status: z.enum(execStatuses),
     cmd: jsonColumn(z.array(z.string())),
     env: environmentColumn,
+    secret_env: namesColumn,
     workdir: z.string().nullable(),
     user: z.string().nullable(),
     tty: booleanColumn,
@@ -31,6 +32,7 @@ const execRow = z
       status: row.status,
       cmd: row.cmd,
       env: row.env,
+      secretEnv: row.secret_env,
       workdir: row.workdir,
       user: row.user,
       tty: row.tty,
@@ -50,9 +52,9 @@ export const ofBoxThatIsThere =
 export function execStore(db: Database): ExecStore {
   const insert = db.command(
     "insert an exec",
-    `INSERT INTO execs (id, box_id, status, cmd, env, workdir, user, tty, stdin, timeout_ms, exit_code, error_message,
+    `INSERT INTO execs (id, box_id, status, cmd, env, secret_env, workdir, user, tty, stdin, timeout_ms, exit_code, error_message,
        created_at_ms, finished_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const get = db.query("read an exec", `SELECT * FROM execs WHERE id = ? AND ${ofBoxThatIsThere}`, execRow);
   // Not by the box, which may have a million.
@@ -87,6 +89,7 @@ export function execStore(db: Database): ExecStore {
           exec.status,
           JSON.stringify(exec.cmd),
           jsonOrNull(exec.env),
+          namesOrNull(exec.secretEnv),
           exec.workdir,
           exec.user,
           exec.tty ? 1 : 0,

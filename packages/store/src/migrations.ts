@@ -191,6 +191,11 @@ export const migrations: readonly string[] = [
   CREATE INDEX history_by_box ON history (box_id, seq);
   CREATE INDEX history_by_name ON history (box_name, seq);
   `,
+  // Names of variables whose values are not shown.
+  `
+  ALTER TABLE boxes ADD COLUMN secret_env TEXT;
+  ALTER TABLE execs ADD COLUMN secret_env TEXT;
+  `,
 ];
 
 /**

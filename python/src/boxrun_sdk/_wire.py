@@ -6,6 +6,8 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from typing_extensions import NotRequired
 
+SecretEnvItem: TypeAlias = str
+
 
 class Port(TypedDict):
     guest_port: int
@@ -70,6 +72,7 @@ class RunRequest(TypedDict):
     network: NotRequired[bool]
     workdir: NotRequired[str | None]
     env: NotRequired[dict[str, str] | None]
+    secret_env: NotRequired[list[SecretEnvItem] | None]
     volumes: NotRequired[list[VolumeRequest] | None]
     ports: NotRequired[list[Port] | None]
     labels: NotRequired[dict[str, str] | None]
@@ -373,6 +376,7 @@ class CreateBoxRequest(TypedDict):
     network: NotRequired[bool]
     workdir: NotRequired[str | None]
     env: NotRequired[dict[str, str] | None]
+    secret_env: NotRequired[list[SecretEnvItem] | None]
     volumes: NotRequired[list[VolumeRequest] | None]
     ports: NotRequired[list[Port] | None]
     labels: NotRequired[dict[str, str] | None]
@@ -384,6 +388,7 @@ class ExecRequest(TypedDict):
     cmd: NotRequired[list[CmdItem] | None]
     timeout_ms: NotRequired[int | None]
     env: NotRequired[dict[str, str] | None]
+    secret_env: NotRequired[list[SecretEnvItem] | None]
     workdir: NotRequired[str | None]
     user: NotRequired[str | None]
     tty: NotRequired[bool | TerminalSize | None]
@@ -401,6 +406,7 @@ class Box(TypedDict):
     network: bool
     workdir: str
     env: dict[str, str] | None
+    secret_env: NotRequired[list[str]]
     volumes: list[Volume] | None
     boxlite_id: str | None
     error_code: str | None
@@ -424,6 +430,7 @@ class Exec(TypedDict):
     status: ExecStatus
     cmd: list[str]
     env: dict[str, str] | None
+    secret_env: NotRequired[list[str]]
     workdir: str | None
     timeout_ms: int | None
     exit_code: int | None

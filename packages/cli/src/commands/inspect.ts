@@ -19,7 +19,8 @@ export function define(command: Verb): void {
       "after",
       `
 Shows a box and its latest execs; with --json an array of {"box", "execs"}, which is what templates name fields of.
-Values of variables whose names tell of secrets, as API_TOKEN's does, are shown as *** unless --show-secrets is given.
+Values of variables whose names tell of secrets, as API_TOKEN's does, and of those that were given with --secret-env, are shown as ***
+unless --show-secrets is given; those of an exec's --secret-env always.
 
 Examples:
   $ boxrun inspect dev
@@ -34,7 +35,7 @@ Examples:
         const { client, signal } = session;
         const inspect = async (name: string) => {
           const [box, execs] = await Promise.all([
-            client.boxes.get(name, { signal }),
+            client.boxes.get(name, { signal, showSecrets: options.showSecrets }),
             client.execs.list(name, { signal }),
           ]);
           return { box: mask(box), execs: execs.map(mask) };

@@ -50,7 +50,7 @@ Examples:
 `,
     )
     .action((options: Options) => {
-      const { status, filter = [], watch = false } = options;
+      const { status, filter = [], watch = false, showSecrets } = options;
       if (watch && (options.quiet || (options.format !== undefined && options.format !== "json"))) {
         throw new CliError(
           "USAGE",
@@ -67,7 +67,7 @@ Examples:
           const { watchBoxes } = await import("../watch/watch-boxes.ts");
           return watchBoxes(session, { list: () => client.boxes.list({ signal }), matches, mask });
         }
-        const pages = await Array.fromAsync(client.boxes.pages({ status, limit: pageSize, signal }));
+        const pages = await Array.fromAsync(client.boxes.pages({ status, limit: pageSize, signal, showSecrets }));
         await printBoxes(pages.flat().filter(matches).map(mask));
       });
     });

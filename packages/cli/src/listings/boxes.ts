@@ -14,6 +14,7 @@ const boxFields = {
   network: null,
   workdir: null,
   env: null,
+  secret_env: null,
   ports: null,
   labels: null,
   expires_at: null,

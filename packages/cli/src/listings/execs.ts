@@ -9,6 +9,7 @@ const execFields = {
   status: null,
   cmd: null,
   env: null,
+  secret_env: null,
   workdir: null,
   timeout_ms: null,
   exit_code: null,

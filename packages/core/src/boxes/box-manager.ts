@@ -64,6 +64,11 @@ interface CreateOptions {
   readonly ephemeral?: boolean;
 }
 
+interface ShowOptions {
+  /** Also the values of variables that are not to be shown. */
+  readonly show_secrets?: boolean;
+}
+
 interface EndOptions {
   readonly force: boolean;
   /** Of a stop; by default the usual one. */
@@ -106,18 +111,18 @@ export class BoxManager {
     });
   }
 
-  get(idOrName: string): Box {
-    return this.#view(findBox(this.#parts.store, idOrName));
+  get(idOrName: string, options: ShowOptions = {}): Box {
+    return this.#view(findBox(this.#parts.store, idOrName), options);
   }
 
   list(status?: BoxStatus): Box[] {
     return this.#parts.store.boxes.list(status).map((box) => this.#view(box));
   }
 
-  page(query: PageQuery, status?: BoxStatus, labels?: LabelFilter): Page<Box> {
+  page(query: PageQuery & ShowOptions, status?: BoxStatus, labels?: LabelFilter): Page<Box> {
     const { boxes } = this.#parts.store;
     const from = { list: (page: PageRequest) => boxes.list(status, page, labels), cursor: boxes.cursor };
-    return pageOf(query, from, (box) => this.#view(box));
+    return pageOf(query, from, (box) => this.#view(box, query));
   }
 
   count(): Record<BoxStatus, number> {
@@ -429,7 +434,8 @@ export class BoxManager {
     }
   }
 
-  #view(record: BoxRecord): Box {
-    return shownBox(record, this.#parts);
+  #view(record: BoxRecord, { show_secrets = false }: ShowOptions = {}): Box {
+    const shown = shownBox(record, this.#parts);
+    return show_secrets ? { ...shown, env: record.env } : shown;
   }
 }

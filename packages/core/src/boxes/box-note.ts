@@ -27,6 +27,7 @@ export function recordOfNote(note: BoxNote, engine: string, nowMs: number): BoxR
     network: note.network,
     workdir: note.workdir,
     env: note.env,
+    secretEnv: note.secret_env ?? [],
     volumes: note.volumes,
     ports: note.ports ?? [],
     labels: note.labels ?? {},

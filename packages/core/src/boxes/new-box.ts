@@ -18,6 +18,7 @@ export function newBoxRecord(request: CreateBoxRequest, engine: string, nowMs: n
     network: request.network,
     workdir: initialWorkdir(request.workdir),
     env: request.env ?? null,
+    secretEnv: request.secret_env ?? [],
     volumes: request.volumes ?? null,
     ports: (request.ports ?? []).map(({ guest_port, host_port, host_ip }) => ({ guest_port, host_port, host_ip })),
     labels: request.labels ?? {},

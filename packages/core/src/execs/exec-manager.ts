@@ -97,6 +97,7 @@ export class ExecManager {
       status: "running",
       cmd,
       env: request.env ?? null,
+      secretEnv: request.secret_env ?? [],
       workdir: request.workdir ?? null,
       user: request.user ?? null,
       tty: tty !== null,

@@ -43,6 +43,8 @@ export interface BoxRecord {
   readonly network: boolean;
   readonly workdir: string;
   readonly env: Environment | null;
+  /** Names in `env` whose values are not shown. */
+  readonly secretEnv: readonly string[];
   readonly volumes: readonly Volume[] | null;
   readonly labels: Labels;
   /** When it is ended, as `onExpiry` says; never if `null`. */
@@ -111,6 +113,8 @@ export interface ExecRecord {
   readonly status: ExecStatus;
   readonly cmd: readonly string[];
   readonly env: Environment | null;
+  /** Names in `env` whose values are not shown. */
+  readonly secretEnv: readonly string[];
   readonly workdir: string | null;
   readonly user: string | null;
   readonly tty: boolean;

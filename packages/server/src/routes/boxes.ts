@@ -20,7 +20,7 @@ export function boxHandlers({ core, lifetime }: Context): BoxHandlers {
       }),
     listBoxes: async ({ query: { status, label, ...query }, reply }) =>
       itemsOf(core.boxes.page(query, status === "all" ? undefined : status, labelFilter(label)), reply),
-    getBox: async ({ path }) => core.boxes.get(path.id),
+    getBox: async ({ path, query }) => core.boxes.get(path.id, query),
     startBox: async ({ path }) => core.boxes.start(path.id, { signal }),
     stopBox: ({ path, query }) => core.boxes.stop(path.id, query.timeout_ms),
     extendBox: ({ path, body }) => core.boxes.extend(path.id, body),
