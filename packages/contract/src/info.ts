@@ -23,6 +23,8 @@ export const engineInfoSchema = z.object({
   /** How a box's processes on the host are confined, and what is missing there; an engine that says nothing leaves it out. */
   confinement: z.object({ complete: z.boolean(), how: z.string() }).optional(),
   capabilities: z.array(z.string()),
+  /** A box with less memory does not come up, and is refused. */
+  least_memory_mb: z.int().optional(),
   ...engineChoiceSchema.partial().shape,
 });
 export type EngineInfo = z.infer<typeof engineInfoSchema>;

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "c3765569e193a308";
+export const revision = "e48814c326952c67";

@@ -43,6 +43,8 @@ export interface CoreOptions {
   /** How `engine` came to be chosen, for `info`. */
   readonly engineChoice?: EngineChoice;
   readonly images: ImageContent;
+  /** What is free where the boxes' disks are, in bytes. Default: enough. */
+  readonly freeDiskBytes?: () => Promise<number>;
   /** Where boxes' ports are published. Default: nowhere. */
   readonly hostPorts?: HostPorts;
   readonly clock: Clock;
@@ -104,6 +106,7 @@ export class BoxRunCore {
       connect: (boxId, port, call) => this.services.connect(boxId, port, call),
       logger,
     });
+    const freeDiskBytes = options.freeDiskBytes ?? (async () => Number.POSITIVE_INFINITY);
     const shared = { ...options, store, engine: this.#engines, events: this.#events, reach: this.#reach, retryTimes };
     this.#options = options;
     this.#resources = new Resources(options.limits);
@@ -119,6 +122,7 @@ export class BoxRunCore {
       sessions,
       resources: this.#resources,
       published: this.#published,
+      freeDiskBytes,
     });
     this.files = new FileManager(shared);
     this.services = new PortManager(shared);
@@ -182,12 +186,18 @@ export class BoxRunCore {
     const { engine, engineChoice, version } = this.#options;
     const { limits } = this.#resources;
     const used = this.#resources.used();
-    const described = await engine.describe();
+    const { leastMemoryMb, ...described } = await engine.describe();
     return {
       max_cpu: limits.maxCpu,
       max_memory_mb: limits.maxMemoryMb,
       version,
-      engine: { name: engine.name, ...described, capabilities: [...described.capabilities], ...engineChoice },
+      engine: {
+        name: engine.name,
+        ...described,
+        capabilities: [...described.capabilities],
+        ...(leastMemoryMb === undefined ? {} : { least_memory_mb: leastMemoryMb }),
+        ...engineChoice,
+      },
       used_cpu: used.cpu,
       used_memory_mb: used.memoryMb,
       boxes: this.boxes.count(),

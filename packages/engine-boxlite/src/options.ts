@@ -42,7 +42,7 @@ export function boxOptions(spec: BoxSpec, layoutDir: string): BoxOptions {
 }
 
 /** A VM with less does not come up. */
-const minMemoryMb = 128;
+export const leastMemoryMb = 128;
 
 /**
  * On x86 libkrun (BoxLite 0.10.0) has interrupts for 3 shares, 2 beside a network. Elsewhere it has more than anybody wants.
@@ -54,12 +54,6 @@ function maxVolumes(network: boolean): number {
 
 /** Refuses early what BoxLite would refuse late, with its own words for it. NOT_SUPPORTED or RUNTIME_ERROR. */
 export async function checkSpec(spec: BoxSpec): Promise<void> {
-  if (spec.memoryMb < minMemoryMb) {
-    throw new BoxRunError(
-      "NOT_SUPPORTED",
-      `give box ${spec.id} ${spec.memoryMb} MB of memory: BoxLite needs at least ${minMemoryMb} MB`,
-    );
-  }
   if (spec.volumes.length > maxVolumes(spec.network)) {
     throw new BoxRunError(
       "NOT_SUPPORTED",

@@ -11,7 +11,7 @@ import { type BootPlan, boot, type RunningVm } from "./boot.ts";
 import { removeUnusedImageDisks } from "./images.ts";
 import { Layout } from "./layout.ts";
 import { BoxLiteMachine } from "./machine.ts";
-import { boxOptions, checkSpec } from "./options.ts";
+import { boxOptions, checkSpec, leastMemoryMb } from "./options.ts";
 import { endVm } from "./processes.ts";
 import { readBoxRecord, writeBoxRecord } from "./record.ts";
 import { type BoxHandle, inWords, loadSdk, openRuntime, type Runtime, reasonOf } from "./sdk.ts";
@@ -55,9 +55,10 @@ export class BoxLiteProvider implements VmProvider {
         ready: true,
         why: "BoxLite 0.10 runs boxes on hardware virtualisation",
         capabilities,
+        leastMemoryMb,
       };
     } catch (error) {
-      return { accelerator: "none", ready: false, why: reasonOf(error), capabilities };
+      return { accelerator: "none", ready: false, why: reasonOf(error), capabilities, leastMemoryMb };
     }
   }
 

@@ -34,6 +34,9 @@ export interface QemuProviderOptions {
   readonly bootLimitMs: number | undefined;
 }
 
+/** With less the kernel does not unpack its initramfs, or has nothing left to run a program in. */
+const leastMemoryMb = 96;
+
 /** Boxes that have a directory each, with their disks, and QEMU processes that run them. */
 export class QemuProvider implements VmProvider {
   readonly name = "qemu";
@@ -59,7 +62,7 @@ export class QemuProvider implements VmProvider {
     if (locateTool("passt") !== undefined) capabilities.push("network");
     const [volumes, accelerator] = await Promise.all([volumeSupport(), this.#accelerator()]);
     if (volumes.kind !== "none") capabilities.push("volumes");
-    return { ...accelerator, capabilities };
+    return { ...accelerator, capabilities, leastMemoryMb };
   }
 
   async check(spec: BoxSpec): Promise<void> {

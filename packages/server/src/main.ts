@@ -1,4 +1,4 @@
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError, stateDirFault } from "@boxrun/contract";
 import { BoxRunCore, systemClock } from "@boxrun/core";
@@ -70,6 +70,10 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     ...engines,
     images,
     hostPorts,
+    freeDiskBytes: async () => {
+      const { bavail, bsize } = await statfs(stateDir);
+      return bavail * bsize;
+    },
     clock: systemClock,
     logger,
     metrics: metrics.core,

@@ -340,6 +340,7 @@ class EngineInfo(TypedDict):
     why: str
     confinement: NotRequired[Confinement]
     capabilities: list[str]
+    least_memory_mb: NotRequired[int]
     requested: NotRequired[Literal["auto", "boxlite", "qemu"]]
     reason: NotRequired[str]
     considered: NotRequired[list[ConsideredItem]]

@@ -34,6 +34,7 @@ import { Lifetimes } from "./lifetimes.ts";
 import { expiryOf, newBoxRecord } from "./new-box.ts";
 import type { Reach } from "./reach.ts";
 import type { Resources } from "./resources.ts";
+import { checkRoom } from "./room-check.ts";
 import { shownBox } from "./shown-box.ts";
 import { specOf } from "./spec.ts";
 import { checkVolumes } from "./volume-check.ts";
@@ -47,6 +48,7 @@ interface Parts {
   readonly execs: ExecManager;
   readonly sessions: SessionManager;
   readonly resources: Resources;
+  readonly freeDiskBytes: () => Promise<number>;
   readonly published: PublishedPorts;
   readonly reach: Reach;
   readonly events: ServerEvents;
@@ -134,6 +136,7 @@ export class BoxManager {
     // What can't be is refused before there is a box that would keep its name.
     this.#parts.images.requireReference(request.image);
     await checkVolumes(request.volumes ?? []);
+    await checkRoom(request, this.#parts);
     const begunAtMs = this.#parts.clock.now();
     const box = await this.#insert(request, options.ephemeral ?? false);
     options.onInserted?.(box.id);

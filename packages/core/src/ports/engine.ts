@@ -158,6 +158,8 @@ export interface EngineDescription {
   /** How a box's processes on the host are kept from the host, for a person; `complete` if nothing is missing that the engine has for it. */
   readonly confinement?: { readonly complete: boolean; readonly how: string };
   readonly capabilities: readonly EngineCapability[];
+  /** A box with less does not come up. */
+  readonly leastMemoryMb?: number;
 }
 
 export interface BoxSpec {

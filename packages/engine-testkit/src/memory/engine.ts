@@ -42,6 +42,7 @@ export interface MemoryEngineOptions {
   readonly programs?: Readonly<Record<string, Program>>;
   /** Default: all that it really has, which is neither network nor volumes. */
   readonly capabilities?: readonly EngineCapability[];
+  readonly leastMemoryMb?: number;
   /** Output that an exec may be ahead of the acknowledgements. Default 1 MiB. */
   readonly spoolBytes?: number;
   /** Between SIGTERM and SIGKILL. Default 5 s. */
@@ -105,6 +106,7 @@ export class MemoryEngine implements Engine {
       ready: this.#options.notReady === undefined,
       why: this.#options.notReady ?? "for tests: nothing here is a virtual machine",
       capabilities: this.#options.capabilities ?? capabilities,
+      ...(this.#options.leastMemoryMb === undefined ? {} : { leastMemoryMb: this.#options.leastMemoryMb }),
     };
   }
 
