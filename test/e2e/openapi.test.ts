@@ -39,7 +39,7 @@ it("answers whatever schemathesis makes up from the OpenAPI document as the docu
     ).catch((error: unknown) => {
       throw new Error(`schemathesis found:\n${Object(error).stdout}${Object(error).stderr}`, { cause: error });
     });
-    expect(Number(/(\d+) generated/.exec(stdout)?.[1])).toBeGreaterThan(1_000);
+    expect(Number(/(\d+) generated/.exec(stdout)?.[1])).toBeGreaterThan(500);
     // It was asked about a box that runs, to the end.
     expect((await http.getBox("dev")).status).toBe("running");
   } finally {

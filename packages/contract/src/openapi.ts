@@ -267,14 +267,19 @@ function success(
   });
   const events = (schemas: EventSchemas) => eventContent(schemas, writer, exampleEvents);
   switch (response.kind) {
-    case "json":
-      return {
+    case "json": {
+      const answers = {
         [response.status]: {
           description: response.status === 201 ? "Created" : "OK",
           content: json(response.schema),
         },
-        ...(response.events === undefined ? {} : eventStream(response.events, events(response.events))),
       };
+      if (response.events === undefined) return answers;
+      const stream = eventStream(response.events, events(response.events));
+      if (response.status !== 200) return { ...answers, ...stream };
+      const content = { ...json(response.schema), ...events(response.events) };
+      return { 200: { description: `JSON, or: ${stream[200].description}`, content } };
+    }
     case "bytes":
       return {
         200: {
@@ -302,7 +307,7 @@ function success(
   }
 }
 
-function eventStream(events: EventSchemas, content: Json): Json {
+function eventStream(events: EventSchemas, content: Json): { 200: { description: string; content: Json } } {
   const description = `Server-sent events: ${Object.keys(events).join(", ")}. \`x-events\` has the schema of each one's data.`;
   return { 200: { description, content } };
 }

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "e48814c326952c67";
+export const revision = "0a20866c94a7d8ca";

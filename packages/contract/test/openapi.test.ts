@@ -28,6 +28,14 @@ describe("the OpenAPI document", () => {
     });
   });
 
+  it("describes both answers of an operation that answers with JSON or with events", () => {
+    const { paths } = Object(openApiDocument("1.0.0"));
+    expect(Object.keys(paths["/v1/boxes/{id}/stats"].get.responses[200].content)).toEqual([
+      ...["application/json", "text/event-stream"],
+    ]);
+    expect(Object.keys(paths["/v1/boxes/{id}/exec"].post.responses)).toEqual(expect.arrayContaining(["200", "201"]));
+  });
+
   it.each(operationIds)("has examples of %s that are what its schemas say", (id) => {
     const operation: Operation = operations[id];
     const example: OperationExample = operationExamples[id] ?? {};
