@@ -23,6 +23,8 @@ export function places(env: NodeJS.ProcessEnv): Place[] {
       entries: [
         "boxlite",
         "boxrun.db",
+        "boxrun.db.backup",
+        "boxrun.db.backup.new",
         "boxrun.db-wal",
         "boxrun.db-shm",
         "boxrun.sock",

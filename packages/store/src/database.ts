@@ -2,6 +2,7 @@ import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
 import { BoxRunError } from "@boxrun/contract";
 import { z } from "zod";
+import { backUp } from "./backup.ts";
 import { checkIdentity, migrate } from "./migrations.ts";
 import { isBoxRunError, sqliteFailure } from "./sqlite-errors.ts";
 
@@ -155,7 +156,8 @@ function open(path: string): DatabaseSync {
     closeSync(openSync(path, "a", 0o600));
     chmodSync(path, 0o600);
     db = new DatabaseSync(path, { timeout: openTimeoutMs, enableForeignKeyConstraints: true });
-    const { isEmpty } = checkIdentity(db, path);
+    const { isEmpty, isOlder } = checkIdentity(db, path);
+    if (isOlder) backUp(db, path);
     // To be said before the first table, and before WAL mode.
     if (isEmpty) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
     db.exec("PRAGMA journal_mode = WAL");

@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { BoxRunError } from "@boxrun/contract";
+import { backupOf } from "./backup.ts";
 
 /** "BxRn" in a database's header: tells our file from any other SQLite database. */
 const applicationId = 0x4278_526e;
@@ -200,13 +202,13 @@ export const migrations: readonly string[] = [
 
 /**
  * Reads, and changes nothing: RUNTIME_ERROR for a file that is another program's or was written by a newer BoxRun. Returns whether
- * the database is still empty. SQLite's own errors pass through.
+ * the database is still empty, and whether it needs migrations. SQLite's own errors pass through.
  */
 export function checkIdentity(
   db: DatabaseSync,
   path: string,
   steps: readonly string[] = migrations,
-): { isEmpty: boolean } {
+): { isEmpty: boolean; isOlder: boolean } {
   const isEmpty = db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
   if (!isEmpty && pragma(db, "application_id") !== applicationId) {
     throw new BoxRunError(
@@ -218,14 +220,18 @@ export function checkIdentity(
   }
   const version = pragma(db, "user_version");
   if (version > steps.length) {
+    const backup = backupOf(path);
+    const way = existsSync(backup)
+      ? `put ${backup}, which it was before that upgrade, in its place (what has happened since is lost)`
+      : "move the file aside to start with an empty one";
     throw new BoxRunError(
       "RUNTIME_ERROR",
       `Cannot open the database ${path}: it has version ${version}, written by a newer BoxRun; this one knows versions up to ` +
-        `${steps.length}. Install the newer BoxRun again, or move the file aside to start with an empty one.`,
+        `${steps.length}. Install the newer BoxRun again, or ${way}.`,
       { details: { path, version, supported_version: steps.length } },
     );
   }
-  return { isEmpty };
+  return { isEmpty, isOlder: !isEmpty && version < steps.length };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -59,6 +59,43 @@ describe("migrations", () => {
       expect(now.prepare("PRAGMA user_version").get()).toEqual({ user_version: migrations.length });
     },
   );
+
+  test("a database is copied before it is brought up to date, for its owner alone, and an older BoxRun names the copy", async () => {
+    const path = join(temporaryDir(), "boxrun.db");
+    const old = new DatabaseSync(path);
+    migrate(old, migrations.slice(0, -1));
+    old.exec(
+      "INSERT INTO images (reference, digest, size_bytes, config, created_at_ms) VALUES ('a', 'sha256:b', 1, '{}', 1)",
+    );
+    old.close();
+    await openStore({ path }).close();
+    const backup = new DatabaseSync(`${path}.backup`, { readOnly: true });
+    onTestFinished(() => backup.close());
+    expect(backup.prepare("PRAGMA user_version").get()).toEqual({ user_version: migrations.length - 1 });
+    expect(backup.prepare("SELECT reference FROM images").all()).toEqual([{ reference: "a" }]);
+    expect(statSync(`${path}.backup`).mode & 0o777).toBe(0o600);
+    const newer = new DatabaseSync(path);
+    newer.exec("PRAGMA user_version = 99");
+    newer.close();
+    expect(openError(path)).toMatchObject(failure(path, /Install the newer BoxRun again, or put .*boxrun\.db\.backup/));
+  });
+
+  test("one that can't be copied is not changed, and one that is up to date is not copied", async () => {
+    const path = join(temporaryDir(), "boxrun.db");
+    const old = new DatabaseSync(path);
+    migrate(old, migrations.slice(0, -1));
+    old.close();
+    mkdirSync(`${path}.backup`);
+    expect(openError(path)).toMatchObject(failure(path, /Cannot open the database/));
+    const left = new DatabaseSync(path);
+    expect(left.prepare("PRAGMA user_version").get()).toEqual({ user_version: migrations.length - 1 });
+    left.close();
+    rmdirSync(`${path}.backup`);
+    await openStore({ path }).close();
+    rmSync(`${path}.backup`);
+    await openStore({ path }).close();
+    expect(existsSync(`${path}.backup`)).toBe(false);
+  });
 
   test("one that fails leaves the version before it, whole, and the next start goes on from there", () => {
     const path = join(temporaryDir(), "boxrun.db");
