@@ -10,4 +10,5 @@ export const keys = {
   usage: ["usage"] as const,
   metrics: ["metrics"] as const,
   signIn: ["sign-in"] as const,
+  stats: ["stats"] as const,
 };

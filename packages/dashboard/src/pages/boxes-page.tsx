@@ -3,6 +3,7 @@ import type { Box, BoxStatus } from "boxrun-sdk";
 import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
 import { useBoxes } from "../api/boxes.ts";
+import { useUsageOfAll } from "../api/stats.ts";
 import { Choice } from "../ui/choice.tsx";
 import { CodeBlock } from "../ui/code-block.tsx";
 import { Icon } from "../ui/icon.tsx";
@@ -15,6 +16,7 @@ import "./boxes/boxes.css";
 
 export function BoxesPage() {
   const boxes = useBoxes();
+  useUsageOfAll();
   return (
     <div className="page-fixed">
       <Page

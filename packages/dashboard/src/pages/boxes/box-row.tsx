@@ -7,8 +7,8 @@ import { useCommandBoxes } from "../../components/box-commands.tsx";
 import { BoxMenu } from "../../components/box-menu.tsx";
 import { BoxState } from "../../components/box-state.tsx";
 import { boxPath } from "../../components/paths.ts";
+import { CpuUse, MemoryUse } from "../../components/usage-cells.tsx";
 import { IconButton } from "../../ui/button.tsx";
-import { megabytesText } from "../../util/bytes.ts";
 import { classes } from "../../util/classes.ts";
 
 interface BoxRowProps {
@@ -50,8 +50,12 @@ export const BoxRow = memo(function BoxRow({ box, index, top, isSelected, onSele
         {box.image}
       </td>
       <td className="cell-engine quiet clip">{box.engine}</td>
-      <td className="cell-cpu">{box.cpu}</td>
-      <td className="cell-memory">{megabytesText(box.memory_mb)}</td>
+      <td className="cell-cpu">
+        <CpuUse box={box} />
+      </td>
+      <td className="cell-memory">
+        <MemoryUse box={box} />
+      </td>
       <td className="cell-age quiet">
         <Age since={box.created_at} />
       </td>
