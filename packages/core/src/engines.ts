@@ -296,6 +296,7 @@ export function withEngineTrouble(store: Store, engines: Pick<Engines, "told">):
       getByName: (name) => toldIfThere(boxes.getByName(name)),
       startingWith: (prefix) => boxes.startingWith(prefix).map(told),
       list: (status, page, labels) => boxes.list(status, page, labels).map(told),
+      expiring: () => boxes.expiring(),
       cursor: (id) => boxes.cursor(id),
       count: () => boxes.count(),
       update: (id, patch) => toldIfThere(boxes.update(id, patch)),

@@ -118,6 +118,13 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
     `SELECT * FROM boxes WHERE status = ? AND (created_at_ms, rowid) < (?, ?) AND ${labelled} ORDER BY created_at_ms DESC, rowid DESC LIMIT ?`,
     boxRow,
   );
+  const mortal = db.query(
+    "list boxes that expire",
+    "SELECT id, expires_at_ms FROM boxes WHERE expires_at_ms IS NOT NULL AND status <> 'removed' ORDER BY expires_at_ms",
+    z
+      .object({ id: z.string(), expires_at_ms: z.int() })
+      .transform((row) => ({ id: row.id, expiresAtMs: row.expires_at_ms })),
+  );
   const update = durable(
     db,
     "update a box",
@@ -180,6 +187,7 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
       const parameters = [createdAtMs, rowid, JSON.stringify(labels), limit] as const;
       return status === undefined ? all.all(...parameters) : withStatus.all(status, ...parameters);
     },
+    expiring: () => mortal.all(),
     cursor: cursors(db, "boxes"),
     update(id: string, patch: BoxPatch): BoxRecord | undefined {
       const current = byId.get(id);

@@ -173,6 +173,7 @@ export const migrations: readonly string[] = [
   ALTER TABLE boxes ADD COLUMN labels TEXT;
   ALTER TABLE boxes ADD COLUMN expires_at_ms INTEGER;
   ALTER TABLE boxes ADD COLUMN on_expiry TEXT;
+  CREATE INDEX boxes_by_expiry ON boxes (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
   `,
   // Of history, numbers are never used again, also when the newest entry is deleted. It outlives the boxes.
   `

@@ -48,6 +48,15 @@ export class KeptBoxes implements BoxStore {
     return page === undefined ? boxes : boxes.slice(0, page.limit);
   }
 
+  expiring(): ReturnType<BoxStore["expiring"]> {
+    return this.#boxes.expiring().flatMap((row) => {
+      const change = this.#changes.get(row.id);
+      if (change?.kind === "delete") return [];
+      const expiresAtMs = change === undefined ? row.expiresAtMs : (change.patch.expiresAtMs ?? row.expiresAtMs);
+      return [{ id: row.id, expiresAtMs }];
+    });
+  }
+
   readonly cursor = (id: string): string => this.#boxes.cursor(id);
 
   count(): Record<BoxStatus, number> {

@@ -37,7 +37,7 @@ export class Lifetimes {
 
   /** After a restart: also of what has expired in between. */
   takeUp(): void {
-    for (const box of this.#parts.store.boxes.list()) this.watch(box);
+    for (const box of this.#parts.store.boxes.expiring()) this.watch(box);
   }
 
   close(): void {

@@ -97,6 +97,8 @@ export interface BoxStore {
   startingWith(prefix: string): readonly BoxRecord[];
   /** Newest first; of those with all of the labels. */
   list(status?: BoxStatus, page?: PageRequest, labels?: LabelFilter): readonly BoxRecord[];
+  /** Those with a deadline, the nearest first. */
+  expiring(): readonly { readonly id: string; readonly expiresAtMs: number }[];
   /** Where a list goes on behind this box. */
   cursor(id: string): string;
   /** How many there are in each state, whatever their number at the same cost. */
