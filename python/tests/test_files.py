@@ -49,6 +49,29 @@ def test_a_path_is_made_looked_at_and_renamed(box: BoxHandle) -> None:
     assert box.files.read("/root/made/two") == b"1"
 
 
+def test_what_happens_in_a_directory_is_told_until_it_is_gone(box: BoxHandle) -> None:
+    box.files.mkdir("/root/watched")
+    box.shell(
+        "(cd /root/watched; until [ -e ../go ]; do : >mark; rm mark; done; mkdir new; mv new newer; cd ..; rm -r watched) >/dev/null 2>&1 &",
+        check=True,
+    )
+    told: list[tuple[str, str, str | None]] = []
+    marks = 0
+    for change in box.files.watch("/root/watched", recursive=True):
+        if change.path == "/root/watched/mark":
+            marks += 1
+            if marks == 1:
+                box.files.write("/root/go", b"")
+        else:
+            told.append((change.event, change.path, change.from_path))
+    assert told == [
+        ("created", "/root/watched/new", None),
+        ("renamed", "/root/watched/newer", "/root/watched/new"),
+        ("removed", "/root/watched/newer", None),
+        ("removed", "/root/watched", None),
+    ]
+
+
 def test_a_file_goes_in_and_comes_out_and_progress_is_told(box: BoxHandle, tmp_path: Path) -> None:
     content = os.urandom(3_000_000)
     (tmp_path / "source").write_bytes(content)

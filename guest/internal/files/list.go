@@ -7,7 +7,6 @@ import (
 	"os"
 	"sort"
 	"syscall"
-	"unicode/utf8"
 
 	"boxrun.dev/guest/internal/sys"
 	"boxrun.dev/guest/internal/wire"
@@ -85,13 +84,13 @@ func describe(dir int, name string) (wire.Entry, bool) {
 		return wire.Entry{}, false
 	}
 	e := entryOf(st)
-	e.Name, e.NameB64 = textOrBytes(name)
+	e.Name, e.NameB64 = wire.TextOrBytes(name)
 	if e.Type == "symlink" {
 		target, err := sys.Readlinkat(dir, name)
 		if err != nil {
 			return wire.Entry{}, false
 		}
-		e.Target, e.TargetB64 = textOrBytes(target)
+		e.Target, e.TargetB64 = wire.TextOrBytes(target)
 	}
 	return e, true
 }
@@ -115,11 +114,4 @@ func entryOf(st syscall.Stat_t) wire.Entry {
 		e.Type = "symlink"
 	}
 	return e
-}
-
-func textOrBytes(s string) (*string, []byte) {
-	if utf8.ValidString(s) {
-		return &s, nil
-	}
-	return nil, []byte(s)
 }

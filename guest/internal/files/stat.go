@@ -32,7 +32,7 @@ func (f *Files) Stat(path string, follow bool) (wire.Entry, error) {
 		if err != nil {
 			return wire.Entry{}, fail("stat", path, err)
 		}
-		entry.Target, entry.TargetB64 = textOrBytes(target)
+		entry.Target, entry.TargetB64 = wire.TextOrBytes(target)
 	}
 	return entry, nil
 }

@@ -122,6 +122,7 @@ func (s *Server) routes() http.Handler {
 	boxed("GET /stat", stat)
 	boxed("PUT /dirs", makeDirectory)
 	boxed("POST /rename", rename)
+	boxed("GET /watch", watchFiles)
 	boxed("PUT /tar", putTar)
 	boxed("GET /tar", getTar)
 	boxed("GET /list", list)

@@ -1,5 +1,7 @@
 package wire
 
+import "unicode/utf8"
+
 // Code says what kind of failure an answer of status 400 or more tells of.
 type Code string
 
@@ -154,6 +156,25 @@ type Killed struct {
 // Cancel is the body of POST /execs/{id}/cancel. Without grace_ms it is 5000.
 type Cancel struct {
 	GraceMS *int64 `json:"grace_ms"`
+}
+
+// Change is a line of GET /watch. Names are relative to what is watched, which is "" itself; those that are not UTF-8 come as base64.
+type Change struct {
+	Event   string  `json:"event"` // created, changed, removed, renamed or overflow
+	Name    *string `json:"name,omitempty"`
+	NameB64 []byte  `json:"name_b64,omitempty"`
+	From    *string `json:"from,omitempty"` // of renamed
+	FromB64 []byte  `json:"from_b64,omitempty"`
+	Dir     bool    `json:"dir,omitempty"`
+	Reason  string  `json:"reason,omitempty"` // of overflow
+}
+
+// TextOrBytes is a name as JSON can have it.
+func TextOrBytes(s string) (*string, []byte) {
+	if utf8.ValidString(s) {
+		return &s, nil
+	}
+	return nil, []byte(s)
 }
 
 // Entry is one name in a directory. A name or target that is not UTF-8 comes as base64 in NameB64 or TargetB64.

@@ -20,6 +20,7 @@ import {
   type StopReport,
   type TransferOptions,
   type UsageOptions,
+  type WatchOptions,
   type WriteOptions,
 } from "@boxrun/core";
 import { connectPort, listeningPorts, resumeExec, startExec } from "@boxrun/guest-agent";
@@ -129,6 +130,10 @@ class AgentEngine implements Engine {
 
   async renameFile(boxId: string, path: string, to: string, options: RenameOptions): Promise<void> {
     await this.#boxes.running(boxId).files.rename(path, to, options);
+  }
+
+  async watchFiles(boxId: string, path: string, options: WatchOptions) {
+    return await this.#boxes.running(boxId).files.watch(path, options);
   }
 
   async removeFile(boxId: string, path: string): Promise<void> {

@@ -32,6 +32,7 @@ const verbs: readonly VerbEntry[] = [
   { name: "sessions", summary: "list and end shells that run on", load: () => import("./commands/sessions.ts") },
   { name: "ports", summary: "list what listens in a box", load: () => import("./commands/ports.ts") },
   { name: "forward", summary: "reach ports of a box from this host", load: () => import("./commands/forward.ts") },
+  { name: "watch", summary: "print what happens to files of a box", load: () => import("./commands/watch.ts") },
   { name: "cp", summary: "copy files to, from and between boxes", load: () => import("./commands/cp.ts") },
   {
     name: "images",

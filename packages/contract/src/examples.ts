@@ -118,6 +118,15 @@ export const operationExamples: Partial<Record<OperationId, OperationExample>> =
       },
     ],
   },
+  watchFiles: {
+    events: [
+      ["ready", {}],
+      ["created", { path: "/root/notes.txt", is_dir: false }],
+      ["renamed", { path: "/root/done.txt", from: "/root/notes.txt", is_dir: false }],
+      ["removed", { path: "/root", is_dir: true }],
+      ["end", {}],
+    ],
+  },
   removeFile: { answer: ok },
   listImages: { answer: [image] },
   pullImage: {

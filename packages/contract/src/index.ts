@@ -3,6 +3,7 @@ export * from "./error-body.ts";
 export * from "./events.ts";
 export * from "./examples.ts";
 export * from "./exec.ts";
+export * from "./file-changes.ts";
 export * from "./files.ts";
 export * from "./history.ts";
 export * from "./ids.ts";

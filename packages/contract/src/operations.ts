@@ -29,6 +29,13 @@ import {
   terminalSizeSchema,
 } from "./exec.ts";
 import {
+  changesMissingSchema,
+  pathChangeSchema,
+  pathRenamedSchema,
+  watchMarkSchema,
+  watchQuerySchema,
+} from "./file-changes.ts";
+import {
   downloadQuerySchema,
   downloadRequestSchema,
   fileEntrySchema,
@@ -407,6 +414,27 @@ const fileOperations = {
     body: jsonBody(renameRequestSchema),
     response: json(okSchema),
     errors: [...boxNeeded, "FILE_NOT_FOUND", "FILE_EXISTS", "NOT_SUPPORTED"],
+  },
+  watchFiles: {
+    method: "GET",
+    path: "/v1/boxes/{id}/files/watch",
+    tag: "files",
+    summary: "Follow what happens to a file, in a directory, or with `recursive` in everything below it",
+    query: watchQuerySchema,
+    response: {
+      kind: "events",
+      events: {
+        ready: watchMarkSchema,
+        created: pathChangeSchema,
+        changed: pathChangeSchema,
+        removed: pathChangeSchema,
+        renamed: pathRenamedSchema,
+        overflow: changesMissingSchema,
+        end: watchMarkSchema,
+        error: errorBodySchema,
+      },
+    },
+    errors: [...boxCounts, "FILE_NOT_FOUND", "NOT_SUPPORTED"],
   },
   removeFile: {
     method: "DELETE",

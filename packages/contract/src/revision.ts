@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "0a20866c94a7d8ca";
+export const revision = "f80b07416fbc98a9";

@@ -56,6 +56,8 @@ export const urls = {
   files: (id: string, path: string) => `${box(id)}/files${query({ path })}`,
   stat: (id: string, path: string, follow: boolean) =>
     `${box(id)}/files/stat${query({ path, follow: follow || undefined })}`,
+  watchFiles: (id: string, path: string, recursive: boolean) =>
+    `${box(id)}/files/watch${query({ path, recursive: recursive || undefined })}`,
   makeDirectory: (id: string) => `${box(id)}/files/mkdir`,
   renameFile: (id: string) => `${box(id)}/files/rename`,
   history: (options: { readonly box?: string | undefined; readonly after?: number | undefined } & Page = {}) =>

@@ -13,6 +13,7 @@ import type {
   RenameOptions,
   TransferOptions,
   UsageOptions,
+  WatchOptions,
   WriteOptions,
 } from "./ports/engine.ts";
 import type { Logger } from "./ports/logger.ts";
@@ -223,6 +224,10 @@ export class Engines implements Engine {
 
   async renameFile(boxId: string, path: string, to: string, options: RenameOptions): Promise<void> {
     await this.#of(boxId).renameFile(boxId, path, to, options);
+  }
+
+  async watchFiles(boxId: string, path: string, options: WatchOptions) {
+    return await this.#of(boxId).watchFiles(boxId, path, options);
   }
 
   async removeFile(boxId: string, path: string): Promise<void> {

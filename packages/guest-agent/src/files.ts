@@ -8,6 +8,7 @@ import type {
   MakeDirectoryOptions,
   RenameOptions,
   TransferOptions,
+  WatchOptions,
   WriteOptions,
 } from "@boxrun/core";
 import { Body } from "./body.ts";
@@ -17,6 +18,7 @@ import { readListing, toEntry } from "./listing.ts";
 import { type AgentErrorCode, entrySchema, okSchema } from "./messages.ts";
 import { lost, openAnswerInTime, type Patience, requestJson, upload } from "./requests.ts";
 import { WireViolation } from "./violation.ts";
+import { watchFiles } from "./watch.ts";
 
 /** Listing or removing a large tree on a slow disk. */
 const treeLimitMs = 600_000;
@@ -117,6 +119,10 @@ export class AgentFiles {
   async rename(path: string, to: string, { replace }: RenameOptions): Promise<void> {
     const request = `/rename?${query(path)}&${query(to, "to")}${replace ? "&replace=1" : ""}`;
     await this.#do(`rename ${path} to ${to}`, () => requestJson(this.#line, "POST", request, okSchema));
+  }
+
+  watch(path: string, options: WatchOptions) {
+    return watchFiles(this.#line, this.#boxId, path, options);
   }
 
   async #do<T>(what: string, work: () => Promise<T>): Promise<T> {

@@ -85,6 +85,18 @@ export const entrySchema = z.object({
 });
 export type AgentEntry = z.infer<typeof entrySchema>;
 
+/** A line of GET /watch. */
+export const changeSchema = z.object({
+  event: z.enum(["created", "changed", "removed", "renamed", "overflow"]),
+  name: z.string().max(8192).optional(),
+  name_b64: nameBytes.optional(),
+  from: z.string().max(8192).optional(),
+  from_b64: nameBytes.optional(),
+  dir: z.boolean().optional(),
+  reason: text.optional(),
+});
+export type AgentChange = z.infer<typeof changeSchema>;
+
 export interface SetupMessage {
   readonly hostname: string;
   readonly unix_ns: string;

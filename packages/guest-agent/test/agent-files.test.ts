@@ -95,6 +95,45 @@ test("an entry of stat has the name that it was asked for by; one that is none i
   await expect(broken.stat("/a", { follow: false })).rejects.toMatchObject({ code: "RUNTIME_ERROR" });
 });
 
+const watch = async (...lines: readonly unknown[]) => {
+  const files = await filesOf((stream) => {
+    stream.respond({ ":status": 200 });
+    stream.end(lines.map((line) => (typeof line === "string" ? line : `${JSON.stringify(line)}\n`)).join(""));
+  });
+  const changes = await files.watch("/dir", { recursive: true, ...never() });
+  return (await Array.fromAsync(changes)).flat();
+};
+
+test("changes come below what is watched, as well as their names can", async () => {
+  expect(
+    await watch(
+      { event: "created", name: "a b/c", dir: true },
+      { event: "renamed", name_b64: Buffer.from("x\xff", "latin1").toString("base64"), from: "a b/c" },
+      { event: "overflow", reason: "too much" },
+      { event: "removed", name: "", dir: true },
+    ),
+  ).toEqual([
+    { event: "created", path: "/dir/a b/c", is_dir: true },
+    { event: "renamed", path: "/dir/x\ufffd", from: "/dir/a b/c", is_dir: false },
+    { event: "overflow", reason: "too much" },
+    { event: "removed", path: "/dir", is_dir: true },
+  ]);
+});
+
+test.each([
+  ["a name that climbs", [{ event: "created", name: "../etc/passwd" }]],
+  ["an absolute name", [{ event: "created", name: "/etc/passwd" }]],
+  ["a NUL", [{ event: "created", name: "a\0b" }]],
+  ["no name", [{ event: "removed" }]],
+  ["a rename from nowhere", [{ event: "renamed", name: "a" }]],
+  ["another event", [{ event: "exploded", name: "a" }]],
+  ["no JSON", ["what?\n"]],
+  ["a line without its end", ['{"event":"removed","name":""}']],
+  ["a line that does not end", ["x".repeat(100_000)]],
+])("changes with %s are a violation, and reach nobody", async (_, lines) => {
+  await expect(watch(...lines)).rejects.toMatchObject({ code: "RUNTIME_ERROR" });
+});
+
 test("a listing comes as the agent sorts it, and names that are not UTF-8 come as well as they can", async () => {
   const files = await filesOf((stream) =>
     json(stream, {

@@ -1,7 +1,8 @@
 import type { Exec, ExecInput, ExitData, LogEvent } from "@boxrun/contract";
-import { BoxRunError, urls } from "@boxrun/contract/plain";
+import { urls } from "@boxrun/contract/plain";
 import { ClientError } from "./errors.ts";
 import type { CallOptions, Http } from "./http.ts";
+import { isPassing, pause, retryDelaysMs } from "./reconnect.ts";
 import type { Contract } from "./shape.ts";
 import { readSse, type SseEvent } from "./sse.ts";
 
@@ -22,9 +23,6 @@ export interface ExecEventsOptions extends CallOptions {
   /** `false`: what there is by now and no more; an exec that runs on then has no exit event here. */
   readonly follow?: boolean | undefined;
 }
-
-/** Pauses before the attempts to reconnect after a loss, in ms: 24 s in all, enough for a server to restart. */
-const retryDelaysMs = [50, 100, 200, 400, 800, 1600, 3200, 4000, 4000, 5000, 5000];
 
 /**
  * Starts a command and follows it in one exchange: the exec, then its events as `execEvents` has them. A connection that is lost before
@@ -110,12 +108,6 @@ export async function* execEvents(
   }
 }
 
-/** A lost connection, or a server (or a proxy before it) that is just not ready. */
-function isPassing(error: unknown): boolean {
-  if (error instanceof ClientError) return error.code === "CONNECTION_FAILED";
-  return error instanceof BoxRunError && [502, 503, 504].includes(error.status);
-}
-
 const shapes = {
   exec: (contract: Contract) => contract.execSchema,
   log: (contract: Contract) => contract.logEventSchema,
@@ -129,17 +121,4 @@ async function parseEvent(http: Http, { event, data, response }: SseEvent): Prom
   const exit = await http.parse(response, shapes.exit, data, "The exit event");
   const ended = await http.parse(response, shapes.exitData, exit.data, "The exit event's data");
   return { event, seq: exit.seq, ...ended };
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      if (signal?.aborted) reject(signal.reason);
-      else resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener("abort", end);
-  });
 }

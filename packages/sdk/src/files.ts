@@ -1,6 +1,7 @@
-import type { FileEntry } from "@boxrun/contract";
+import type { FileChange, FileEntry } from "@boxrun/contract";
 import { urls } from "@boxrun/contract/plain";
 import { type BodySource, encodeUpload } from "./body.ts";
+import { type WatchOptions, watchFiles } from "./file-changes.ts";
 import type { CallOptions, Http } from "./http.ts";
 
 export interface Download {
@@ -90,6 +91,11 @@ export class Files {
   async rename(box: string, path: string, to: string, options: RenameOptions = {}): Promise<void> {
     const { signal, ...more } = options;
     await this.#http.do("POST", urls.renameFile(box), { signal, json: { path, to, ...more } });
+  }
+
+  /** What happens to a file, or in a directory, until it is gone: `watchFiles`. FILE_NOT_FOUND. */
+  watch(box: string, path: string, options: WatchOptions = {}): AsyncGenerator<FileChange, void> {
+    return watchFiles(this.#http, { box, path }, options);
   }
 
   /** A file or a whole directory. */

@@ -8,6 +8,7 @@ export type {
   Exec,
   ExecInput,
   ExecStatus,
+  FileChange,
   FileEntry,
   Health,
   Image,
@@ -40,6 +41,7 @@ export type { RunOptions, RunResult } from "./box/run.ts";
 export { BoxRunClient, type ClientOptions } from "./client.ts";
 export { ClientError, type ClientErrorCode, CommandFailed, systemCodeOf } from "./errors.ts";
 export type { ExecEvent, ExecEventsOptions, ExecStarted } from "./exec-events.ts";
+export type { WatchOptions } from "./file-changes.ts";
 export type {
   ArchiveOptions,
   Download,

@@ -118,6 +118,31 @@ describe("a real server", () => {
     });
   });
 
+  it("watches a directory until it is gone, over a restart of the server", async () => {
+    await client.files.mkdir(box, "/watched");
+    const opened = Promise.withResolvers<void>();
+    const changes = client.files.watch(box, "/watched", { recursive: true, onOpen: opened.resolve });
+    const first = changes.next();
+    await opened.promise;
+    await client.files.mkdir(box, "/watched/new");
+    expect((await first).value).toEqual({ event: "created", path: "/watched/new", is_dir: true });
+    const afterRestart = changes.next();
+    const { stateDir, host } = server;
+    await server.stop();
+    server = await startTestServer({ stateDir, host });
+    expect((await afterRestart).value).toMatchObject({ event: "overflow" });
+    await client.files.rename(box, "/watched/new", "/watched/newer");
+    await client.files.remove(box, "/watched");
+    expect(await toArray(changes)).toEqual([
+      { event: "renamed", path: "/watched/newer", from: "/watched/new", is_dir: true },
+      { event: "removed", path: "/watched", is_dir: true },
+    ]);
+    await expect(client.files.watch(box, "/watched").next()).rejects.toMatchObject({
+      code: "FILE_NOT_FOUND",
+      status: 404,
+    });
+  });
+
   it("rejects where a directory's list breaks off in the middle", async () => {
     const entry = { type: "file", size: 1, mode: "0644", mtime: "1970-01-01T00:00:00.000Z", uid: 0, gid: 0 } as const;
     const broken = vi.spyOn(server.engine, "listFiles").mockImplementation(async function* () {

@@ -104,6 +104,18 @@ class RunResult:
 
 
 @dataclass
+class FileChange:
+    """What has happened to a file. ``event``: ``created``, ``changed``, ``removed``, ``renamed`` (from ``from_path``), or ``overflow``: something
+    is missing, because of ``reason``, and all that matters has to be looked at again."""
+
+    event: str
+    path: str
+    is_dir: bool = False
+    from_path: str | None = None
+    reason: str | None = None
+
+
+@dataclass
 class FileEntry:
     """An entry of a directory. ``type``: ``file``, ``dir``, ``symlink`` or ``other``; ``size`` in bytes; ``mode`` in octal, ``"0644"``."""
 

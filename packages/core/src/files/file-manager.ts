@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import { boxUser, type FileEntry } from "@boxrun/contract";
 import { findBox, requireAllowed } from "../boxes/box-lookup.ts";
 import type { Reach } from "../boxes/reach.ts";
-import type { Engine, FileContent, FileOwner, RenameOptions, TransferOptions } from "../ports/engine.ts";
+import type { Engine, FileContent, FileOwner, RenameOptions, TransferOptions, WatchOptions } from "../ports/engine.ts";
 import type { BoxRecord, Store } from "../ports/store.ts";
 
 interface UploadOptions extends TransferOptions {
@@ -68,6 +68,10 @@ export class FileManager {
 
   async rename(idOrName: string, path: string, to: string, options: RenameOptions): Promise<void> {
     await this.#engine.renameFile((await this.#running(idOrName)).id, path, to, options);
+  }
+
+  async watch(idOrName: string, path: string, options: WatchOptions) {
+    return await this.#engine.watchFiles((await this.#running(idOrName)).id, path, options);
   }
 
   async remove(idOrName: string, path: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Duplex, Readable } from "node:stream";
-import type { Environment, FileEntry, SignalName, TerminalSize } from "@boxrun/contract";
+import type { Environment, FileChange, FileEntry, SignalName, TerminalSize } from "@boxrun/contract";
 
 /**
  * The engine port: what the core asks of whatever runs boxes. Every promise below is a test of the conformance suite
@@ -115,6 +115,14 @@ export interface Engine {
    * directory in each other's place, a directory would come into itself, or the two paths are on different file systems.
    */
   renameFile(boxId: string, path: string, to: string, options: RenameOptions): Promise<void>;
+
+  /**
+   * What happens to a file (by its name) or in a directory, with `recursive` in everything below it, also in directories that are made meanwhile. Resolves
+   * once it watches: nothing from then on is missed, or there is an `overflow`. Ends when what is watched is gone; rejects when the box does not
+   * answer or ends, and when `signal` aborts. FILE_NOT_FOUND; VALIDATION_ERROR for a tree of more than 8,192 directories; NOT_SUPPORTED as above.
+   * Memory does not grow with what is not taken. Leaving the loop ends it.
+   */
+  watchFiles(boxId: string, path: string, options: WatchOptions): Promise<AsyncGenerator<readonly FileChange[], void>>;
 
   /** Removes a file or a whole directory. FILE_NOT_FOUND. */
   removeFile(boxId: string, path: string): Promise<void>;
@@ -307,6 +315,10 @@ export interface MakeDirectoryOptions {
   readonly parents: boolean;
   /** Of what is made. */
   readonly owner?: FileOwner;
+}
+
+export interface WatchOptions extends TransferOptions {
+  readonly recursive: boolean;
 }
 
 export interface RenameOptions {

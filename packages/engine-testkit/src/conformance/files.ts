@@ -293,6 +293,87 @@ export function fileBehaviours({ behaviour, harness }: Suite): void {
     expect(await harness.names("/var")).toEqual(before);
   });
 
+  const watch = async (path: string, recursive: boolean) => {
+    const stop = new AbortController();
+    const changes = await harness.engine.watchFiles(harness.box, path, { recursive, signal: stop.signal });
+    const lines: string[] = [];
+    return {
+      stop,
+      /** What is told, until it has `count` lines more or ends. */
+      async next(count: number): Promise<string[]> {
+        while (lines.length < count) {
+          const { value, done } = await changes.next();
+          if (done === true) break;
+          for (const change of value) {
+            if (change.event === "overflow") lines.push("overflow");
+            else lines.push(`${change.event} ${change.event === "renamed" ? `${change.from} ` : ""}${change.path}`);
+          }
+        }
+        return lines.splice(0, count);
+      },
+    };
+  };
+
+  behaviour("several who watch a directory are each told what happens in it, and that it is gone", [], async () => {
+    const directory = harness.newPath();
+    const { engine, box } = harness;
+    await engine.makeDirectory(box, `${directory}/in`, { parents: true });
+    const watches = [await watch(directory, false), await watch(directory, true), await watch(directory, true)];
+    await engine.makeDirectory(box, `${directory}/new`, { parents: false });
+    await engine.renameFile(box, `${directory}/new`, `${directory}/newer ü`, { replace: false });
+    await engine.removeFile(box, `${directory}/newer ü`);
+    await engine.removeFile(box, `${directory}/in`);
+    await engine.removeFile(box, directory);
+    for (const { next } of watches) {
+      expect(await next(10)).toEqual([
+        `created ${directory}/new`,
+        `renamed ${directory}/new ${directory}/newer ü`,
+        `removed ${directory}/newer ü`,
+        `removed ${directory}/in`,
+        `removed ${directory}`,
+      ]);
+    }
+  });
+
+  behaviour("a watch that is given up is over, and what is not there is FILE_NOT_FOUND", [], async () => {
+    const directory = harness.newPath();
+    await harness.engine.makeDirectory(harness.box, directory, { parents: true });
+    const { stop, next } = await watch(directory, true);
+    const told = next(1);
+    stop.abort();
+    await expect(told).rejects.toMatchObject({ code: "CANCELED" });
+    await expect(watch(`${directory}/nothing`, true)).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+  });
+
+  behaviour("what programs do in directories that are new is told, down to the last file", ["linux"], async () => {
+    const directory = harness.newPath();
+    await harness.engine.makeDirectory(harness.box, directory, { parents: true });
+    const { next } = await watch(directory, true);
+    await harness.sh(`cd ${directory}; mkdir -p a/b/c; : >a/b/c/one; cp -a a copy; : >'odd name'`);
+    const created: string[] = [];
+    while (created.length < 9) {
+      const [line = "it has ended"] = await next(1);
+      if (!line.startsWith("changed")) created.push(line);
+    }
+    expect(created.sort()).toEqual(
+      ["a", "a/b", "a/b/c", "a/b/c/one", "copy", "copy/b", "copy/b/c", "copy/b/c/one", "odd name"]
+        .map((name) => `created ${directory}/${name}`)
+        .sort(),
+    );
+  });
+
+  behaviour("a file is watched by its name, whatever file has it", ["linux"], async () => {
+    const path = harness.newPath();
+    await harness.write(path, "1");
+    const { next } = await watch(path, false);
+    await harness.sh(`echo 2 >>${path}`);
+    expect(await next(1)).toEqual([`changed ${path}`]);
+    await harness.sh(`echo 3 >${path}.new; mv ${path}.new ${path}`);
+    expect(await next(1)).toEqual([`created ${path}`]);
+    await harness.sh(`rm ${path}`);
+    expect(await next(1)).toEqual([`removed ${path}`]);
+  });
+
   behaviour("a file's size is known before its content is read", [], async () => {
     const path = harness.newPath();
     await harness.write(path, "exactly 16 bytes");

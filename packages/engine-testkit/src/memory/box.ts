@@ -4,6 +4,7 @@ import { MemoryFileSystem, newFile, type Owner } from "./file-system.ts";
 import { MemoryPorts } from "./ports.ts";
 import { MemoryProcess, type ProcessLimits } from "./process.ts";
 import { absolute, type Program, type ProgramContext, type Write } from "./program.ts";
+import { MemoryWatches } from "./watches.ts";
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const users: Readonly<Record<string, { readonly uid: number; readonly gid: number; readonly home: string }>> = {
@@ -21,6 +22,7 @@ export class MemoryBox {
   readonly files = new MemoryFileSystem();
   readonly execs = new Map<string, MemoryProcess>();
   readonly ports = new MemoryPorts();
+  readonly watches = new MemoryWatches();
   /** Ends a create that is still at it. */
   readonly removed = new AbortController();
   #silence = new AbortController();
@@ -90,9 +92,10 @@ export class MemoryBox {
     for (const process of this.execs.values()) process.ignoresEnds = true;
   }
 
-  /** Ends every exec: their output breaks off where it is. */
+  /** Ends every exec and watch: their output breaks off where it is. */
   loseExecs(reason: string): void {
     this.ports.close(reason);
+    this.watches.close(reason);
     for (const process of this.execs.values()) process.lose(reason);
     this.execs.clear();
   }

@@ -17,6 +17,7 @@ export type ControlledMethod =
   | "statFile"
   | "makeDirectory"
   | "renameFile"
+  | "watchFiles"
   | "removeFile"
   | "connect"
   | "usage"

@@ -20,6 +20,7 @@ import type {
   StopReport,
   TransferOptions,
   UsageOptions,
+  WatchOptions,
   WriteOptions,
 } from "@boxrun/core";
 import { archive, unpack } from "./archive.ts";
@@ -223,6 +224,7 @@ export class MemoryEngine implements Engine {
     const disk = this.#running(boxId).files;
     const old = disk.find(path);
     const owner = ownership.of({ uid: old?.uid ?? 0, gid: old?.gid ?? 0 }, old);
+    this.#running(boxId).watches.tell(old === undefined ? "created" : "changed", path, false);
     disk.put(path, { ...newFile(Buffer.concat(chunks)), ...owner }, ownership.parents);
   }
 
@@ -259,20 +261,34 @@ export class MemoryEngine implements Engine {
 
   async makeDirectory(boxId: string, path: string, { parents, owner }: MakeDirectoryOptions): Promise<void> {
     await this.controls.enter("makeDirectory");
-    const { files } = this.#running(boxId);
+    const { files, watches } = this.#running(boxId);
+    const isNew = files.find(path) === undefined;
     const whose = new Ownership(owner).parents;
     if (parents) files.makeDir(path, whose);
     else files.makeOneDir(path, whose);
+    if (isNew) watches.tell("created", path, true);
   }
 
   async renameFile(boxId: string, path: string, to: string, { replace }: RenameOptions): Promise<void> {
     await this.controls.enter("renameFile");
-    this.#running(boxId).files.rename(path, to, replace);
+    const { files, watches } = this.#running(boxId);
+    files.rename(path, to, replace);
+    watches.tellRenamed(path, to, files.get(to, { follow: false }).type === "dir");
+  }
+
+  async watchFiles(boxId: string, path: string, options: WatchOptions) {
+    await this.controls.enter("watchFiles", options.signal);
+    const { files, watches } = this.#running(boxId);
+    files.get(path);
+    return watches.open(path, options);
   }
 
   async removeFile(boxId: string, path: string): Promise<void> {
     await this.controls.enter("removeFile");
-    this.#running(boxId).files.remove(path);
+    const { files, watches } = this.#running(boxId);
+    const isDir = files.get(path, { follow: false }).type === "dir";
+    files.remove(path);
+    watches.tell("removed", path, isDir);
   }
 
   async connect(boxId: string, port: number, { signal }: TransferOptions): Promise<Duplex> {

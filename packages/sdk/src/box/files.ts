@@ -1,6 +1,7 @@
-import type { FileEntry } from "@boxrun/contract";
+import type { FileChange, FileEntry } from "@boxrun/contract";
 import { BoxRunError, boxUser } from "@boxrun/contract/plain";
 import { type BodySource, chunksOf, isStream } from "../body.ts";
+import type { WatchOptions } from "../file-changes.ts";
 import type { Files, UploadOptions } from "../files.ts";
 import type { Local } from "../host/local.ts";
 import type { CallOptions } from "../http.ts";
@@ -62,6 +63,11 @@ export class BoxFiles {
   /** A directory's entries, sorted by name. */
   list(path: string, options: CallOptions = {}): Promise<FileEntry[]> {
     return this.#files.list(this.#box, path, options);
+  }
+
+  /** What happens to a file, or in a directory, until it is gone; a lost connection is taken up again, with an `overflow`. */
+  watch(path: string, options: WatchOptions = {}): AsyncGenerator<FileChange, void> {
+    return this.#files.watch(this.#box, path, options);
   }
 
   /** A file, or a whole directory. */

@@ -1,18 +1,27 @@
 import { posix } from "node:path";
 import { pipeline, type Readable, Transform } from "node:stream";
-import { BoxRunError, uploadFormSchema } from "@boxrun/contract";
+import { BoxRunError, type FileChange, toBoxRunError, uploadFormSchema } from "@boxrun/contract";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Handlers } from "../register.ts";
+import type { SseEvent } from "../sse.ts";
 import { validate } from "../validation.ts";
-import { type Context, callerSignal } from "./context.ts";
+import { answerEvents, type Context, callerSignal } from "./context.ts";
 import { type Spool, spool } from "./spool.ts";
 
 type FileHandlers = Pick<
   Handlers,
-  "uploadFile" | "downloadFile" | "listFiles" | "statFile" | "makeDirectory" | "renameFile" | "removeFile"
+  | "uploadFile"
+  | "downloadFile"
+  | "listFiles"
+  | "statFile"
+  | "makeDirectory"
+  | "watchFiles"
+  | "renameFile"
+  | "removeFile"
 >;
 
-export function fileHandlers({ core, lifetime, spoolDir, listings }: Context): FileHandlers {
+export function fileHandlers(context: Context): FileHandlers {
+  const { core, lifetime, spoolDir, listings } = context;
   return {
     uploadFile: async ({ path, query, request, reply }) => {
       const signal = callerSignal(reply, lifetime);
@@ -43,6 +52,12 @@ export function fileHandlers({ core, lifetime, spoolDir, listings }: Context): F
       return listings.during(core.files.list(id, query.path, { signal }), { boxId: id, signal, cutOff });
     },
     statFile: ({ path, query }) => core.files.stat(path.id, query.path, { follow: query.follow }),
+    watchFiles: async ({ path, query, reply }) => {
+      const signal = callerSignal(reply, lifetime);
+      // While an error can still be answered.
+      const changes = await core.files.watch(path.id, query.path, { recursive: query.recursive, signal });
+      return answerEvents(reply, context, (stopped) => changeEvents(changes, stopped));
+    },
     makeDirectory: async ({ path, body }) => {
       await core.files.makeDirectory(path.id, body.path, { parents: body.parents, owner: body.owner });
       return { ok: true };
@@ -56,6 +71,23 @@ export function fileHandlers({ core, lifetime, spoolDir, listings }: Context): F
       return { ok: true };
     },
   };
+}
+
+/** `stopped`: nobody is told of its end; a caller takes the watch up again at the next server. */
+async function* changeEvents(
+  changes: AsyncGenerator<readonly FileChange[], void>,
+  stopped: AbortSignal,
+): AsyncGenerator<readonly SseEvent[]> {
+  yield [{ event: "ready", data: {} }];
+  try {
+    for await (const batch of changes) yield batch.map(({ event, ...data }) => ({ event, data }));
+    yield [{ event: "end", data: {} }];
+  } catch (error) {
+    if (stopped.aborted) return;
+    yield [{ event: "error", data: toBoxRunError(error, "RUNTIME_ERROR").toJSON() }];
+  } finally {
+    await changes.return();
+  }
 }
 
 /**

@@ -12,10 +12,10 @@ from typing import IO, BinaryIO
 
 from .._address import segment
 from .._transfer import Counted, pack_directory, unpack_archive
-from ..errors import BoxRunError
-from ..types import FileEntry, file_entry, given
-from .http import Http
-from .platform import in_thread
+from ..errors import BoxRunError, ConnectionFailed
+from ..types import FileChange, FileEntry, file_entry, given
+from .http import Http, parse_json
+from .platform import Stream, in_thread
 
 # Kept in memory up to this size, in bytes; larger archives go through a temporary file.
 SPOOL_BYTES = 8 * 1024 * 1024
@@ -70,6 +70,29 @@ class Files:
     def rename(self, path: str, to: str, *, replace: bool = False) -> None:
         """At once or not at all, within a file system. Without ``replace`` whatever is there is a ``FILE_EXISTS``."""
         self._http.call("POST", f"{self._path}/rename", json={"path": path, "to": to, "replace": replace})
+
+    def watch(self, path: str, *, recursive: bool = False) -> Stream[FileChange]:
+        """What happens to a file or in a directory, until it is gone. Nothing is missed, or there is an ``overflow``.
+
+        ``ConnectionFailed`` if the connection is lost: watch again then, and look at all that matters.
+        """
+        params = given({"path": path, "recursive": "true" if recursive else None})
+        with self._http.open("GET", f"{self._path}/watch", events=True, params=params) as response:
+            for event in self._http.sse(response):
+                if event.event == "end":
+                    return
+                data = parse_json("a change of a file", event.data)
+                if event.event == "error":
+                    raise BoxRunError(data["code"], data["message"])
+                if event.event in {"created", "changed", "removed", "renamed", "overflow"}:
+                    yield FileChange(
+                        event=event.event,
+                        path=data.get("path", path),
+                        is_dir=data.get("is_dir", False),
+                        from_path=data.get("from"),
+                        reason=data.get("reason"),
+                    )
+        raise ConnectionFailed(f"the changes of {path} broke off")
 
     def remove(self, path: str) -> None:
         """A file, or a whole directory."""
