@@ -41,13 +41,18 @@ function packageOf(moduleId) {
 }
 
 const packages = new Set(output.flatMap((chunk) => ("moduleIds" in chunk ? chunk.moduleIds : [])).map(packageOf));
+const components = [];
 const notices = [...packages]
   .filter((dir) => dir !== undefined && existsSync(join(dir, "package.json")))
   .map((dir) => {
     const { name, version, license } = JSON.parse(readFileSync(join(dir, "package.json"), "utf8"));
     const file = readdirSync(dir).find((entry) => /^licen[cs]e/i.test(entry));
     const text = file === undefined ? "" : `\n\n${readFileSync(join(dir, file), "utf8").trim()}`;
+    components.push({ name, version, license });
     return `${name} ${version} (${license})${text}`;
   });
+components.sort((a, b) => (`${a.name} ${a.version}` < `${b.name} ${b.version}` ? -1 : 1));
+// For the release's bill of materials.
+writeFileSync(join(dist, "packages.json"), `${JSON.stringify(components, null, 2)}\n`);
 writeFileSync(join(dist, "THIRD_PARTY_LICENSES.txt"), `${notices.sort().join(`\n\n${"-".repeat(80)}\n\n`)}\n`);
 process.stdout.write(`dist: ${output.length} files, ${notices.length} packages in them\n`);

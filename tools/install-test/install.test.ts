@@ -1,8 +1,9 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { defaultCacheDir } from "../../packages/host/src/cache-dir.ts";
+import { makeArchive, makeDeb } from "../release/bundle.ts";
 import { type Ended, Machine } from "./machine.ts";
 import { packAll, withVersion } from "./packages.ts";
 import { Registry } from "./registry.ts";
@@ -29,6 +30,14 @@ afterAll(async () => {
   await rm(scratch, { recursive: true, force: true });
 });
 
+async function succeeds(ended: Promise<Ended>): Promise<string> {
+  const { code, stdout, stderr } = await ended;
+  expect({ code, stderr: code === 0 ? "" : stderr, stdout: code === 0 ? "" : stdout }).toEqual({
+    ...{ code: 0, stderr: "", stdout: "" },
+  });
+  return stdout;
+}
+
 // QEMU 7.2 and 10.
 describe.each(["bookworm", "trixie"])("on a clean Debian %s", (suite) => {
   let machine: Machine;
@@ -41,14 +50,6 @@ describe.each(["bookworm", "trixie"])("on a clean Debian %s", (suite) => {
   afterAll(() => machine?.[Symbol.asyncDispose]());
 
   const user = (command: string) => machine.run("tester", command);
-  async function succeeds(ended: Promise<Ended>): Promise<string> {
-    const { code, stdout, stderr } = await ended;
-    expect({ code, stderr: code === 0 ? "" : stderr, stdout: code === 0 ? "" : stdout }).toEqual({
-      ...{ code: 0, stderr: "", stdout: "" },
-    });
-    return stdout;
-  }
-
   test("npm installs boxrun, which says what is missing, in two lines", async () => {
     await succeeds(user(`npm config set registry ${registry.url}/ && npm config set prefix ~/.npm-global`));
     await succeeds(user("npm install --global boxrun"));
@@ -108,5 +109,56 @@ describe.each(["bookworm", "trixie"])("on a clean Debian %s", (suite) => {
         .split("\n")
         .filter((name) => /qemu|node|boxrun|passt|virtiofsd/.test(name)),
     ).toEqual([]);
+  });
+});
+
+describe("on a clean Debian bookworm without Node", () => {
+  let machine: Machine;
+  beforeAll(async () => {
+    const pristine = await pristineRoot({ cacheDir, suite: "bookworm", log, signal: new AbortController().signal });
+    machine = await Machine.boot(
+      pristine,
+      join(scratch, "nodeless"),
+      join(cacheDir, "test", "install", "apt-bookworm"),
+    );
+    expect(await machine.run("root", "useradd --create-home tester")).toMatchObject({ code: 0 });
+    const [guest = "", boxrun = ""] = tarballs;
+    const files = join(machine.root, "srv");
+    await makeArchive({ version: "0.0.1", boxrun, guest }, files, join(scratch, "archive"));
+    await makeDeb({ version: "0.0.1", boxrun, guest }, files, join(scratch, "deb"));
+    await copyFile(join(import.meta.dirname, "../release/install.sh"), join(files, "install.sh"));
+  }, 600_000);
+  afterAll(() => machine?.[Symbol.asyncDispose]());
+
+  const user = (command: string) => machine.run("tester", command);
+
+  test("the Debian package brings what boxes need, and a user runs one; removed, it leaves nothing of its own", async () => {
+    await succeeds(
+      machine.run(
+        "root",
+        "apt-get update && apt-get install --yes --no-install-recommends /srv/boxrun_0.0.1_amd64.deb",
+      ),
+    );
+    expect(await succeeds(user("/usr/bin/boxrun run base -- echo hi"))).toBe("hi\n");
+    expect(await succeeds(user("boxrun upgrade --dry-run"))).toContain("apt-get install ./boxrun_");
+    expect(await succeeds(user("boxrun uninstall --purge --yes"))).toBe("Done.\n");
+    await succeeds(machine.run("root", "apt-get remove --yes boxrun"));
+    expect(await readdir(join(machine.root, "usr/lib"))).not.toContain("boxrun");
+  });
+
+  test("install.sh refuses an archive with another sum, and installs the right one for a user", async () => {
+    const archive = "boxrun-0.0.1-linux-x64.tar.gz";
+    await succeeds(machine.run("root", `cd /srv && printf '%064d  ${archive}\\n' 0 >SHA256SUMS`));
+    const refused = await user("sh /srv/install.sh");
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("nothing was installed") });
+    expect(await user("ls .local")).toMatchObject({ code: 2 });
+    await succeeds(machine.run("root", "cd /srv && sha256sum *.tar.gz >SHA256SUMS"));
+    expect(await succeeds(user("sh /srv/install.sh"))).toContain("is installed: /home/tester/.local/bin/boxrun");
+    // A second time replaces it.
+    await succeeds(user("sh /srv/install.sh"));
+    const boxrun = "~/.local/bin/boxrun";
+    expect(await succeeds(user(`${boxrun} run base -- echo hi`))).toBe("hi\n");
+    const left = await user(`${boxrun} uninstall --purge --yes`);
+    expect(left).toMatchObject({ code: 0, stderr: expect.stringContaining("rm -r /home/tester/.local/lib/boxrun") });
   });
 });

@@ -16,7 +16,9 @@ interface VersionPlace {
 
 /** All of them; the first is what the others follow. */
 export function versionPlaces(): readonly VersionPlace[] {
-  const workspaces = globSync(["packages/*/package.json", "bench/package.json", "test/*/package.json"], { cwd: checkout });
+  const workspaces = globSync(["packages/*/package.json", "bench/package.json", "test/*/package.json"], {
+    cwd: checkout,
+  });
   return [
     ...["package.json", ...workspaces.sort()].map((file) => ({ file, pattern: /^ {2}"version": "([^"]+)"/m })),
     { file: "packages/cli/package.json", pattern: /"@boxrun\/guest-linux-x64": "([^"]+)"/ },
@@ -34,9 +36,15 @@ function setVersion(version: string): void {
   for (const { file, pattern } of versionPlaces()) {
     const path = join(checkout, file);
     const text = readFileSync(path, "utf8");
-    writeFileSync(path, text.replace(pattern, (line, before: string) => line.replace(before, version)));
+    writeFileSync(
+      path,
+      text.replace(pattern, (line, before: string) => line.replace(before, version)),
+    );
   }
-  execFileSync("npm", ["install", "--package-lock-only", "--no-audit", "--no-fund"], { cwd: checkout, stdio: "inherit" });
+  execFileSync("npm", ["install", "--package-lock-only", "--no-audit", "--no-fund"], {
+    cwd: checkout,
+    stdio: "inherit",
+  });
   // The contract's digest changes with it.
   execFileSync(process.execPath, [join(checkout, "tools/openapi.ts")], { stdio: "inherit" });
 }

@@ -12,6 +12,8 @@ export type Installation =
   | { readonly kind: "checkout"; readonly dir: string }
   /** Fetched by npx for this one call. */
   | { readonly kind: "npx" }
+  /** Without npm, with a Node of its own: `dir` holds both. */
+  | { readonly kind: "archive" | "deb"; readonly dir: string }
   | {
       readonly kind: "package";
       /** Of the package itself. */
@@ -36,6 +38,8 @@ function installationAt(dir: string): Installation {
   const byCommand = (upgrade: string[], uninstall: string[], cwd = above): Installation => {
     return { kind: "package", dir, upgrade: [...upgrade, "boxrun@latest"], uninstall: [...uninstall, "boxrun"], cwd };
   };
+  const bundle = bundleAt(dir);
+  if (bundle !== undefined) return { kind: bundle, dir: above };
   if (dir.includes("/_npx/")) return { kind: "npx" };
   if (dir.includes("/.pnpm/")) return byCommand(["pnpm", "add", "--global"], ["pnpm", "remove", "--global"], "/");
   if (dir.includes("/.bun/")) return byCommand(["bun", "add", "--global"], ["bun", "remove", "--global"], "/");
@@ -45,6 +49,15 @@ function installationAt(dir: string): Installation {
     return byCommand(["npm", "install", ...where], ["npm", "uninstall", ...where], "/");
   }
   return byCommand(["npm", "install"], ["npm", "uninstall"]);
+}
+
+/** What the release put this package into, which it wrote beside it; `undefined` for npm's. */
+function bundleAt(dir: string): "archive" | "deb" | undefined {
+  try {
+    return z.enum(["archive", "deb"]).parse(readFileSync(join(dir, "installed-by"), "utf8").trim());
+  } catch {
+    return undefined;
+  }
 }
 
 /** INSTALL_FAILED unless this user is the one whose files they are: a package manager that runs as another would spoil them. */

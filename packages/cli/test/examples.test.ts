@@ -23,12 +23,16 @@ describe("the examples", () => {
     await expectRight(examplesIn(stdout));
   });
 
-  it.each(["README.md", "docs/cli-setup.md", "docs/copying.md", "docs/scripting.md", "docs/terminal.md"])(
-    "in %s are right",
-    async (page) => {
-      await expectRight(commandsIn(await readFile(new URL(`../../../${page}`, import.meta.url), "utf8")));
-    },
-  );
+  it.each([
+    "README.md",
+    "docs/cli-setup.md",
+    "docs/copying.md",
+    "docs/install.md",
+    "docs/scripting.md",
+    "docs/terminal.md",
+  ])("in %s are right", async (page) => {
+    await expectRight(commandsIn(await readFile(new URL(`../../../${page}`, import.meta.url), "utf8")));
+  });
 });
 
 /** Throws unless there are some, and `boxrun` understands every one of them. */

@@ -18,7 +18,7 @@ const parts = ["agent", "guest", "images"] as const;
  * Fills the directory `target`, which it makes, with what `npm pack` makes `@boxrun/guest-linux-x64` of: the same bytes from the same inputs.
  * `scratch` is empty, and the caller's to remove.
  */
-export async function buildGuestPackage(options: {
+async function buildGuestPackage(options: {
   readonly inputs: Inputs;
   readonly target: string;
   readonly scratch: string;
@@ -121,7 +121,10 @@ async function contents(target: string, inputs: Inputs) {
 /** Packs a package directory as npm does: without times, so that the same content gives the same bytes. Gives the file's name in `out`. */
 export async function npmPack(dir: string, out: string): Promise<string> {
   const env = { npm_config_ignore_scripts: "true" };
-  const said = await run("npm", ["pack", dir, "--pack-destination", out, "--silent"], { operation: `pack ${dir}`, env });
+  const said = await run("npm", ["pack", dir, "--pack-destination", out, "--silent"], {
+    operation: `pack ${dir}`,
+    env,
+  });
   return said.trim().split("\n").at(-1) ?? "";
 }
 

@@ -27,7 +27,12 @@ try {
     const { size } = await stat(file);
     if (size > limitBytes) throw new Error(`${file} is ${size} bytes: more than ${limitBytes}`);
     if (values.twice) {
-      const again = await makeGuestPackage({ inputs, out: join(scratch, "again"), scratch: join(scratch, "second"), log });
+      const again = await makeGuestPackage({
+        inputs,
+        out: join(scratch, "again"),
+        scratch: join(scratch, "second"),
+        log,
+      });
       if (!(await readFile(again)).equals(await readFile(file))) throw new Error(`two builds of ${file} differ`);
       log("made twice, the same bytes");
     }

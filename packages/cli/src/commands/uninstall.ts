@@ -104,8 +104,21 @@ function planText({ target, installation, kept, scripts, purge }: Plan): string 
     places,
     files,
     installation.kind === "package" ? `Runs ${shellText(installation.uninstall)}\n` : "",
-    installation.kind === "checkout" ? `Leaves the checkout ${installation.dir}, for you to remove.\n` : "",
+    leftText(installation),
   ].join("");
+}
+
+function leftText(installation: Installation): string {
+  switch (installation.kind) {
+    case "checkout":
+      return `Leaves the checkout ${installation.dir}, for you to remove.\n`;
+    case "archive":
+      return `Leaves boxrun itself, for you to remove: \`rm -r ${shellText([installation.dir])}\`\n`;
+    case "deb":
+      return "Leaves boxrun itself, for you to remove: `sudo apt-get remove boxrun`\n";
+    default:
+      return "";
+  }
 }
 
 /** What was in the places without being BoxRun's, and is there still. */

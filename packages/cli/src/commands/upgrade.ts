@@ -1,6 +1,12 @@
 import { confirm } from "../confirm.ts";
 import { CommandFailure } from "../failure.ts";
-import { installedVersion, requireOwnership, runManager, thisInstallation } from "../installation.ts";
+import {
+  type Installation,
+  installedVersion,
+  requireOwnership,
+  runManager,
+  thisInstallation,
+} from "../installation.ts";
 import { listenForInterrupts } from "../interrupts.ts";
 import { shellText } from "../output/shell-text.ts";
 import { liveServer } from "../server-pid.ts";
@@ -36,10 +42,7 @@ async function upgrade(command: Verb, { yes, dryRun }: Options): Promise<void> {
   const reporter = reporterOf(command);
   const installation = thisInstallation();
   if (installation.kind !== "package") {
-    const how =
-      installation.kind === "npx" ? "npx boxrun@latest" : `cd ${shellText([installation.dir])} && git pull && npm ci`;
-    const why =
-      installation.kind === "npx" ? "npx fetched this boxrun for one call" : "This boxrun runs from a checkout";
+    const { how, why } = byHand(installation);
     return reporter.result(
       { from: version, command: how, ran: false },
       () => `${why}. For the newest one:\n  ${how}\n`,
@@ -76,4 +79,27 @@ async function upgrade(command: Verb, { yes, dryRun }: Options): Promise<void> {
   await reporter.result({ from: version, to: now, command: shellText(run), ran: true }, () =>
     now === version ? `boxrun ${version} is the newest.\n` : `boxrun ${version} → ${now}\n`,
   );
+}
+
+/** What is to be typed where no package manager can be asked for the newest version. */
+function byHand(installation: Exclude<Installation, { kind: "package" }>): {
+  readonly how: string;
+  readonly why: string;
+} {
+  switch (installation.kind) {
+    case "npx":
+      return { why: "npx fetched this boxrun for one call", how: "npx boxrun@latest" };
+    case "checkout":
+      return {
+        why: "This boxrun runs from a checkout",
+        how: `cd ${shellText([installation.dir])} && git pull && npm ci`,
+      };
+    case "archive":
+      return { why: "This boxrun came as an archive; get the newest one and its install.sh", how: "sh install.sh" };
+    case "deb":
+      return {
+        why: "This boxrun came as a Debian package; get the newest one",
+        how: "sudo apt-get install ./boxrun_*_amd64.deb",
+      };
+  }
 }
