@@ -9,6 +9,9 @@ const BoxPage = lazy(() => import("./pages/box/box-page.tsx").then(({ BoxPage })
 const CreatePage = lazy(() => import("./pages/create-page.tsx").then(({ CreatePage }) => ({ default: CreatePage })));
 const RunPage = lazy(() => import("./pages/run-page.tsx").then(({ RunPage }) => ({ default: RunPage })));
 const ImagesPage = lazy(() => import("./pages/images-page.tsx").then(({ ImagesPage }) => ({ default: ImagesPage })));
+const HistoryPage = lazy(() =>
+  import("./pages/history-page.tsx").then(({ HistoryPage }) => ({ default: HistoryPage })),
+);
 const ServerPage = lazy(() => import("./pages/server-page.tsx").then(({ ServerPage }) => ({ default: ServerPage })));
 
 export function App() {
@@ -35,11 +38,14 @@ export function App() {
             <Route path="/images">
               <ImagesPage />
             </Route>
+            <Route path="/history">
+              <HistoryPage />
+            </Route>
             <Route path="/server">
               <ServerPage />
             </Route>
             <Route>
-              <Empty title="There is no such page">
+              <Empty isPage title="There is no such page">
                 <a href="#/boxes">To the boxes</a>
               </Empty>
             </Route>

@@ -11,4 +11,6 @@ export const keys = {
   metrics: ["metrics"] as const,
   signIn: ["sign-in"] as const,
   stats: ["stats"] as const,
+  allHistory: ["history"] as const,
+  history: (boxId: string | undefined, limit: number) => ["history", boxId ?? null, limit] as const,
 };

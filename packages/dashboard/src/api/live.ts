@@ -98,8 +98,21 @@ function apply(queries: QueryClient, events: readonly ServerEvent[]): void {
     if (queries.isFetching({ queryKey: key }) > 0) void queries.invalidateQueries({ queryKey: key });
     else queries.setQueryData<readonly Exec[]>(key, (execs) => (execs === undefined ? execs : withExec(execs, data)));
   }
-  if (events.some(({ event }) => event !== "exec")) void queries.invalidateQueries({ queryKey: keys.info });
+  refreshSoon(queries);
   noteEvents(events);
+}
+
+/** What no event tells in full is read anew, at most once in this time, in ms. */
+const refreshMs = 1_000;
+let willRefresh = false;
+
+function refreshSoon(queries: QueryClient): void {
+  if (willRefresh) return;
+  willRefresh = true;
+  setTimeout(() => {
+    willRefresh = false;
+    for (const queryKey of [keys.info, keys.allHistory]) void queries.invalidateQueries({ queryKey });
+  }, refreshMs);
 }
 
 function whenHidden(leave: () => void): () => void {

@@ -124,6 +124,7 @@ function optionsOf(
       {
         ...axis,
         size: 26,
+        space: 96,
         values: (_plot, ticks, _axis, _space, seconds) =>
           ticks.map((tick) => (seconds < 60 ? exact : clock).format(tick * 1000)),
       },

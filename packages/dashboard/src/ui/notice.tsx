@@ -20,11 +20,19 @@ export function Notice({ kind, title, children }: NoticeProps) {
   );
 }
 
+interface EmptyProps {
+  readonly title: string;
+  /** Instead of a whole page. */
+  readonly isPage?: boolean;
+  readonly children?: ReactNode;
+}
+
 /** Instead of a list that has nothing in it. */
-export function Empty({ title, children }: { readonly title: string; readonly children?: ReactNode }) {
+export function Empty({ title, isPage = false, children }: EmptyProps) {
+  const Heading = isPage ? "h1" : "h2";
   return (
     <div className="empty">
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       {children}
     </div>
   );

@@ -5,6 +5,7 @@ import { boxLabel, useBox, verbAllowed } from "../../api/boxes.ts";
 import { useCommandBoxes } from "../../components/box-commands.tsx";
 import { BoxMenu } from "../../components/box-menu.tsx";
 import { BoxState } from "../../components/box-state.tsx";
+import { HistoryList } from "../../components/history-list.tsx";
 import { type BoxTab, boxPath, boxTabs } from "../../components/paths.ts";
 import { Button } from "../../ui/button.tsx";
 import { CopyIcon } from "../../ui/copy.tsx";
@@ -32,7 +33,7 @@ export function BoxPage({ id, tab: wanted }: { readonly id: string; readonly tab
   if (box === undefined) return <Waiting what="Looking for the box" />;
   if (box === null) {
     return (
-      <Empty title="There is no such box">
+      <Empty isPage title="There is no such box">
         <p className="break">{id} is not there, or no longer.</p>
         <Link to="/boxes">To the boxes</Link>
       </Empty>
@@ -119,6 +120,7 @@ function Content({ box, tab }: { readonly box: Box; readonly tab: BoxTab }): Rea
   if (tab === "terminal") return box.status === "running" ? <TerminalTab box={box} /> : <NotRunning box={box} />;
   if (tab === "files") return box.status === "running" ? <FilesTab box={box} /> : <NotRunning box={box} />;
   if (tab === "execs") return <ExecsTab box={box} />;
+  if (tab === "history") return <HistoryList boxId={box.id} />;
   if (tab === "settings") return <SettingsTab box={box} />;
   return <OverviewTab box={box} />;
 }

@@ -21,7 +21,10 @@ export function ExecsTab({ box }: { readonly box: Box }) {
   const exec = execs?.find(({ id }) => id === chosen) ?? execs?.[0];
   const run = (input: ExecInput) =>
     start.mutate(input, {
-      onSuccess: ({ id }) => setChosen(id),
+      onSuccess: ({ id }) => {
+        setChosen(id);
+        setShowsList(false);
+      },
       onError: (failure) => {
         const { message, hint } = failureOf(failure);
         toast("failed", message, hint);

@@ -1,0 +1,101 @@
+import type { HistoryEntry } from "@boxrun/contract";
+import { useState } from "react";
+import { Link } from "wouter";
+import { failureOf } from "../api/failure.ts";
+import { useHistory } from "../api/history.ts";
+import { Button } from "../ui/button.tsx";
+import { Empty, Notice, Waiting } from "../ui/notice.tsx";
+import { shellLine } from "../util/words.ts";
+import { Age } from "./age.tsx";
+import { boxPath } from "./paths.ts";
+
+/** How many are shown at first, and at most. */
+const first = 100;
+const most = 1_000;
+
+/** What was done and by whom: to one box, or to all. */
+export function HistoryList({ boxId }: { readonly boxId?: string }) {
+  const [limit, setLimit] = useState(first);
+  const { data: entries, error, isFetching } = useHistory(boxId, limit);
+  if (error !== null) return <Notice kind="bad">{failureOf(error).message}</Notice>;
+  if (entries === undefined) return <Waiting what="Reading the history" />;
+  if (entries.length === 0) {
+    return (
+      <Empty title="Nothing was done yet">
+        <p>Who does what to a box, and when, is listed here, also when the box is gone.</p>
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <div className="table-scroll">
+        <table className="table">
+          <thead>
+            <tr>
+              <th scope="col">When</th>
+              {boxId === undefined && <th scope="col">Box</th>}
+              <th scope="col">Action</th>
+              <th scope="col">What</th>
+              <th scope="col">By</th>
+              <th scope="col" className="wide-only">
+                With
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {entries.map((entry) => (
+              <Entry key={entry.seq} entry={entry} showsBox={boxId === undefined} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {entries.length === limit && limit < most && (
+        <div>
+          <Button busy={isFetching} onClick={() => setLimit(most)}>
+            Show up to {most.toLocaleString()}
+          </Button>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Entry({ entry, showsBox }: { readonly entry: HistoryEntry; readonly showsBox: boolean }) {
+  const { at, box_id, box_name, action, error_code, user_agent } = entry;
+  return (
+    <tr>
+      <td className="quiet">
+        <Age since={at} />
+      </td>
+      {showsBox && (
+        <td className="break">
+          {box_id === null ? "–" : <Link to={boxPath({ id: box_id })}>{box_name ?? box_id}</Link>}
+        </td>
+      )}
+      <td>{action}</td>
+      <td className="break">
+        <What entry={entry} />
+        {error_code !== null && <span className="failed"> {error_code}</span>}
+      </td>
+      <td className="quiet">{whoOf(entry)}</td>
+      <td className="quiet clip user-agent wide-only" title={user_agent ?? undefined}>
+        {user_agent ?? "–"}
+      </td>
+    </tr>
+  );
+}
+
+function What({ entry: { box_id, cmd, exec_id, target } }: { readonly entry: HistoryEntry }) {
+  const command = cmd === null ? undefined : <code>{shellLine(cmd)}</code>;
+  return (
+    <>
+      {target !== null && <code>{target}</code>}{" "}
+      {exec_id === null || box_id === null ? command : <Link to={boxPath({ id: box_id }, "execs")}>{command}</Link>}
+    </>
+  );
+}
+
+function whoOf({ caller: { kind, uid } }: HistoryEntry): string {
+  if (kind === "token") return "token";
+  return uid === null ? kind : `uid ${uid}, ${kind}`;
+}
