@@ -3,8 +3,8 @@
 
 # What the server needs at run time and what setup builds with.
 runtime_packages=(qemu-system-x86 qemu-utils skopeo passt squashfs-tools e2fsprogs busybox-static bubblewrap iproute2 xz-utils)
-# What the tests need on top: a registry on loopback, a Debian root to make an image of, a way into the outer VM, a terminal, shells to complete in, a certificate, a browser.
-test_packages=(docker-registry debootstrap openssh-client tmux bash-completion zsh fish openssl chromium)
+# What the tests need on top: a registry on loopback, a Debian root to make an image of, a way into the outer VM, a terminal, shells to complete in, a certificate, a browser, a reverse proxy.
+test_packages=(docker-registry debootstrap openssh-client tmux bash-completion zsh fish openssl chromium nginx-light)
 
 # The same for people on other systems: a command, and who it belongs to.
 runtime_commands=(
@@ -12,7 +12,7 @@ runtime_commands=(
   "mke2fs:e2fsprogs" "busybox:a static busybox" "bwrap:bubblewrap" "ip:iproute2" "xz:xz"
 )
 test_commands=(
-  "docker-registry:the Docker/OCI distribution registry" "debootstrap:debootstrap" "ssh:OpenSSH's client" "tmux:tmux" "zsh:zsh" "fish:fish" "openssl:OpenSSL" "chromium:Chromium"
+  "docker-registry:the Docker/OCI distribution registry" "debootstrap:debootstrap" "ssh:OpenSSH's client" "tmux:tmux" "zsh:zsh" "fish:fish" "openssl:OpenSSL" "chromium:Chromium" "nginx:nginx"
 )
 
 is_debian_like() { has apt-get && has dpkg-query && has dpkg-deb; }

@@ -169,6 +169,23 @@ export const operationExamples: Partial<Record<OperationId, OperationExample>> =
     answer: [{ port: 5432, address: "127.0.0.1", pid: 41, process: "postgres", reachable: true }],
   },
   getSignIn: { answer: signedIn },
+  listHistory: {
+    answer: [
+      {
+        seq: 41,
+        at: "2026-11-24T03:41:07.218Z",
+        box_id: box.id,
+        box_name: "dev",
+        action: "exec",
+        target: null,
+        cmd: ["curl", "--token", "***", "https://example.org/"],
+        exec_id: running.id,
+        caller: { kind: "loopback", uid: 1000 },
+        user_agent: "curl/8.5.0",
+        error_code: null,
+      },
+    ],
+  },
   signIn: { body: { link_token: "qXh1mTz0pKx6W2mXnR4s" }, answer: signedIn },
   signOut: { answer: ok },
   createSignInLink: {

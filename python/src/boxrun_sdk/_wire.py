@@ -226,6 +226,45 @@ class BoxStats(TypedDict):
     host_proportional_memory_bytes: float | None
 
 
+class Caller(TypedDict):
+    kind: Literal["socket", "loopback", "token", "browser"]
+    uid: int | None
+
+
+class HistoryEntry(TypedDict):
+    seq: int
+    at: str
+    box_id: str | None
+    box_name: str | None
+    action: Literal[
+        "create",
+        "start",
+        "stop",
+        "extend",
+        "remove",
+        "run",
+        "exec",
+        "cancel",
+        "signal",
+        "attach",
+        "end-session",
+        "connect",
+        "upload",
+        "download",
+        "mkdir",
+        "rename",
+        "delete",
+        "adopt",
+        "gc",
+    ]
+    target: str | None
+    cmd: list[str] | None
+    exec_id: str | None
+    caller: Caller
+    user_agent: str | None
+    error_code: str | None
+
+
 class StatsHistory(TypedDict):
     step_seconds: float
     at: list[float]
