@@ -51,6 +51,9 @@ async function makeAll(dir: string, work: string): Promise<void> {
   log("bundling boxrun");
   execFileSync(process.execPath, [join(checkout, "packages/cli/bundle.mjs")], { stdio: "inherit" });
   const boxrun = join(dir, await npmPack(join(checkout, "packages/cli"), dir));
+  log("TypeScript SDK");
+  execFileSync(process.execPath, [join(checkout, "packages/sdk/build.mjs")], { stdio: "inherit" });
+  await npmPack(join(checkout, "packages/sdk/dist"), dir);
   const packed = { version, boxrun, guest };
   log("archive and Debian package");
   await makeArchive(packed, dir, work);
