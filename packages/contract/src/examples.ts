@@ -86,6 +86,10 @@ export const operationExamples: Partial<Record<OperationId, OperationExample>> =
   getBox: { answer: box },
   startBox: { answer: box },
   stopBox: { answer: { ...stopped, killed: [{ pid: 41, name: "postgres" }] } },
+  extendBox: {
+    body: { ttl_seconds: 7200 },
+    answer: { ...box, expires_at: "2026-11-28T12:00:00.000Z", on_expiry: "stop" },
+  },
   removeBox: { answer: ok },
   startExec: {
     body: { cmd: ["sh", "-c", "echo hello"], timeout_ms: 60_000 },
