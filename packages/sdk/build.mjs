@@ -1,10 +1,10 @@
 // `node build.mjs`: the package as it is published, in dist/: JavaScript for Node (and Bun and Deno) and for browsers, types that need nothing of the
 // workspace, and a package.json of its own. `npm publish ./packages/sdk/dist` is all that is left to do.
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
-import { dts } from "rolldown-plugin-dts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
@@ -32,16 +32,22 @@ rmSync(dist, { recursive: true, force: true });
 const transform = { target: "es2022" };
 await build({ platform: "node", transform }, names("node"));
 await build({ platform: "browser", transform }, names("browser"));
-await build(
-  {
-    platform: "node",
-    plugins: [dts({ dtsOnly: true, tsc: { eager: true }, tsconfig: join(here, "tsconfig.build.json") })],
-  },
-  { entryFileNames: "types/[name].d.ts", chunkFileNames: "types/[name].d.ts" },
-);
+
+// The types as tsc writes them, this package's and the contract's beside each other, and meeting by their paths.
+execFileSync("tsc", ["-p", join(here, "tsconfig.build.json")], { stdio: "inherit" });
+for (const entry of readdirSync(join(dist, "types"), { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile()) continue;
+  const file = join(entry.parentPath, entry.name);
+  const contract = (part) => relative(entry.parentPath, join(dist, "types/contract/src", part));
+  const text = readFileSync(file, "utf8")
+    .replace(/((?:from |import\()"\.[^"]*)\.ts"/g, '$1.js"')
+    .replaceAll('"@boxrun/contract/plain"', `"${contract("plain.js")}"`)
+    .replaceAll('"@boxrun/contract"', `"${contract("index.js")}"`);
+  writeFileSync(file, text);
+}
 
 const { name, version, license, description, type } = source;
-const types = "./types/index.d.ts";
+const types = "./types/sdk/src/index.d.ts";
 const published = {
   name,
   version,

@@ -25,8 +25,8 @@ export function openTransport({ socketPath }: TransportOptions): Transport {
         const { agent, http } = agentFor(protocol);
         const options: RequestOptions = { method: init.method, headers: init.headers, agent };
         if (socketPath !== undefined) options.socketPath = socketPath;
-        if (init.signal !== undefined) options.signal = init.signal;
         const request = http.request(url, options);
+        giveUpWith(request, init.signal);
         const closed = new Promise<void>((resolve) => request.once("close", resolve));
         underWay.add(closed);
         void closed.then(() => underWay.delete(closed));
@@ -68,6 +68,18 @@ function exchange(request: ClientRequest, init: FetchInit): Promise<FetchRespons
       request.destroy();
     });
   });
+}
+
+/** Not by the request's own option: with Deno's, an abort when the answer has come is an error that nobody can catch. */
+function giveUpWith(request: ClientRequest, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  const giveUp = () => {
+    const { reason }: { readonly reason: unknown } = signal;
+    request.destroy(reason instanceof Error ? reason : new Error(String(reason)));
+  };
+  if (signal.aborted) giveUp();
+  signal.addEventListener("abort", giveUp, { once: true });
+  request.once("close", () => signal.removeEventListener("abort", giveUp));
 }
 
 function limitConnecting(request: ClientRequest): void {
