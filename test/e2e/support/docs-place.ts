@@ -39,7 +39,9 @@ export class DocsPlace implements AsyncDisposable {
     await writeFile(join(bin, "boxrun"), `#!/bin/sh\nexec '${process.execPath}' '${cliPath}' "$@"\n`, { mode: 0o755 });
     // There is no registry to ask.
     await writeFile(join(bin, "npx"), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
-    const server = await TestServer.start({ stateDir: join(home, ".boxrun") });
+    const stateDir = join(home, ".boxrun");
+    // As of a server that was started in the background.
+    const server = await TestServer.start({ stateDir, args: ["--log-file", join(stateDir, "server.log")] });
     const { BOXRUN_STATE_DIR, BOXRUN_HOST, BOXRUN_LOG_LEVEL, ...inherited } = server.env;
     const env = {
       ...inherited,

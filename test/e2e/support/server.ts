@@ -23,6 +23,8 @@ const startMs = 180_000;
 interface ServerOptions {
   readonly stateDir?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Of `boxrun serve`. */
+  readonly args?: readonly string[];
 }
 
 export interface CliResult {
@@ -71,7 +73,7 @@ export class TestServer implements AsyncDisposable {
   }
 
   /** Starts the process (again) and waits until it answers. */
-  async restart(args: readonly string[] = []): Promise<void> {
+  async restart(args: readonly string[] = this.#options.args ?? []): Promise<void> {
     const child = spawn(process.execPath, [cliPath, "serve", "--port", "0", ...args], {
       env: this.env,
       stdio: ["ignore", "pipe", "pipe"],
