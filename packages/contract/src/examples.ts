@@ -75,6 +75,19 @@ const orphan = {
 
 const signedIn = { kind: "browser", uid: null, expires_at: "2026-12-24T03:40:31.512Z" };
 
+const entry = {
+  ...{ name: "notes.txt", type: "file", size: 9, mode: "0644" },
+  ...{ mtime: "2026-11-24T03:44:12.000Z", uid: 0, gid: 0 },
+};
+
+const stats = {
+  ...{ box_id: box.id, at: "2026-11-24T03:45:00.000Z", guest: "answered", guest_error: null },
+  ...{ cpu_percent: 12.5, cpus: 2, memory_bytes: 61_865_984, memory_limit_bytes: 1_073_741_824 },
+  ...{ disk_bytes: 1_310_720, disk_size_bytes: 8_589_934_592 },
+  ...{ network_received_bytes: null, network_sent_bytes: null, processes: 4 },
+  ...{ host_cpu_percent: 14.1, host_memory_bytes: 148_897_792, host_proportional_memory_bytes: null },
+};
+
 const ok = { ok: true };
 
 const mcpCall = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "box_list", arguments: {} } };
@@ -88,8 +101,18 @@ export const operationExamples: Partial<Record<OperationId, OperationExample>> =
   stopBox: { answer: { ...stopped, killed: [{ pid: 41, name: "postgres" }] } },
   extendBox: {
     body: { ttl_seconds: 7200 },
-    answer: { ...box, expires_at: "2026-11-28T12:00:00.000Z", on_expiry: "stop" },
+    answer: { ...box, expires_at: "2026-11-24T05:40:31.512Z", on_expiry: "stop" },
   },
+  getStats: { answer: stats, events: [["stats", stats]] },
+  getStatsHistory: {
+    answer: {
+      ...{ step_seconds: 10, at: [1_795_491_890, 1_795_491_900] },
+      ...{ cpu_percent: [3.5, 12.5], memory_bytes: [60_817_408, 61_865_984], disk_bytes: [1_310_720, 1_310_720] },
+      ...{ network_received_per_second: [null, null], network_sent_per_second: [null, null], processes: [3, 4] },
+      ...{ host_cpu_percent: [4.2, 14.1], host_memory_bytes: [147_849_216, 148_897_792] },
+    },
+  },
+  listStats: { answer: [stats] },
   removeBox: { answer: ok },
   startExec: {
     body: { cmd: ["sh", "-c", "echo hello"], timeout_ms: 60_000 },
@@ -114,21 +137,15 @@ export const operationExamples: Partial<Record<OperationId, OperationExample>> =
   removeSession: { answer: ok },
   uploadFile: { body: { dest: "/root/notes.txt", file: "remember\n" }, answer: { ok: true, dest: "/root/notes.txt" } },
   downloadFile: { body: { path: "/root/notes.txt" } },
-  listFiles: {
-    answer: [
-      {
-        ...{ name: "notes.txt", type: "file", size: 9, mode: "0644" },
-        ...{ mtime: "2026-11-24T03:44:12.000Z", uid: 0, gid: 0 },
-      },
-    ],
-  },
+  listFiles: { answer: [entry] },
+  statFile: { answer: entry },
+  makeDirectory: { body: { path: "/root/project/src", parents: true }, answer: ok },
+  renameFile: { body: { path: "/root/notes.txt", to: "/root/old-notes.txt" }, answer: ok },
   watchFiles: {
     events: [
       ["ready", {}],
-      ["created", { path: "/root/notes.txt", is_dir: false }],
-      ["renamed", { path: "/root/done.txt", from: "/root/notes.txt", is_dir: false }],
-      ["removed", { path: "/root", is_dir: true }],
-      ["end", {}],
+      ["created", { path: "/root/project/out", is_dir: true }],
+      ["renamed", { from: "/root/notes.tmp", path: "/root/notes.txt", is_dir: false }],
     ],
   },
   removeFile: { answer: ok },

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "95f80be66ab7aef2";
+export const revision = "d02a12f1cb68baf1";
