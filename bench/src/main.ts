@@ -1,6 +1,7 @@
 import { benchBoot } from "./boot.bench.ts";
 import { benchBoxLite } from "./boxlite.bench.ts";
 import { benchCli } from "./cli.bench.ts";
+import { benchDashboard } from "./dashboard.bench.ts";
 import { benchExec } from "./exec.bench.ts";
 import { type Figure, print } from "./figures.ts";
 import { benchFiles } from "./files.bench.ts";
@@ -13,6 +14,7 @@ import { benchScale } from "./scale.bench.ts";
 const benchmarks: Readonly<Record<string, () => Promise<Figure[]>>> = {
   boot: benchBoot,
   cli: benchCli,
+  dashboard: benchDashboard,
   exec: benchExec,
   output: benchOutput,
   files: benchFiles,

@@ -4,6 +4,8 @@ import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { z } from "zod";
 
+export type { Browser, Page };
+
 /** Debian's Chromium, as the tests' set-up installs it. */
 export async function launchBrowser(): Promise<Browser> {
   const { stdout } = await promisify(execFile)("sh", ["-c", "command -v chromium || command -v google-chrome"]);

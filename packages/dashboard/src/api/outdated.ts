@@ -6,11 +6,14 @@ const triedKey = "boxrun-reloaded-for";
 
 /** The page of a server that was upgraded is fetched anew: once for each pair of versions, so that one which stays old says so and no more. */
 export function reloadWhenOutdated(): void {
-  watchRevision((serverRevision) => {
-    setConnection({ state: "outdated" });
-    const pair = `${revision} ${serverRevision}`;
-    if (sessionStorage.getItem(triedKey) === pair) return;
-    sessionStorage.setItem(triedKey, pair);
-    location.reload();
-  });
+  watchRevision((serverRevision) => reloadOnce(`${revision} ${serverRevision}`));
+  // A part of this page that is loaded when it is needed is no longer there: the server has a newer one.
+  window.addEventListener("vite:preloadError", () => reloadOnce(`parts of ${import.meta.url}`));
+}
+
+function reloadOnce(why: string): void {
+  setConnection({ state: "outdated" });
+  if (sessionStorage.getItem(triedKey) === why) return;
+  sessionStorage.setItem(triedKey, why);
+  location.reload();
 }

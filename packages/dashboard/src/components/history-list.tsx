@@ -8,6 +8,7 @@ import { Empty, Notice, Waiting } from "../ui/notice.tsx";
 import { shellLine } from "../util/words.ts";
 import { Age } from "./age.tsx";
 import { boxPath } from "./paths.ts";
+import "./history.css";
 
 /** How many are shown at first, and at most. */
 const first = 100;
@@ -68,16 +69,18 @@ function Entry({ entry, showsBox }: { readonly entry: HistoryEntry; readonly sho
         <Age since={at} />
       </td>
       {showsBox && (
-        <td className="break">
+        <td className="history-box clip">
           {box_id === null ? "–" : <Link to={boxPath({ id: box_id })}>{box_name ?? box_id}</Link>}
         </td>
       )}
       <td>{action}</td>
-      <td className="break">
-        <What entry={entry} />
-        {error_code !== null && <span className="failed"> {error_code}</span>}
+      <td>
+        <div className="history-what break">
+          <What entry={entry} />
+          {error_code !== null && <span className="failed"> {error_code}</span>}
+        </div>
       </td>
-      <td className="quiet">{whoOf(entry)}</td>
+      <td className="quiet nowrap">{whoOf(entry)}</td>
       <td className="quiet clip user-agent wide-only" title={user_agent ?? undefined}>
         {user_agent ?? "–"}
       </td>
@@ -86,11 +89,13 @@ function Entry({ entry, showsBox }: { readonly entry: HistoryEntry; readonly sho
 }
 
 function What({ entry: { box_id, cmd, exec_id, target } }: { readonly entry: HistoryEntry }) {
-  const command = cmd === null ? undefined : <code>{shellLine(cmd)}</code>;
+  const said = cmd === null ? exec_id : shellLine(cmd);
+  const command = said !== null && <code>{said}</code>;
+  const isLinked = command !== false && exec_id !== null && box_id !== null;
   return (
     <>
       {target !== null && <code>{target}</code>}{" "}
-      {exec_id === null || box_id === null ? command : <Link to={boxPath({ id: box_id }, "execs")}>{command}</Link>}
+      {isLinked ? <Link to={boxPath({ id: box_id }, "execs")}>{command}</Link> : command}
     </>
   );
 }

@@ -27,6 +27,7 @@ export interface TestServerOptions {
   readonly historyArguments?: Settings["historyArguments"];
   /** The directory of a dashboard; none is built without it. */
   readonly dashboardDir?: string;
+  readonly maxCpu?: number;
   readonly heartbeatMs?: number;
   readonly graceMs?: number;
   readonly outputLimitBytes?: number;
@@ -74,7 +75,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     clock: systemClock,
     logger,
     metrics: metrics.core,
-    limits: { maxCpu: 16, maxMemoryMb: 16_384 },
+    limits: { maxCpu: options.maxCpu ?? 16, maxMemoryMb: 16_384 },
     outputLimitBytes: options.outputLimitBytes ?? 64 * 1024 * 1024,
     readerStallMs: options.readerStallMs ?? 60_000,
     version: "0.0.0-test",

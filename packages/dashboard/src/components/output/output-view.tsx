@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { type ReactNode, type UIEvent, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Button, IconButton } from "../../ui/button.tsx";
 import type { LineStore } from "../../util/line-store.ts";
 import { findLines } from "./find.ts";
@@ -19,6 +19,7 @@ interface OutputViewProps {
 export function OutputView({ lines, isLive, actions }: OutputViewProps) {
   const version = useSyncExternalStore(lines.subscribe, lines.version);
   const scroller = useRef<HTMLDivElement>(null);
+  const lastTop = useRef(0);
   const [follows, setFollows] = useState(true);
   const search = useSearch(lines, version);
   const virtualizer = useVirtualizer({
@@ -31,13 +32,11 @@ export function OutputView({ lines, isLive, actions }: OutputViewProps) {
   useEffect(() => {
     if (follows && scroller.current !== null) scroller.current.scrollTop = scroller.current.scrollHeight;
   }, [follows, version]);
-  const onScroll = () => {
-    const { scrollTop, scrollHeight, clientHeight } = scroller.current ?? {
-      scrollTop: 0,
-      scrollHeight: 0,
-      clientHeight: 0,
-    };
-    setFollows(scrollHeight - scrollTop - clientHeight < lineHeight * 2);
+  // Upwards it is only ever scrolled by somebody; at the end is where they want to be again.
+  const onScroll = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }: UIEvent<HTMLDivElement>) => {
+    if (scrollTop < lastTop.current) setFollows(false);
+    else if (scrollHeight - scrollTop - clientHeight < lineHeight * 2) setFollows(true);
+    lastTop.current = scrollTop;
   };
   const goTo = (index: number | undefined) => {
     if (index === undefined) return;
