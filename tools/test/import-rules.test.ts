@@ -85,6 +85,8 @@ describe("the import rules", () => {
       mkdirSync(join(tree, "node_modules/@boxrun"), { recursive: true });
       symlinkSync(`../../packages/${name}`, join(tree, `node_modules/@boxrun/${name}`));
     }
+    // Under the name that it is published by.
+    symlinkSync("../packages/sdk", join(tree, "node_modules/boxrun-sdk"));
     for (const name of ["zod", "undici", "wouter"]) {
       put(`node_modules/${name}/package.json`, JSON.stringify({ name, main: "index.js" }));
       put(`node_modules/${name}/index.js`, "");
