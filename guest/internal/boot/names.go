@@ -52,7 +52,7 @@ func (dir rootNote) save(text []byte) error {
 // setNames gives the box its name, and puts that and its name servers into /etc. A box whose /etc takes none of it comes up all the same.
 func setNames(root *inroot.Root, s *wire.Setup, note note) error {
 	e := etcFiles{root: root, note: note}
-	name := e.update(s.Hostname, s.Network)
+	name := e.update(s.Hostname, s.MachineID, s.Network)
 	if name == "" {
 		return nil
 	}
@@ -63,8 +63,9 @@ func setNames(root *inroot.Root, s *wire.Setup, note note) error {
 }
 
 // update brings the files up to date, and gives the box's name: that in /etc/hostname.
-func (e *etcFiles) update(name string, network *wire.Network) string {
+func (e *etcFiles) update(name, machineID string, network *wire.Network) string {
 	e.load()
+	e.settleMachineID(machineID)
 	if name != "" {
 		e.settle("hostname", name+"\n")
 		if own := e.ownHostname(); own != "" {
@@ -126,6 +127,21 @@ func (e *etcFiles) ownHostname() string {
 		return ""
 	}
 	return name
+}
+
+// settleMachineID gives the box an id of its own at its first start: one that came with the image, all boxes of that image have. A box that was made before
+// there was such an id keeps what it has.
+func (e *etcFiles) settleMachineID(id string) {
+	const name = "machine-id"
+	if id == "" {
+		return
+	}
+	if e.written != nil && e.written[name] == "" {
+		if text, err := e.root.ReadSmall("/etc/"+name, 1024); err == nil && len(strings.TrimSpace(string(text))) > 0 {
+			return
+		}
+	}
+	e.settle(name, id+"\n")
 }
 
 // settle makes a file of /etc say content, unless it is the user's. One that is missing or empty, or a link to nothing (a resolver that

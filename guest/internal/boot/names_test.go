@@ -44,7 +44,7 @@ func newTestBox(t *testing.T) *testBox {
 
 func (b *testBox) start(name, server string) string {
 	e := etcFiles{root: b.root, note: &b.note}
-	return e.update(name, &wire.Network{Address: "10.0.2.15/24", DNS: []string{server}})
+	return e.update(name, "", &wire.Network{Address: "10.0.2.15/24", DNS: []string{server}})
 }
 
 func (b *testBox) path(name string) string { return filepath.Join(b.dir, "etc", name) }

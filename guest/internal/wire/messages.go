@@ -45,16 +45,17 @@ type Clock struct {
 	Entropy []byte `json:"entropy"`
 }
 
-// Setup is the body of POST /setup. Workdir is made if it is missing.
+// Setup is the body of POST /setup. Workdir is made if it is missing. MachineID, 32 hexadecimal digits, becomes /etc/machine-id; "" leaves that alone.
 type Setup struct {
-	Hostname string   `json:"hostname"`
-	UnixNS   string   `json:"unix_ns"`
-	Entropy  []byte   `json:"entropy"`
-	Modules  []string `json:"modules"`
-	Root     Root     `json:"root"`
-	Volumes  []Volume `json:"volumes"`
-	Network  *Network `json:"network"`
-	Workdir  string   `json:"workdir"`
+	Hostname  string   `json:"hostname"`
+	MachineID string   `json:"machine_id"`
+	UnixNS    string   `json:"unix_ns"`
+	Entropy   []byte   `json:"entropy"`
+	Modules   []string `json:"modules"`
+	Root      Root     `json:"root"`
+	Volumes   []Volume `json:"volumes"`
+	Network   *Network `json:"network"`
+	Workdir   string   `json:"workdir"`
 }
 
 // Root names the block devices of the read-only squashfs and of the writable ext4.

@@ -123,6 +123,7 @@ export class Boxes {
     await Promise.all(boxIds.map((boxId) => this.#lock.run(boxId, async () => undefined)));
     for (const vm of this.#vms.values()) vm.letGo();
     this.#vms.clear();
+    await this.#provider.close?.();
   }
 
   /** One that is ending has ended when this resolves. */

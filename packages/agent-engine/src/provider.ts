@@ -55,6 +55,9 @@ export interface VmProvider {
 
   /** Drops what was made of this image. Boxes that use it keep working or make it refuse. */
   forgetImage(digest: string): Promise<void>;
+
+  /** Gives up what it does besides, for which no box waits. */
+  close?(): Promise<void>;
 }
 
 export interface MakeOptions {

@@ -1,8 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec } from "@boxrun/core";
-import { AgentLine, type BuiltAgent, ConnectionLost, type SetupMessage, setUpVm } from "@boxrun/guest-agent";
+import { AgentLine, type BuiltAgent, ConnectionLost, setUpVm } from "@boxrun/guest-agent";
 import { hostBootId, type ProcessRef, signalProcess } from "@boxrun/host";
 import type { Layout } from "./layout.ts";
 import { nameServers } from "./network.ts";
@@ -106,16 +105,11 @@ async function answerAgent(line: AgentLine, signal: AbortSignal): Promise<void> 
 }
 
 async function setUp(line: AgentLine, spec: BoxSpec): Promise<void> {
-  const body: SetupMessage = {
-    hostname: spec.hostname,
-    unix_ns: (BigInt(Date.now()) * 1_000_000n).toString(),
-    entropy: randomBytes(64).toString("base64"),
+  await setUpVm(line, spec, {
     modules: [],
     root: { image: "", disk: "" },
     volumes: [],
     // BoxLite has configured all but the name servers.
     network: spec.network ? { address: "", gateway: "", dns: await nameServers(), mac: "" } : null,
-    workdir: spec.workdir,
-  };
-  await setUpVm(line, spec.id, body);
+  });
 }

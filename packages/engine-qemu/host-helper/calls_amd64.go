@@ -3,7 +3,8 @@ package main
 import "syscall"
 
 const (
-	auditArch = 0xc000003e
+	sysMemfdCreate = 319
+	auditArch      = 0xc000003e
 	// foreignCalls: from here on the numbers are those of the x32 ABI, by which the same calls could be made under other numbers.
 	foreignCalls = 0x40000000
 )

@@ -3,7 +3,8 @@ package main
 import "syscall"
 
 const (
-	auditArch = 0xc00000b7
+	sysMemfdCreate = 279
+	auditArch      = 0xc00000b7
 	// foreignCalls: there is no second table of numbers.
 	foreignCalls = 0xffffffff
 )

@@ -2,6 +2,7 @@
 //
 //	boxrun-host net UID SOCKET SUBNET DNS PASST ARG...   runs passt behind a filter; QEMU connects to SOCKET, once
 //	boxrun-host confine [OPTION...] PROGRAM ARG...   becomes the program, with less than it had (confine.go)
+//	boxrun-host hold FILE                            holds a sealed copy of FILE in memory (hold.go)
 //	boxrun-host tsc                                  prints the frequency of the CPU's time stamp counter in kHz
 package main
 
@@ -43,6 +44,8 @@ func run(args []string) error {
 			return fmt.Errorf("confine: %w", err)
 		}
 		return runConfined(c)
+	case len(args) == 2 && args[0] == "hold":
+		return holdSealed(args[1], os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "tsc":
 		khz, err := measureTSC(100 * time.Millisecond)
 		if err != nil {
@@ -51,5 +54,5 @@ func run(args []string) error {
 		fmt.Println(khz)
 		return nil
 	}
-	return fmt.Errorf("usage: boxrun-host net UID SOCKET SUBNET DNS PASST ARG... | boxrun-host confine [OPTION...] PROGRAM ARG... | boxrun-host tsc")
+	return fmt.Errorf("usage: boxrun-host net UID SOCKET SUBNET DNS PASST ARG... | boxrun-host confine [OPTION...] PROGRAM ARG... | boxrun-host hold FILE | boxrun-host tsc")
 }

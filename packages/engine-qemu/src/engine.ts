@@ -10,9 +10,11 @@ export interface QemuEngineOptions {
   readonly logger: Logger;
   /** How long the first attempt to boot may take. Default: 10 s with KVM, 30 s without. */
   readonly bootLimitMs?: number;
+  /** Of the host's disk, in MiB, for templates, in `cacheDir`; 0: every box boots. Default: 2048. */
+  readonly templateCacheMb?: number | undefined;
 }
 
 /** An engine whose boxes are QEMU microVMs. VALIDATION_ERROR if `stateDir` is too long a path for the sockets in it. */
-export function createQemuEngine({ bootLimitMs, ...options }: QemuEngineOptions): Engine {
-  return createAgentEngine(new QemuProvider({ ...options, bootLimitMs }), options.logger);
+export function createQemuEngine({ bootLimitMs, templateCacheMb, ...options }: QemuEngineOptions): Engine {
+  return createAgentEngine(new QemuProvider({ ...options, bootLimitMs, templateCacheMb }), options.logger);
 }

@@ -20,6 +20,7 @@ import { BoxLayout } from "./boxes/layout.ts";
 import { makeBoxDisk } from "./disks/box-disk.ts";
 import { ImageDisks } from "./disks/image-disks.ts";
 import { Host } from "./host.ts";
+import { Templates } from "./templates/templates.ts";
 import { adoptMachine } from "./vm/adopt.ts";
 import { boxFiles } from "./vm/command-line.ts";
 import { endProcesses } from "./vm/machine.ts";
@@ -32,10 +33,13 @@ export interface QemuProviderOptions {
   readonly cacheDir: string;
   readonly logger: Logger;
   readonly bootLimitMs: number | undefined;
+  readonly templateCacheMb: number | undefined;
 }
 
 /** With less the kernel does not unpack its initramfs, or has nothing left to run a program in. */
 const leastMemoryMb = 96;
+/** Of disk: a template takes 70 to 150. */
+const defaultTemplateCacheMb = 2048;
 
 /** Boxes that have a directory each, with their disks, and QEMU processes that run them. */
 export class QemuProvider implements VmProvider {
@@ -43,14 +47,17 @@ export class QemuProvider implements VmProvider {
   readonly #layout: BoxLayout;
   readonly #host: Host;
   readonly #images: ImageDisks;
+  readonly #templates: Templates | undefined;
   readonly #booter: BoxBooter;
 
-  constructor({ stateDir, cacheDir, logger, bootLimitMs }: QemuProviderOptions) {
+  constructor({ stateDir, cacheDir, logger, bootLimitMs, templateCacheMb }: QemuProviderOptions) {
     this.#layout = new BoxLayout(stateDir);
     mkdirSync(this.#layout.root, { recursive: true, mode: 0o700 });
     this.#host = new Host(cacheDir);
     this.#images = new ImageDisks(stateDir);
-    this.#booter = new BoxBooter({ host: this.#host, logger, bootLimitMs });
+    const limitBytes = (templateCacheMb ?? defaultTemplateCacheMb) * 1024 * 1024;
+    this.#templates = limitBytes === 0 ? undefined : new Templates({ cacheDir, limitBytes, logger });
+    this.#booter = new BoxBooter({ host: this.#host, logger, bootLimitMs, templates: this.#templates });
   }
 
   get place(): string {
@@ -144,6 +151,10 @@ export class QemuProvider implements VmProvider {
 
   async forgetImage(digest: string): Promise<void> {
     await this.#images.forget(digest);
+  }
+
+  async close(): Promise<void> {
+    await this.#templates?.close();
   }
 
   async #accelerator(): Promise<Omit<EngineDescription, "capabilities">> {

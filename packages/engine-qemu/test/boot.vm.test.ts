@@ -41,7 +41,7 @@ test.each([
   const runs = fakeQemu(script);
   const warnings: object[] = [];
   const logger: Logger = { ...silentLogger, warn: (fields) => warnings.push(fields) };
-  const engine = host.makeEngine({ logger, bootLimitMs: 8000 });
+  const engine = host.makeEngine({ logger, bootLimitMs: 8000, templateCacheMb: 0 });
   const spec = boxSpec(host);
   await create(engine, spec);
   expect(await sh(engine, spec.id, "echo up")).toMatchObject({ stdout: "up\n" });
@@ -56,7 +56,7 @@ test.each([
 
 test("a guest that never boots fails the create after two attempts, and nothing is left", async () => {
   const runs = fakeQemu('exec "$QEMU" -S "$@"');
-  const engine = host.makeEngine({ bootLimitMs: 500 });
+  const engine = host.makeEngine({ bootLimitMs: 500, templateCacheMb: 0 });
   const spec = boxSpec(host);
   await expect(create(engine, spec)).rejects.toMatchObject({
     code: "RUNTIME_ERROR",
@@ -70,7 +70,7 @@ test("a guest that never boots fails the create after two attempts, and nothing 
 
 test("a QEMU that refuses its options fails at once with its own words", async () => {
   const runs = fakeQemu('exec "$QEMU" -no-such-option "$@"');
-  const engine = host.makeEngine();
+  const engine = host.makeEngine({ templateCacheMb: 0 });
   const spec = boxSpec(host);
   await expect(create(engine, spec)).rejects.toMatchObject({
     code: "RUNTIME_ERROR",
@@ -82,7 +82,7 @@ test("a QEMU that refuses its options fails at once with its own words", async (
 });
 
 test("seen from the host, a box's QEMU is in a jail of its own; a box that powers itself off, and one whose kernel panics, are told dead with the reason, and start again", async () => {
-  const engine = host.makeEngine();
+  const engine = host.makeEngine({ templateCacheMb: 0 });
   const spec = boxSpec(host);
   await create(engine, spec);
   expect((await engine.describe()).confinement).toMatchObject({ complete: true });

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { macOf } from "../src/network/mac.ts";
 import { qemuArgs, type VmShape } from "../src/vm/command-line.ts";
 
 const shape: VmShape = {
@@ -57,4 +58,27 @@ test("nothing that a guest prints goes to a file, and QEMU may start nothing", (
   expect(optionOf(args, "-serial")).toBe("chardev:console");
   expect(optionsOf(args, "-chardev")[0]).toMatch(/^ringbuf,/);
   expect(optionOf(args, "-sandbox")).toContain("spawn=deny");
+});
+
+test("a resumed VM has its memory privately from a file that a template has written, and waits for the rest", () => {
+  const memory = { path: "/fd/5", use: "private" } as const;
+  const args = qemuArgs({ ...shape, memory, incoming: true });
+  expect(optionsOf(args, "-object")).toEqual(["memory-backend-file,id=ram,size=512M,mem-path=/fd/5,share=off"]);
+  expect(optionOf(args, "-machine")).toContain("memory-backend=ram");
+  expect(optionOf(args, "-incoming")).toBe("defer");
+  const written = qemuArgs({ ...shape, memory: { ...memory, use: "written" } });
+  expect(optionsOf(written, "-object")).toEqual(["memory-backend-file,id=ram,size=512M,mem-path=/fd/5,share=on"]);
+  expect(written).not.toContain("-incoming");
+});
+
+test("a template has a network card that leads nowhere", () => {
+  const network = { mac: "02:00:00:00:00:01", line: "none" } as const;
+  expect(optionOf(qemuArgs({ ...shape, network }), "-netdev")).toBe("hubport,id=net,hubid=0");
+});
+
+test("boxes have MAC addresses of their own, which are no vendor's and no group's", () => {
+  const macs = Array.from({ length: 1000 }, (_, nth) => macOf(`box_${nth}`));
+  expect(new Set(macs).size).toBe(macs.length);
+  for (const mac of macs) expect(mac).toMatch(/^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/);
+  expect(macOf("box_1")).toBe(macs[1]);
 });

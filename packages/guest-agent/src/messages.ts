@@ -99,6 +99,8 @@ export type AgentChange = z.infer<typeof changeSchema>;
 
 export interface SetupMessage {
   readonly hostname: string;
+  /** 32 hexadecimal digits, for /etc/machine-id. */
+  readonly machine_id: string;
   readonly unix_ns: string;
   readonly entropy: string;
   readonly modules: readonly string[];

@@ -1,4 +1,6 @@
+import { createHash, randomBytes } from "node:crypto";
 import { BoxRunError } from "@boxrun/contract";
+import type { BoxSpec } from "@boxrun/core";
 import { fromAgent } from "./errors.ts";
 import type { AgentLine } from "./line.ts";
 import { okSchema, type SetupMessage } from "./messages.ts";
@@ -7,12 +9,31 @@ import { requestJson } from "./requests.ts";
 /** Loading modules and mounting, with an emulated CPU on a busy host. */
 const setUpLimitMs = 60_000;
 
-/** Makes a VM whose agent has greeted into this box. RUNTIME_ERROR: one that does not answer is no box yet, and is given up. */
-export async function setUpVm(line: AgentLine, boxId: string, body: SetupMessage): Promise<void> {
+/** What the VM has for this box: which drivers, disks, shares and card. */
+export type VmDevices = Pick<SetupMessage, "modules" | "root" | "volumes" | "network">;
+
+/**
+ * Makes a VM whose agent has greeted into this box: sets its clock, seeds its random generator, loads the drivers, mounts image, disk and volumes. Nothing
+ * before this call is the box's own. RUNTIME_ERROR: one that does not answer is no box yet, and is given up.
+ */
+export async function setUpVm(
+  line: AgentLine,
+  box: Pick<BoxSpec, "id" | "hostname" | "workdir">,
+  devices: VmDevices,
+): Promise<void> {
+  const body: SetupMessage = {
+    hostname: box.hostname,
+    // The same at each start.
+    machine_id: createHash("sha256").update(`machine ${box.id}`).digest("hex").slice(0, 32),
+    unix_ns: (BigInt(Date.now()) * 1_000_000n).toString(),
+    entropy: randomBytes(64).toString("base64"),
+    workdir: box.workdir,
+    ...devices,
+  };
   try {
     await requestJson(line, "POST", "/setup", okSchema, { body, limitMs: setUpLimitMs, repeatable: true });
   } catch (error) {
-    const failure = fromAgent(`set up box ${boxId}`, error);
+    const failure = fromAgent(`set up box ${box.id}`, error);
     if (failure instanceof BoxRunError && failure.code !== "BOX_UNREACHABLE") throw failure;
     throw new BoxRunError("RUNTIME_ERROR", failure.message, { cause: error });
   }

@@ -10,6 +10,8 @@ export interface Settings {
   readonly dbPath: string;
   /** What was built at set-up: kernel, agent, base image. */
   readonly cacheDir: string;
+  /** Of the disk, for templates; 0: every box boots. */
+  readonly templateCacheMb: number | undefined;
   /** `null`: the socket alone. */
   readonly tcp: { readonly host: string; readonly port: number } | null;
   readonly maxCpu: number;
@@ -80,6 +82,11 @@ const rules = {
   ),
   db: rule("BOXRUN_DB", undefined, path),
   cacheDir: rule("BOXRUN_CACHE_DIR", undefined, path),
+  templateCacheMb: rule(
+    "BOXRUN_TEMPLATE_CACHE_MB",
+    undefined,
+    wholeNumber(0, 1_073_741_824, "must be a number of MiB"),
+  ),
   host: rule("BOXRUN_HOST", "--host", z.string().regex(/^[A-Za-z0-9.:_-]+$/, "must be an address or a host name")),
   port: rule("BOXRUN_PORT", "--port", wholeNumber(0, 65_535, "must be a port: 1 to 65535, or 0 for any free one")),
   maxCpu: rule("BOXRUN_MAX_CPU", undefined, positive),
@@ -136,6 +143,7 @@ export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Setting
     stateDir,
     socketPath: read(rules.socket, flags.socket, env) ?? defaultSocket(stateDir),
     dbPath: read(rules.db, undefined, env) ?? join(stateDir, "boxrun.db"),
+    templateCacheMb: read(rules.templateCacheMb, undefined, env),
     cacheDir: read(rules.cacheDir, undefined, env) ?? inHome(rules.cacheDir, ".cache", "boxrun"),
     tcp:
       flags.tcp === false

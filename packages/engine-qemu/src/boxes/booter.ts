@@ -1,14 +1,16 @@
 import { availableParallelism } from "node:os";
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec, Logger } from "@boxrun/core";
+import { setUpVm } from "@boxrun/guest-agent";
 import { requireTool } from "@boxrun/host";
 import type { Host } from "../host.ts";
-import { guestNetwork } from "../network/passt.ts";
-import { coldBoot } from "../vm/cold-boot.ts";
+import { macOf } from "../network/mac.ts";
+import type { Templates } from "../templates/templates.ts";
+import { type BootPlan, coldBoot, resumeKept } from "../vm/cold-boot.ts";
 import { boxFiles, maxVolumes } from "../vm/command-line.ts";
 import { endProcesses, type RunningQemu } from "../vm/machine.ts";
 import { writeVmRecord } from "../vm/record.ts";
-import { setUpBox } from "../vm/set-up.ts";
+import { devicesOf } from "../vm/set-up.ts";
 import { Slots } from "../vm/slots.ts";
 import { volumeSupport } from "../volumes/virtiofsd.ts";
 
@@ -17,6 +19,8 @@ export interface BoxBooterOptions {
   readonly logger: Logger;
   /** Overrides how long the first attempt to boot may take; tests want it short. */
   readonly bootLimitMs: number | undefined;
+  /** `undefined`: every box boots. */
+  readonly templates: Templates | undefined;
 }
 
 /**
@@ -48,38 +52,62 @@ export class BoxBooter {
   }
 
   async boot(spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<RunningQemu> {
-    const { host, logger, bootLimitMs } = this.#options;
-    const guest = host.guest();
-    const verdict = await host.accelerator();
-    const { jail } = await host.confinement();
+    const plan = await this.#plan(spec, boxDir);
     return await this.#slots.run(signal, async () => {
-      const machine = await coldBoot(
-        {
-          boxId: spec.id,
-          boxDir,
-          qemu: host.qemu(),
-          jail,
-          hostHelper: guest.hostHelper,
-          volumes: spec.volumes,
-          logger,
-          shape: {
-            accelerator: verdict.accelerator,
-            cpu: spec.cpu,
-            memoryMb: spec.memoryMb,
-            tscKhz: await host.tscKhz(),
-            kernel: guest.kernel,
-            initramfs: guest.initramfs,
-            disks: { image: boxFiles.image, disk: boxFiles.disk },
-            network: spec.network ? { mac: guestNetwork.mac } : undefined,
-            volumes: spec.volumes.length,
-            name: `boxrun-${spec.id}`,
-          },
-        },
-        signal,
-        bootLimitMs,
-      );
-      return await this.#setUp(machine, spec, boxDir, signal);
+      return (await this.#resume(plan, spec, signal)) ?? (await this.#coldBoot(plan, spec, signal));
     });
+  }
+
+  async #plan(spec: BoxSpec, boxDir: string): Promise<BootPlan> {
+    const { host, logger } = this.#options;
+    const guest = host.guest();
+    const { accelerator } = await host.accelerator();
+    const { jail } = await host.confinement();
+    return {
+      boxId: spec.id,
+      boxDir,
+      qemu: host.qemu(),
+      jail,
+      hostHelper: guest.hostHelper,
+      volumes: spec.volumes,
+      logger,
+      shape: {
+        accelerator,
+        cpu: spec.cpu,
+        memoryMb: spec.memoryMb,
+        tscKhz: await host.tscKhz(),
+        kernel: guest.kernel,
+        initramfs: guest.initramfs,
+        disks: { image: boxFiles.image, disk: boxFiles.disk },
+        network: spec.network ? { mac: macOf(spec.id) } : undefined,
+        volumes: spec.volumes.length,
+        name: `boxrun-${spec.id}`,
+      },
+    };
+  }
+
+  async #coldBoot(plan: BootPlan, spec: BoxSpec, signal: AbortSignal): Promise<RunningQemu> {
+    const machine = await coldBoot(plan, signal, this.#options.bootLimitMs);
+    const box = await this.#setUp(machine, spec, plan.boxDir, signal);
+    // Behind the boot, which it would only have made slower.
+    if (canResume(plan)) void this.#options.templates?.want(plan).catch(() => undefined);
+    return box;
+  }
+
+  /** From a template; `undefined` if there is none of this shape, or it can't be used. */
+  async #resume(plan: BootPlan, spec: BoxSpec, signal: AbortSignal): Promise<RunningQemu | undefined> {
+    if (!canResume(plan)) return undefined;
+    const { templates } = this.#options;
+    using template = await templates?.take(plan);
+    if (templates === undefined || template === undefined) return undefined;
+    try {
+      const machine = await resumeKept({ ...plan, kept: template.kept }, signal);
+      return await this.#setUp(machine, spec, plan.boxDir, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      await templates.drop(template.key, error);
+      return undefined;
+    }
   }
 
   async #setUp(machine: RunningQemu, spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<RunningQemu> {
@@ -89,7 +117,7 @@ export class BoxBooter {
     signal.addEventListener("abort", giveUp, { once: true });
     try {
       signal.throwIfAborted();
-      await setUpBox(line, spec, this.#options.host.guest().manifest);
+      await setUpVm(line, spec, devicesOf(spec, this.#options.host.guest().manifest));
       await writeVmRecord(boxDir, { qemu, helpers, guestBootId: line.bootId ?? null });
       return machine;
     } catch (error) {
@@ -101,4 +129,9 @@ export class BoxBooter {
       signal.removeEventListener("abort", giveUp);
     }
   }
+}
+
+/** QEMU's vhost-user-fs can't be saved, so there is no template with volumes, and a microvm takes no device later. */
+function canResume({ volumes }: BootPlan): boolean {
+  return volumes.length === 0;
 }

@@ -14,25 +14,37 @@ export interface DetachedProcess {
 }
 
 /** A program that is started by bwrap, which tells its pid on descriptor 3 and, if told to, waits for a word on 4 before it goes on. */
-export interface Wrapped {
+interface Wrapped {
   readonly beforeGo: (pid: number) => Promise<void>;
 }
 
 /** What bwrap tells of its child. */
 const wrappedInfoSchema = z.object({ "child-pid": z.int().positive() });
 
+export interface DetachOptions {
+  readonly wrapped?: Wrapped;
+  /** Open files that it gets: its descriptors from `firstPassed` on. */
+  readonly files?: readonly number[];
+}
+
+/** Behind the three that every program has, and bwrap's two. */
+export const firstPassed = 5;
+
 /** Starts one with the box's directory as its working directory. RUNTIME_ERROR if the program can't be started. */
 export async function spawnDetached(
   program: string,
   args: readonly string[],
   boxDir: string,
-  wrapped?: Wrapped,
+  { wrapped, files = [] }: DetachOptions = {},
 ): Promise<DetachedProcess> {
-  const child = spawn(program, args, {
+  const ofBwrap: readonly ("pipe" | "ignore")[] = wrapped === undefined ? ["ignore", "ignore"] : ["pipe", "pipe"];
+  const further: ("pipe" | "ignore" | number)[] =
+    wrapped === undefined && files.length === 0 ? [] : [...ofBwrap, ...files];
+  const child: ChildProcess = spawn(program, args, {
     cwd: boxDir,
     detached: true,
     // Its last words are read while somebody reads; nothing that it writes becomes a file.
-    stdio: ["ignore", "ignore", "pipe", ...(wrapped === undefined ? [] : (["pipe", "pipe"] as const))],
+    stdio: ["ignore", "ignore", "pipe", ...further],
     env: { PATH: process.env.PATH ?? "", LANG: "C", [boxDirVariable]: boxDir },
   });
   const ended = endOf(child, wrapped !== undefined);

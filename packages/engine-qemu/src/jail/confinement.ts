@@ -93,7 +93,7 @@ async function tryJail(jail: Jail, { kernel, initramfs }: Guest, accelerator: Ac
   };
   try {
     await mkdir(join(dir, boxFiles.socketDir));
-    const process = await spawnJailed(jail, shape, dir, ["-S"]);
+    const process = await spawnJailed(jail, shape, dir, { extraArgs: ["-S"] });
     try {
       const qmp = await connectQmp(join(dir, boxFiles.qmpSocket), process, AbortSignal.timeout(trialLimitMs));
       await Promise.race([qmp.execute("quit"), qmp.closed]);

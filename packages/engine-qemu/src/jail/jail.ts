@@ -28,6 +28,9 @@ export interface Jail {
 /** Where the jail has what QEMU is told by a path. Disks and sockets have the same names in the box's directory and in the jail's root. */
 const jailed = { kernel: "/kernel", initramfs: "/initramfs", hostHelper: "/boxrun-host" } as const;
 
+/** Where QEMU finds what it got as descriptors: bwrap's child, for whom `self` is bound, is who becomes QEMU, so they are its own alone. */
+export const jailedFiles = "/fd";
+
 /** QEMU's memory beside the guest's: most of it for translated code, where CPUs are emulated, and for the stacks of its threads. */
 const ownMemoryMb = 3072;
 const ownMemoryPerCpuMb = 16;
@@ -43,34 +46,37 @@ export async function spawnJailed(
   jail: Jail,
   shape: VmShape,
   boxDir: string,
-  extraArgs: readonly string[] = [],
+  { extraArgs = [], files = [] }: { readonly extraArgs?: readonly string[]; readonly files?: readonly number[] } = {},
 ): Promise<DetachedProcess> {
   const user = boxUser(boxDir);
   if (user !== undefined) await handOver(shape, boxDir, user);
   const mapsUsers = user !== undefined && jail.userNamespace;
   const inside = qemuArgs({ ...shape, kernel: jailed.kernel, initramfs: jailed.initramfs });
   const args = [
-    ...namespaceArgs(jail),
+    ...namespaceArgs(jail, shape),
     ...(mapsUsers ? ["--userns-block-fd", "4"] : []),
     ...(user === undefined ? [] : ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"].flatMap((name) => ["--cap-add", name])),
     ...rootArgs(jail, shape, boxDir),
     ...["--", jailed.hostHelper, "confine", ...confineArgs(shape, user), jail.qemu.program, ...inside, ...extraArgs],
   ];
-  return await spawnDetached(jail.bwrap, args, boxDir, {
+  const wrapped = {
     // bwrap can map only one user, itself: root. All are mapped, for the files of whoever has the state directory are bound, too.
-    beforeGo: async (pid) => {
+    beforeGo: async (pid: number) => {
       if (!mapsUsers) return;
       await writeFile(`/proc/${pid}/uid_map`, everybody("uid"));
       await writeFile(`/proc/${pid}/gid_map`, everybody("gid"));
     },
-  });
+  };
+  return await spawnDetached(jail.bwrap, args, boxDir, { wrapped, files });
 }
 
-function namespaceArgs(jail: Jail): readonly string[] {
+function namespaceArgs(jail: Jail, shape: VmShape): readonly string[] {
   return [
     ...(jail.userNamespace ? ["--unshare-user"] : []),
     ...["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--as-pid-1"],
     ...["--info-fd", "3", "--cap-drop", "ALL"],
+    // A template that is being made is of no use to the next server.
+    ...(shape.memory?.use === "written" ? ["--die-with-parent"] : []),
   ];
 }
 
@@ -89,6 +95,7 @@ function rootArgs(jail: Jail, shape: VmShape, boxDir: string): readonly string[]
     ...disks.flatMap((name) => [name === boxFiles.image ? "--ro-bind" : "--bind", join(boxDir, name), join("/", name)]),
     ...["--bind", join(boxDir, boxFiles.socketDir), join("/", boxFiles.socketDir)],
     ...(shape.accelerator === "kvm" ? ["--dev-bind", "/dev/kvm", "/dev/kvm"] : []),
+    ...(shape.memory === undefined ? [] : ["--ro-bind", "/proc/self/fd", jailedFiles]),
     ...["--chdir", "/", "--remount-ro", "/"],
   ];
 }

@@ -5,12 +5,11 @@ import { waitUntilListening } from "../host/listening.ts";
 import { boxUser } from "../jail/box-user.ts";
 import { boxFiles } from "../vm/command-line.ts";
 
-/** Every box has a network of its own, so all have the same addresses. */
+/** Every box has a network of its own, so all have the same addresses of IPv4. */
 export const guestNetwork = {
   address: "10.0.2.15/24",
   gateway: "10.0.2.2",
   dns: ["10.0.2.3"],
-  mac: "52:54:00:0a:02:0f",
 } as const;
 
 /**

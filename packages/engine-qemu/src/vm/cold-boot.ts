@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { Logger, VolumeSpec } from "@boxrun/core";
 import { AgentLine, socketAddress } from "@boxrun/guest-agent";
-import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
-import { handOverSocket, type Jail, sealSockets, spawnJailed } from "../jail/jail.ts";
+import { type DetachedProcess, firstPassed, spawnDetached } from "../host/detached.ts";
+import { handOverSocket, type Jail, jailedFiles, sealSockets, spawnJailed } from "../jail/jail.ts";
 import { startNetwork } from "../network/passt.ts";
 import { startVolume } from "../volumes/virtiofsd.ts";
 import { boxFiles, qemuArgs, type VmShape } from "./command-line.ts";
@@ -14,6 +14,7 @@ import { lastWords } from "./console.ts";
 import { endProcesses, type RunningQemu, watchGuest } from "./machine.ts";
 import type { Qmp } from "./qmp.ts";
 import { writeVmRecord } from "./record.ts";
+import { sendState } from "./send-state.ts";
 
 export interface BootPlan {
   readonly boxId: string;
@@ -25,7 +26,17 @@ export interface BootPlan {
   readonly volumes: readonly VolumeSpec[];
   readonly hostHelper: string;
   readonly logger: Logger;
+  /** `undefined`: it boots, with memory of its own. */
+  readonly kept?: KeptVm;
 }
+
+/** `memory`, an open file, is a VM's, which goes on from there and `state` without a change to either; or it becomes the memory of one that is to be saved. */
+export type KeptVm =
+  | { readonly use: "resume"; readonly memory: number; readonly state: Uint8Array }
+  | { readonly use: "save"; readonly memory: number };
+
+/** How long a resume may take until the agent greets: a fraction of a second, but on a host that has no time. */
+const resumeLimitMs = 10_000;
 
 /** How long the first attempt may take until the agent greets; the second may take twice as long. */
 const bootLimitMs = { kvm: 10_000, tcg: 30_000 } as const;
@@ -52,6 +63,14 @@ export async function coldBoot(plan: BootPlan, signal: AbortSignal, limitMs?: nu
   }
 }
 
+/** Has the VM that is kept go on, until its agent greets. What is left on failure: as of `coldBoot`. */
+export async function resumeKept(
+  plan: BootPlan & { readonly kept: KeptVm & { readonly use: "resume" } },
+  signal: AbortSignal,
+): Promise<RunningQemu> {
+  return await bootOnce(plan, signal, resumeLimitMs);
+}
+
 async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): Promise<RunningQemu> {
   const { boxDir } = plan;
   const started: DetachedProcess[] = [];
@@ -67,8 +86,9 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     const refs = { qemu: qemu.ref, helpers: helpers.map((helper) => helper.ref) };
     await writeVmRecord(boxDir, { ...refs, guestBootId: null });
     qmp = await connectQmp(join(boxDir, boxFiles.qmpSocket), qemu, either);
-    if (plan.jail !== undefined) await sealSockets(boxDir);
     const guestEnd = watchGuest(qmp);
+    if (plan.kept?.use === "resume") await sendState(qmp, boxDir, plan.kept.state, either);
+    if (plan.jail !== undefined) await sealSockets(boxDir);
     line = new AgentLine(socketAddress(join(boxDir, boxFiles.agentSocket)));
     const ended = guestEnd.then((end) => {
       throw new BootFailed(`boot box ${plan.boxId}: ${end.how} before its agent answered`, undefined);
@@ -94,12 +114,26 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
   }
 }
 
-async function startQemu({ jail, qemu, shape, boxDir }: BootPlan): Promise<DetachedProcess> {
-  if (jail === undefined) return await spawnDetached(qemu, qemuArgs(shape), boxDir);
-  const sockets: string[] = shape.network === undefined ? [] : [boxFiles.netSocket];
+async function startQemu({ jail, qemu, shape: bare, boxDir, kept }: BootPlan): Promise<DetachedProcess> {
+  const shape = kept === undefined ? bare : withKept(bare, kept, jail === undefined ? "/proc/self/fd" : jailedFiles);
+  const files = kept === undefined ? [] : [kept.memory];
+  if (jail === undefined) return await spawnDetached(qemu, qemuArgs(shape), boxDir, { files });
+  const sockets: string[] = isConnected(shape) ? [boxFiles.netSocket] : [];
   for (let index = 0; index < shape.volumes; index++) sockets.push(boxFiles.volumeSocket(index));
   for (const socket of sockets) await handOverSocket(boxDir, socket);
-  return await spawnJailed(jail, shape, boxDir);
+  return await spawnJailed(jail, shape, boxDir, { files });
+}
+
+/** `descriptors`: the directory in which QEMU finds its own. */
+function withKept(shape: VmShape, { use }: KeptVm, descriptors: string): VmShape {
+  const path = `${descriptors}/${firstPassed}`;
+  return use === "save"
+    ? { ...shape, memory: { path, use: "written" } }
+    : { ...shape, memory: { path, use: "private" }, incoming: true };
+}
+
+function isConnected({ network }: VmShape): boolean {
+  return network !== undefined && network.line !== "none";
 }
 
 /** A helper that ended as soon as it listened knows better than QEMU why there was nothing to connect to. */
@@ -117,7 +151,7 @@ async function startHelpers(
   started: DetachedProcess[],
 ): Promise<readonly DetachedProcess[]> {
   const tasks = plan.volumes.map((volume, index) => startVolume(volume, index, plan.boxDir, plan.hostHelper, signal));
-  if (plan.shape.network !== undefined) tasks.push(startNetwork(plan.boxDir, plan.hostHelper, signal));
+  if (isConnected(plan.shape)) tasks.push(startNetwork(plan.boxDir, plan.hostHelper, signal));
   const helpers: DetachedProcess[] = [];
   for (const result of await Promise.allSettled(tasks)) {
     if (result.status === "fulfilled") helpers.push(result.value);

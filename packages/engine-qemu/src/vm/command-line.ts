@@ -17,6 +17,8 @@ export const boxFiles = {
   netSocket: "s/net",
   /** Beside its socket: the host helper's (host-helper/state.go). */
   netState: "s/net.state",
+  /** On which a template's state comes and goes. */
+  stateSocket: "s/state",
   volumeSocket: (index: number) => `s/vol${index}`,
 } as const;
 
@@ -44,18 +46,30 @@ export interface VmShape {
   readonly initramfs: string;
   /** `undefined`: a VM without disks, that only boots its agent. */
   readonly disks: { readonly image: string; readonly disk: string } | undefined;
-  readonly network: { readonly mac: string } | undefined;
+  readonly network:
+    | { readonly mac: string /** `none`: the card of a template. Default: the box's own. */; readonly line?: "none" }
+    | undefined;
   readonly volumes: number;
   /** Shown by ps. */
   readonly name: string;
+  /** The file that is the guest's memory; `undefined`: memory of QEMU's own. */
+  readonly memory?: MemoryFile | undefined;
+  /** QEMU waits for a template's device state, from which the VM goes on. */
+  readonly incoming?: boolean;
+}
+
+/** A file by a path of QEMU's. `private`: what the guest writes stays QEMU's own, and the file is as it was. */
+interface MemoryFile {
+  readonly path: string;
+  readonly use: "private" | "written";
 }
 
 export function qemuArgs(shape: VmShape): readonly string[] {
   const machine = ["microvm", "acpi=on", "rtc=off", "pit=off", "pic=off", "pcie=off", "usb=off", "isa-serial=on"];
   const memory: string[] = ["-m", `${shape.memoryMb}M`];
-  if (shape.volumes > 0) {
-    // virtiofsd reads and writes the guest's memory.
-    memory.push("-object", `memory-backend-memfd,id=ram,size=${shape.memoryMb}M,share=on`);
+  const backend = memoryBackend(shape);
+  if (backend !== undefined) {
+    memory.push("-object", `${backend.kind},id=ram,size=${shape.memoryMb}M,${backend.options}`);
     machine.push("memory-backend=ram");
   }
   return [
@@ -79,7 +93,18 @@ export function qemuArgs(shape: VmShape): readonly string[] {
     ...diskArgs(shape.disks),
     ...networkArgs(shape.network),
     ...volumeArgs(shape.volumes),
+    ...(shape.incoming === true ? ["-incoming", "defer"] : []),
   ];
+}
+
+function memoryBackend({ volumes, memory }: VmShape): { readonly kind: string; readonly options: string } | undefined {
+  // virtiofsd reads and writes the guest's memory.
+  if (volumes > 0) return { kind: "memory-backend-memfd", options: "share=on" };
+  if (memory === undefined) return undefined;
+  return {
+    kind: "memory-backend-file",
+    options: `mem-path=${memory.path},share=${memory.use === "written" ? "on" : "off"}`,
+  };
 }
 
 function acceleration(accelerator: Accelerator): readonly string[] {
@@ -128,10 +153,11 @@ function diskArgs(disks: VmShape["disks"]): readonly string[] {
 
 function networkArgs(network: VmShape["network"]): readonly string[] {
   if (network === undefined) return [];
-  return [
-    ...["-netdev", `stream,id=net,server=off,addr.type=unix,addr.path=${boxFiles.netSocket}`],
-    ...["-device", `virtio-net-device,netdev=net,mac=${network.mac}`],
-  ];
+  const line =
+    network.line === "none"
+      ? "hubport,id=net,hubid=0"
+      : `stream,id=net,server=off,addr.type=unix,addr.path=${boxFiles.netSocket}`;
+  return [...["-netdev", line], ...["-device", `virtio-net-device,netdev=net,mac=${network.mac}`]];
 }
 
 function volumeArgs(volumes: number): readonly string[] {

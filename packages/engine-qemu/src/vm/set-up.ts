@@ -1,22 +1,16 @@
-import { randomBytes } from "node:crypto";
 import type { BoxSpec } from "@boxrun/core";
-import { type AgentLine, type SetupMessage, setUpVm } from "@boxrun/guest-agent";
+import type { VmDevices } from "@boxrun/guest-agent";
 import type { GuestManifest } from "../guest-build/manifest.ts";
+import { macOf } from "../network/mac.ts";
 import { guestNetwork } from "../network/passt.ts";
 import { volumeTag } from "./command-line.ts";
 
-/**
- * Makes a VM whose agent has greeted into this box: sets its clock, seeds its random generator, loads the drivers, mounts image, disk
- * and volumes. Nothing before this call is the box's own.
- */
-export async function setUpBox(line: AgentLine, spec: BoxSpec, manifest: GuestManifest): Promise<void> {
+/** What a VM of ours has for a box, as its command line gave it. */
+export function devicesOf(spec: Pick<BoxSpec, "id" | "network" | "volumes">, manifest: GuestManifest): VmDevices {
   const modules = new Set(manifest.modules.root);
   if (spec.network) for (const path of manifest.modules.network) modules.add(path);
   if (spec.volumes.length > 0) for (const path of manifest.modules.volumes) modules.add(path);
-  const body: SetupMessage = {
-    hostname: spec.hostname,
-    unix_ns: (BigInt(Date.now()) * 1_000_000n).toString(),
-    entropy: randomBytes(64).toString("base64"),
+  return {
     modules: [...modules],
     root: { image: "/dev/vda", disk: "/dev/vdb" },
     volumes: spec.volumes.map((volume, index) => ({
@@ -24,8 +18,6 @@ export async function setUpBox(line: AgentLine, spec: BoxSpec, manifest: GuestMa
       guest_path: volume.guestPath,
       readonly: volume.readonly,
     })),
-    network: spec.network ? { ...guestNetwork, dns: [...guestNetwork.dns] } : null,
-    workdir: spec.workdir,
+    network: spec.network ? { ...guestNetwork, dns: [...guestNetwork.dns], mac: macOf(spec.id) } : null,
   };
-  await setUpVm(line, spec.id, body);
 }

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"unsafe"
+)
+
+// A template's memory is what every box of it begins with, so no box may ever change it. QEMU (before 8.2) opens a file that is to be its guest's
+// memory for writing even where it maps it privately, and keeps it open: what it gets is a copy in memory that is sealed. The kernel then
+// refuses every write and every shared mapping that could write, whoever asks.
+
+const (
+	mfdCloexec      = 1
+	mfdAllowSealing = 2
+	fAddSeals       = 1033
+	sealAll         = 1 | 2 | 4 | 8 // F_SEAL_SEAL, _SHRINK, _GROW, _WRITE
+
+	seekData = 3
+	copyUnit = 1 << 20
+	pageSize = 4096
+)
+
+// holdSealed makes the sealed copy of a file, says its descriptor's number in a line on out, and holds it until in ends: by then, whoever wants it has opened
+// it by /proc/PID/fd.
+func holdSealed(path string, in io.Reader, out io.Writer) error {
+	sealed, err := sealedCopy(path)
+	if err != nil {
+		return err
+	}
+	defer sealed.Close()
+	if _, err := fmt.Fprintln(out, sealed.Fd()); err != nil {
+		return err
+	}
+	_, _ = io.Copy(io.Discard, in)
+	return nil
+}
+
+func sealedCopy(path string) (*os.File, error) {
+	source, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	info, err := source.Stat()
+	if err != nil {
+		return nil, err
+	}
+	name := []byte("boxrun-template\x00")
+	fd, _, errno := syscall.Syscall(sysMemfdCreate, uintptr(unsafe.Pointer(&name[0])), mfdCloexec|mfdAllowSealing, 0)
+	if errno != 0 {
+		return nil, fmt.Errorf("make a file in memory: %w", errno)
+	}
+	target := os.NewFile(fd, "boxrun-template")
+	if err := fill(target, source, info.Size()); err != nil {
+		target.Close()
+		return nil, fmt.Errorf("copy %s into memory: %w", path, err)
+	}
+	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, fd, fAddSeals, sealAll); errno != 0 {
+		target.Close()
+		return nil, fmt.Errorf("seal the copy of %s: %w", path, errno)
+	}
+	return target, nil
+}
+
+// fill copies what a sparse file has, and leaves its holes and its pages of zeros out.
+func fill(target, source *os.File, size int64) error {
+	if err := target.Truncate(size); err != nil {
+		return err
+	}
+	buffer := make([]byte, copyUnit)
+	for at := int64(0); at < size; {
+		data, err := source.Seek(at, seekData)
+		if errors.Is(err, syscall.ENXIO) {
+			return nil // a hole up to the end
+		}
+		if err != nil {
+			return err
+		}
+		at = data - data%pageSize
+		n, err := source.ReadAt(buffer[:min(copyUnit, size-at)], at)
+		if err != nil && err != io.EOF || n == 0 {
+			return fmt.Errorf("read %d bytes at %d: %w", copyUnit, at, err)
+		}
+		for page := 0; page < n; page += pageSize {
+			part := buffer[page:min(page+pageSize, n)]
+			if isZero(part) {
+				continue
+			}
+			if _, err := target.WriteAt(part, at+int64(page)); err != nil {
+				return err
+			}
+		}
+		at += int64(n)
+	}
+	return nil
+}
+
+func isZero(bytes []byte) bool {
+	for _, b := range bytes {
+		if b != 0 {
+			return false
+		}
+	}
+	return true
+}

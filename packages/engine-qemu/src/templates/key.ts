@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import type { VmShape } from "../vm/command-line.ts";
+
+/** Another way to make templates makes others of them. */
+const formatVersion = 1;
+
+/** Stands for all that a VM has to have in common with the template that it is resumed from. */
+export async function templateKey(shape: VmShape, qemu: string): Promise<string> {
+  const parts = [
+    formatVersion,
+    // Their directories are named by the hash of all that they were built from: kernel, agent, modules.
+    shape.kernel,
+    shape.initramfs,
+    await fileIdentity(qemu),
+    await cpuIdentity(),
+    shape.accelerator,
+    shape.cpu,
+    shape.memoryMb,
+    shape.network === undefined ? "no card" : "card",
+  ];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 24);
+}
+
+/** Stands for a program's version; asking the program itself would take longer. */
+async function fileIdentity(path: string): Promise<string> {
+  const { mtimeMs, size, ino } = await stat(path);
+  return `${path} ${mtimeMs} ${size} ${ino}`;
+}
+
+let cpu: Promise<string> | undefined;
+
+/** The host's CPU with what it can do, which the guest has seen; it does not change while this process runs. */
+function cpuIdentity(): Promise<string> {
+  cpu ??= readFile("/proc/cpuinfo", "utf8").then((text) =>
+    ["vendor_id", "model name", "stepping", "flags", "Features"]
+      .map((name) => new RegExp(`^${name}\\s*: (.*)$`, "m").exec(text)?.[1] ?? "")
+      .join("|"),
+  );
+  return cpu;
+}

@@ -1,0 +1,99 @@
+import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isErrno } from "@boxrun/host";
+import { endProcesses } from "../vm/machine.ts";
+
+/**
+ * Templates on the host's disk: `<cacheDir>/templates/<key>/`. A directory with its name is complete: it is renamed into place. Several servers may have the same
+ * cache: one may remove what another is about to open.
+ *
+ *     ram       the guest's memory, sparse
+ *     state     everything else of the VM
+ *     used      empty; its time is when a box was last resumed from it
+ */
+export const templateFiles = { memory: "ram", state: "state", used: "used" } as const;
+
+/** Begins the name of a directory in which a template is being made. */
+const scratchPrefix = ".new-";
+/** A template is made in seconds. What is older is left over from a server that was killed. */
+const scratchLimitMs = 60 * 60 * 1000;
+
+export class TemplateStore {
+  readonly #dir: string;
+  readonly #limitBytes: number;
+
+  constructor(cacheDir: string, limitBytes: number) {
+    this.#dir = join(cacheDir, "templates");
+    this.#limitBytes = limitBytes;
+  }
+
+  path(key: string): string {
+    return join(this.#dir, key);
+  }
+
+  async has(key: string): Promise<boolean> {
+    return (await statOrNone(join(this.path(key), templateFiles.state))) !== undefined;
+  }
+
+  async touch(key: string): Promise<void> {
+    const now = new Date();
+    await utimes(join(this.path(key), templateFiles.used), now, now);
+  }
+
+  /** A directory in which to make one. */
+  async scratch(): Promise<string> {
+    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
+    return await mkdtemp(join(this.#dir, scratchPrefix));
+  }
+
+  /** Takes what was made there into the store, and makes room for it: what was used least recently goes first. */
+  async keep(scratch: string, key: string): Promise<void> {
+    await writeFile(join(scratch, templateFiles.used), "");
+    try {
+      await rename(scratch, this.path(key));
+    } catch (error) {
+      // Another server has made it meanwhile.
+      if (!isErrno(error, "ENOTEMPTY") && !isErrno(error, "EEXIST")) throw error;
+      await rm(scratch, { recursive: true, force: true });
+    }
+    await this.#makeRoom(key);
+  }
+
+  async remove(key: string): Promise<void> {
+    await rm(this.path(key), { recursive: true, force: true });
+  }
+
+  /** The newest stays, even if it alone is above the limit: else it would be made again and again. */
+  async #makeRoom(newest: string): Promise<void> {
+    const names = await readdir(this.#dir);
+    const kept = await Promise.all(names.map(async (name) => ({ name, ...(await this.#measure(name)) })));
+    const byAge = kept.sort((a, b) => (a.name === newest ? -1 : b.name === newest ? 1 : b.usedAtMs - a.usedAtMs));
+    let bytes = 0;
+    for (const { name, usedAtMs, sizeBytes } of byAge) {
+      if (name.startsWith(scratchPrefix)) {
+        if (Date.now() - usedAtMs < scratchLimitMs) continue;
+        await endProcesses(this.path(name), []);
+        await this.remove(name);
+        continue;
+      }
+      bytes += sizeBytes;
+      if (bytes > this.#limitBytes && name !== newest) await this.remove(name);
+    }
+  }
+
+  async #measure(name: string): Promise<{ readonly usedAtMs: number; readonly sizeBytes: number }> {
+    const [used, self, ...files] = await Promise.all([
+      statOrNone(join(this.path(name), templateFiles.used)),
+      statOrNone(this.path(name)),
+      statOrNone(join(this.path(name), templateFiles.memory)),
+      statOrNone(join(this.path(name), templateFiles.state)),
+    ]);
+    // A sparse file takes the blocks that it has, which are counted in 512 bytes.
+    const sizeBytes = files.reduce((sum, file) => sum + 512 * (file?.blocks ?? 0), 0);
+    return { usedAtMs: (used ?? self)?.mtimeMs ?? 0, sizeBytes };
+  }
+}
+
+async function statOrNone(path: string) {
+  return await stat(path).catch(() => undefined);
+}

@@ -1,0 +1,126 @@
+import { closeSync, openSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { type Logger, SharedTasks } from "@boxrun/core";
+import type { KeptVm } from "../vm/cold-boot.ts";
+import { templateKey } from "./key.ts";
+import { makeTemplate, type TemplatePlan } from "./make.ts";
+import { type OpenTemplate, openTemplate } from "./open.ts";
+import { TemplateStore } from "./store.ts";
+
+/** How many templates' memory is held at a time, some 80 MB each; the others are read from the disk again when they are wanted. */
+const maxHeld = 4;
+
+/** A template that is about to be resumed from. Its end leaves the memory to whoever has mapped it. */
+export interface Template extends Disposable {
+  readonly key: string;
+  readonly kept: KeptVm & { readonly use: "resume" };
+}
+
+/**
+ * VMs that have booted and are nobody's box yet: one of each shape, from which boxes are resumed in a fraction of the time that a boot takes. Their memory is shared by all that come
+ * from one until they write to it.
+ */
+export class Templates {
+  readonly #store: TemplateStore;
+  readonly #logger: Logger;
+  readonly #closing = new AbortController();
+  /** By key, the one used last at the end. */
+  readonly #held = new Map<string, OpenTemplate>();
+  readonly #opening = new SharedTasks<void>();
+  /** Not to be made again by this server. */
+  readonly #hopeless = new Set<string>();
+  readonly #underWay = new Map<string, Promise<void>>();
+  /** One is made at a time: it is all CPU. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(options: { readonly cacheDir: string; readonly limitBytes: number; readonly logger: Logger }) {
+    this.#store = new TemplateStore(options.cacheDir, options.limitBytes);
+    this.#logger = options.logger;
+  }
+
+  /** The template of this shape; `undefined` if there is none that can be opened. */
+  async take(plan: TemplatePlan): Promise<Template | undefined> {
+    const key = await templateKey(plan.shape, plan.qemu);
+    try {
+      if (!this.#held.has(key)) {
+        if (!(await this.#store.has(key))) return undefined;
+        await this.#opening.join(key, { signal: this.#closing.signal }, () => this.#open(key, plan.hostHelper));
+      }
+      await this.#store.touch(key);
+      return this.#lend(key);
+    } catch (error) {
+      if (!this.#closing.signal.aborted) await this.drop(key, error);
+      return undefined;
+    }
+  }
+
+  /** Makes the template of this shape in the background, if there is none. */
+  async want(plan: TemplatePlan): Promise<void> {
+    const key = await templateKey(plan.shape, plan.qemu);
+    const isNeeded = !this.#closing.signal.aborted && !this.#hopeless.has(key) && !this.#underWay.has(key);
+    if (!isNeeded || (await this.#store.has(key)) || this.#underWay.has(key)) return;
+    const made = this.#last.then(() => this.#make(key, plan)).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, made);
+    this.#last = made;
+  }
+
+  /** One that can't be used is removed; the next box of its shape has it made anew. */
+  async drop(key: string, error: unknown): Promise<void> {
+    this.#logger.warn(
+      { template: key, err: error },
+      "a template can't be used; it is dropped, and boxes of its shape boot",
+    );
+    const held = this.#held.get(key);
+    this.#held.delete(key);
+    await held?.memory.close();
+    await this.#store.remove(key).catch(() => undefined);
+  }
+
+  /** Gives up what is being made. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#last;
+    for (const held of this.#held.values()) await held.memory.close();
+    this.#held.clear();
+  }
+
+  async #open(key: string, hostHelper: string): Promise<void> {
+    this.#held.set(key, await openTemplate(this.#store.path(key), hostHelper));
+    const [oldest] = this.#held;
+    if (this.#held.size <= maxHeld || oldest === undefined) return;
+    this.#held.delete(oldest[0]);
+    await oldest[1].memory.close();
+  }
+
+  /** Opened once more, and at once: what is held may be closed, and its descriptor another file's, before the box has it. */
+  #lend(key: string): Template | undefined {
+    const held = this.#held.get(key);
+    if (held === undefined) return undefined;
+    this.#held.delete(key);
+    this.#held.set(key, held);
+    const memory = openSync(`/proc/self/fd/${held.memory.fd}`, "r");
+    return {
+      key,
+      kept: { use: "resume", memory, state: held.state },
+      [Symbol.dispose]: () => closeSync(memory),
+    };
+  }
+
+  async #make(key: string, plan: TemplatePlan): Promise<void> {
+    const { signal } = this.#closing;
+    let scratch: string | undefined;
+    try {
+      signal.throwIfAborted();
+      scratch = await this.#store.scratch();
+      await makeTemplate(plan, scratch, signal);
+      await this.#store.keep(scratch, key);
+      const { cpu, memoryMb } = plan.shape;
+      this.#logger.info({ template: key, cpu, memoryMb }, "boxes of this shape start from a template from now on");
+    } catch (error) {
+      if (scratch !== undefined) await rm(scratch, { recursive: true, force: true }).catch(() => undefined);
+      if (signal.aborted) return;
+      this.#hopeless.add(key);
+      this.#logger.warn({ template: key, err: error }, "no template could be made; boxes of its shape boot");
+    }
+  }
+}

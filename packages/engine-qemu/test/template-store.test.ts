@@ -1,0 +1,98 @@
+import { existsSync, mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdir, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { templateKey } from "../src/templates/key.ts";
+import { TemplateStore, templateFiles } from "../src/templates/store.ts";
+import type { VmShape } from "../src/vm/command-line.ts";
+
+const mib = 1 << 20;
+
+function temporary(): string {
+  const dir = mkdtempSync(join(tmpdir(), "bts-"));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** Puts a template of 1 MiB into the store, last used so many minutes ago. */
+async function put(store: TemplateStore, key: string, minutesAgo: number): Promise<void> {
+  const scratch = await store.scratch();
+  writeFileSync(join(scratch, templateFiles.memory), Buffer.alloc(mib, 1));
+  // Sparse: what a guest never touched takes no room.
+  truncateSync(join(scratch, templateFiles.memory), 1024 * mib);
+  writeFileSync(join(scratch, templateFiles.state), "state");
+  await store.keep(scratch, key);
+  const usedAt = new Date(Date.now() - minutesAgo * 60_000);
+  utimesSync(join(store.path(key), templateFiles.used), usedAt, usedAt);
+}
+
+test("beyond the limit the templates go that were used least recently, and what is in use stays", async () => {
+  const store = new TemplateStore(temporary(), 3.5 * mib);
+  await put(store, "old", 30);
+  await put(store, "older", 60);
+  await put(store, "recent", 10);
+  expect(await Promise.all(["old", "older", "recent"].map((key) => store.has(key)))).toEqual([true, true, true]);
+  await store.touch("older");
+  await put(store, "new", 0);
+  expect(await Promise.all(["old", "older", "recent", "new"].map((key) => store.has(key)))).toEqual([
+    false,
+    true,
+    true,
+    true,
+  ]);
+});
+
+test("one template alone may be larger than the limit: it is not made again and again", async () => {
+  const store = new TemplateStore(temporary(), 1);
+  await put(store, "first", 1);
+  await put(store, "second", 0);
+  expect([await store.has("first"), await store.has("second")]).toEqual([false, true]);
+});
+
+test("where two servers make the same template, the first one's stays; what a killed server has left goes", async () => {
+  const dir = temporary();
+  const [one, other] = [new TemplateStore(dir, 100 * mib), new TemplateStore(dir, 100 * mib)];
+  const left = await one.scratch();
+  const long = new Date(Date.now() - 2 * 60 * 60 * 1000);
+  utimesSync(left, long, long);
+  await put(one, "same", 0);
+  const { ino } = await stat(one.path("same"));
+  await put(other, "same", 0);
+  expect((await stat(one.path("same"))).ino).toBe(ino);
+  expect(existsSync(left)).toBe(false);
+});
+
+test("a template is another's as soon as anything differs that its VM depends on, and is that of all boxes with the same", async () => {
+  const dir = temporary();
+  await mkdir(dir, { recursive: true });
+  const qemu = join(dir, "qemu");
+  writeFileSync(qemu, "one version");
+  const shape: VmShape = {
+    accelerator: "tcg",
+    cpu: 1,
+    memoryMb: 256,
+    tscKhz: 2_000_000,
+    kernel: "/guest/1/vmlinuz",
+    initramfs: "/guest/1/initramfs",
+    disks: { image: "image.squashfs", disk: "disk.ext4" },
+    network: undefined,
+    volumes: 0,
+    name: "boxrun-box_1",
+  };
+  const key = await templateKey(shape, qemu);
+  // Measured anew by each server, and told by none.
+  expect(await templateKey({ ...shape, name: "boxrun-box_2", tscKhz: 2_000_001 }, qemu)).toBe(key);
+  const changes: Partial<VmShape>[] = [
+    { accelerator: "kvm" },
+    { cpu: 2 },
+    { memoryMb: 512 },
+    { kernel: "/guest/2/vmlinuz" },
+    { initramfs: "/guest/2/initramfs" },
+    { network: { mac: "02:00:00:00:00:01" } },
+  ];
+  const others = await Promise.all(changes.map((change) => templateKey({ ...shape, ...change }, qemu)));
+  writeFileSync(qemu, "another version of it");
+  others.push(await templateKey(shape, qemu));
+  expect(new Set([key, ...others]).size).toBe(changes.length + 2);
+});

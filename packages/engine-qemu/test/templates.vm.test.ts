@@ -1,0 +1,144 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Engine, type Logger, silentLogger } from "@boxrun/core";
+import { afterAll, expect, test } from "vitest";
+import { boxSpec, create, never, sh } from "./support/boxes.ts";
+import { expectJailed } from "./support/confined.ts";
+import { openTestHost } from "./support/host.ts";
+
+const host = await openTestHost();
+/** A cache with the same guest and no templates, so that what is made here is nobody else's. */
+const cacheDir = mkdtempSync(join(tmpdir(), "bqt-"));
+for (const name of ["guest", "probe"]) {
+  cpSync(join(host.cacheDir, name), join(cacheDir, name), { recursive: true, force: true, preserveTimestamps: true });
+}
+const templatesDir = join(cacheDir, "templates");
+afterAll(async () => {
+  await host[Symbol.asyncDispose]();
+  rmSync(cacheDir, { recursive: true, force: true });
+});
+
+interface Said {
+  readonly template?: string;
+}
+
+/** An engine over that cache, and what it says of templates: `made` resolves when it has made one more. */
+function makeEngine() {
+  const dropped: Said[] = [];
+  let tell: () => void = () => undefined;
+  const logger: Logger = {
+    ...silentLogger,
+    info: (_, message) => message?.includes("start from a template") === true && tell(),
+    warn: (fields: Said) => {
+      if (fields.template !== undefined) dropped.push(fields);
+    },
+  };
+  const nextMade = () =>
+    new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+  return { engine: host.makeEngine({ cacheDir, logger }), dropped, nextMade };
+}
+
+const commandLine = (boxId: string) => readFileSync(`/proc/${host.qemuPid(boxId)}/cmdline`, "utf8").split("\0");
+const isResumed = (boxId: string) => commandLine(boxId).includes("-incoming");
+
+/** What must be each box's own. */
+async function identity(engine: Engine, boxId: string) {
+  const { stdout } = await sh(
+    engine,
+    boxId,
+    "cat /proc/sys/kernel/random/boot_id /etc/machine-id; hostname; head -c 32 /dev/urandom | sha256sum; cat /sys/class/net/eth0/address",
+  );
+  return stdout.trim().split("\n");
+}
+
+test("the first box of a shape boots; those that come after it are resumed, each of them a box of its own, in its jail, with the right time", async () => {
+  const { engine, nextMade, dropped } = makeEngine();
+  const made = nextMade();
+  const specs = [1, 2, 3].map((nth) => boxSpec(host, { hostname: `box-${nth}`, network: true }));
+  const [first, ...others] = specs;
+  if (first === undefined) throw new Error("no box");
+  await create(engine, first);
+  expect(isResumed(first.id)).toBe(false);
+  await made;
+  for (const spec of others) await create(engine, spec);
+  expect(others.map(({ id }) => isResumed(id))).toEqual([true, true]);
+  expect(dropped).toEqual([]);
+
+  const identities = await Promise.all(specs.map(({ id }) => identity(engine, id)));
+  for (const [nth, name] of ["boot_id", "machine-id", "hostname", "urandom", "MAC"].entries()) {
+    const values = identities.map((lines) => lines[nth] ?? "");
+    expect(
+      values.every((value) => value !== ""),
+      name,
+    ).toBe(true);
+    expect(new Set(values).size, `${name}: ${values}`).toBe(specs.length);
+  }
+  for (const { id } of others) {
+    const before = Date.now();
+    // busybox's date has whole seconds only.
+    const { stdout } = await sh(engine, id, "touch /dev/shm/now; stat -c %y /dev/shm/now");
+    const said = Date.parse(`${stdout.slice(0, 23).replace(" ", "T")}Z`);
+    expect(said).toBeGreaterThan(before - 50);
+    expect(said).toBeLessThan(Date.now() + 50);
+    expect(await sh(engine, id, "df -k / | awk 'END { print ($2 > 900000) }'")).toMatchObject({ stdout: "1\n" });
+  }
+  const files = ["boxrun-host", "disk.ext4", "fd", "image.squashfs", "initramfs", "kernel", "lib", "lib64", "s", "usr"];
+  const second = others[0]?.id ?? "";
+  expectJailed(host.qemuPid(second), files);
+
+  // The memory that they share is nobody's to write: what one has in its own does not reach the other.
+  await sh(engine, second, "head -c 30000000 /dev/urandom > /dev/shm/mine");
+  const pid = host.qemuPid(second);
+  const passed = readdirSync(`/proc/${pid}/fd`).filter((fd) => statSync(`/proc/${pid}/fd/${fd}`).size === 256 << 20);
+  expect(passed.length).toBeGreaterThan(0);
+  for (const fd of passed) {
+    expect(() => writeFileSync(`/proc/${pid}/fd/${fd}`, "x", { flag: "r+" })).toThrow(/EPERM/);
+  }
+
+  // `start` takes the same way, with the disk and the identity that the box has.
+  await sh(engine, second, "echo kept > /root/file");
+  const [, machineId] = await identity(engine, second);
+  await engine.stop(second);
+  await engine.start(others[0] ?? first, { signal: never() });
+  expect(isResumed(second)).toBe(true);
+  expect(await sh(engine, second, "cat /root/file /etc/machine-id")).toMatchObject({ stdout: `kept\n${machineId}\n` });
+
+  // A resumed VM outlives its server as any other.
+  await engine.close();
+  const next = makeEngine();
+  expect(await next.engine.adopt(others[0] ?? first, { signal: never() })).toEqual({ state: "running" });
+  expect(await sh(next.engine, second, "echo here")).toMatchObject({ stdout: "here\n" });
+  for (const { id } of specs) await next.engine.remove(id);
+  expect(specs.flatMap(({ id }) => host.residue(id))).toEqual([]);
+  await next.engine.close();
+});
+
+test.each(["ram", "state"])(
+  "a template whose %s is broken is dropped, the log says so, and the box boots",
+  async (file) => {
+    const { engine, nextMade, dropped } = makeEngine();
+    const [warmer, box] = [boxSpec(host), boxSpec(host)];
+    const made = nextMade();
+    await create(engine, warmer);
+    if (!isResumed(warmer.id)) await made;
+    await engine.close();
+    const broken = makeEngine();
+    for (const key of readdirSync(templatesDir)) writeFileSync(join(templatesDir, key, file), "no template");
+    const again = broken.nextMade();
+    await create(broken.engine, box);
+    expect(isResumed(box.id)).toBe(false);
+    expect(await sh(broken.engine, box.id, "echo up")).toMatchObject({ stdout: "up\n" });
+    expect(broken.dropped).toHaveLength(1);
+    expect(dropped).toEqual([]);
+    // It is made anew.
+    await again;
+    const last = boxSpec(host);
+    await create(broken.engine, last);
+    expect(isResumed(last.id)).toBe(true);
+    for (const { id } of [warmer, box, last]) await broken.engine.remove(id);
+    await broken.engine.close();
+  },
+);
