@@ -34,7 +34,8 @@ await build({ platform: "node", transform }, names("node"));
 await build({ platform: "browser", transform }, names("browser"));
 
 // The types as tsc writes them, this package's and the contract's beside each other, and meeting by their paths.
-execFileSync("tsc", ["-p", join(here, "tsconfig.build.json")], { stdio: "inherit" });
+// By TypeScript 6: of many files at once, 7.0's writes now and then only some.
+execFileSync("tsc6", ["-p", join(here, "tsconfig.build.json")], { stdio: "inherit" });
 for (const entry of readdirSync(join(dist, "types"), { recursive: true, withFileTypes: true })) {
   if (!entry.isFile()) continue;
   const file = join(entry.parentPath, entry.name);

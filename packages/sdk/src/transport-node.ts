@@ -73,13 +73,17 @@ function exchange(request: ClientRequest, init: FetchInit): Promise<FetchRespons
 /** Not by the request's own option: with Deno's, an abort when the answer has come is an error that nobody can catch. */
 function giveUpWith(request: ClientRequest, signal: AbortSignal | undefined): void {
   if (signal === undefined) return;
+  let underWay: ClientRequest | IncomingMessage = request;
   const giveUp = () => {
     const { reason }: { readonly reason: unknown } = signal;
-    request.destroy(reason instanceof Error ? reason : new Error(String(reason)));
+    underWay.destroy(reason instanceof Error ? reason : new Error(String(reason)));
   };
-  if (signal.aborted) giveUp();
+  const forget = () => signal.removeEventListener("abort", giveUp);
+  request.once("close", forget).once("response", (response) => {
+    underWay = response.once("end", forget);
+  });
   signal.addEventListener("abort", giveUp, { once: true });
-  request.once("close", () => signal.removeEventListener("abort", giveUp));
+  if (signal.aborted) giveUp();
 }
 
 function limitConnecting(request: ClientRequest): void {

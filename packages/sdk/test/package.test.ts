@@ -10,20 +10,19 @@ import { MemoryHost } from "@boxrun/engine-testkit";
 import { startTestServer, type TestServer } from "@boxrun/server/testing";
 import { publint } from "publint";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { otherRuntimes, plainEnv } from "./support/other-runtimes.ts";
 
 const here = fileURLToPath(new URL("..", import.meta.url));
 const bin = fileURLToPath(new URL("../../../node_modules/.bin/", import.meta.url));
 const systemNode = "/usr/bin/node";
 const execute = promisify(execFile);
 
-/** npm gives its scripts settings of its own, which must not reach the npm of the test. */
-const plainEnv = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
-
 /** The package as it is published, installed from its tarball where there is nothing else. */
 describe("the packed package", () => {
   let dir: string;
   let tarball: string;
   let server: TestServer;
+  let runtimesBin: string;
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "br-sdk-package-"));
@@ -39,6 +38,7 @@ describe("the packed package", () => {
     const lib = ["es2024", "esnext.disposable", "dom", "dom.asynciterable"];
     const compilerOptions = { target: "es2022", lib, module: "nodenext", strict: true, types: [] };
     await writeFile(join(dir, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["tour.ts"] }));
+    runtimesBin = await otherRuntimes();
     server = await startTestServer({
       host: new MemoryHost(),
       tcp: { host: "127.0.0.1", port: 0 },
@@ -68,7 +68,7 @@ describe("the packed package", () => {
     for (const entry of await readdir(types, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
       const text = await readFile(join(entry.parentPath, entry.name), "utf8");
-      for (const [, name = ""] of text.matchAll(/(?:from|import\() ?"([^"]+)"/g)) {
+      for (const [, name = ""] of text.matchAll(/(?:\bfrom |\bimport\()"([^"]+)"/g)) {
         if (!name.startsWith(".")) imported.add(name);
         else expect(existsSync(join(entry.parentPath, name.replace(/\.js$/, ".d.ts"))), name).toBe(true);
       }
@@ -84,11 +84,11 @@ describe("the packed package", () => {
     expect(compiled).not.toContain("await using");
   });
 
-  const runtimes: Record<string, string[]> = {
-    [`Node ${process.version}`]: [process.execPath],
-    ...(existsSync(systemNode) ? { "the system's Node": [systemNode] } : {}),
-    Bun: [join(bin, "bun")],
-    Deno: [join(bin, "deno"), "run", "--allow-all", "--quiet"],
+  const runtimes: Record<string, () => string[]> = {
+    [`Node ${process.version}`]: () => [process.execPath],
+    ...(existsSync(systemNode) ? { "the system's Node": () => [systemNode] } : {}),
+    Bun: () => [join(runtimesBin, "bun")],
+    Deno: () => [join(runtimesBin, "deno"), "run", "--allow-all", "--quiet"],
   };
   const expected = {
     status: "running",
@@ -108,7 +108,7 @@ describe("the packed package", () => {
           way === "socket"
             ? { BOXRUN_SOCKET: socketPath }
             : { BOXRUN_SOCKET: "/nowhere", BOXRUN_HOST: `http://${tcp?.host}:${tcp?.port}` };
-        const [program = "", ...args] = [...command, join(dir, "tour.js")];
+        const [program = "", ...args] = [...command(), join(dir, "tour.js")];
         const { stdout } = await execute(program, args, {
           cwd: dir,
           env: { PATH: process.env.PATH, HOME: dir, ...env },
