@@ -199,14 +199,14 @@ describe("nothing is left", () => {
     expect(children(/sqfstar|merge-process/)).toEqual([]);
   });
 
-  test("when sqfstar is missing; the error names its package", async () => {
+  test("when sqfstar is missing; the error names it, and what says how to get it", async () => {
     vi.stubEnv("PATH", "/nonexistent");
     onTestFinished(() => void vi.unstubAllEnvs());
     const layoutDir = await writeLayout([layerTar([file("a")])]);
     const outFile = join(await scratchDir(), "image.squashfs");
     await expect(flattenImage({ layoutDir, outFile, signal: never })).rejects.toMatchObject({
       code: "RUNTIME_ERROR",
-      message: expect.stringContaining("squashfs-tools"),
+      message: expect.stringMatching(/sqfstar is missing .*`boxrun setup`/),
     });
   });
 

@@ -197,7 +197,7 @@ test("programs, inputs and transfers, however many, leave control its way, and t
   });
   const inputs = await fill("stdin");
   const transfers = await fill("transfer");
-  expect([programs.count, inputs.count, transfers.count]).toEqual([784, 32, 48]);
+  expect([programs.count, inputs.count, transfers.count]).toEqual([768, 32, 48]);
   expect(await requestJson(line, "GET", "/hello", helloSchema)).toMatchObject({ setup: true });
   const closed = new Promise((resolve) => programs.last.once("close", resolve));
   programs.last.destroy();

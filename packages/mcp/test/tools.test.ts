@@ -195,11 +195,11 @@ describe.each([
     const controller = new AbortController();
     const call = mcp.call("box_create", { name: "unwanted" }, { signal: controller.signal });
     await hold.reached;
+    const gone = untilRemoved();
     controller.abort("changed my mind");
     await expect(call).rejects.toThrow("changed my mind");
     // What comes behind it was taken back before.
     await mcp.client.ping();
-    const gone = untilRemoved();
     hold.release();
     await gone;
     expect(JSON.stringify(await mcp.done("box_list"))).not.toContain("unwanted");

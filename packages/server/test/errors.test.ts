@@ -234,7 +234,6 @@ describe("an action", () => {
 
 describe("an address that is none", () => {
   it.each([
-    ["GET", "/"],
     ["GET", "/v1/nothing"],
     ["POST", "/v1/nothing"],
     ["POST", "/v1/nothing:pull"],
