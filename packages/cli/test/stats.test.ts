@@ -45,6 +45,7 @@ describe("stats", () => {
       .poll(async () => (await cli.run("stats", "dev")).stdout, { timeout: 60_000 })
       .toMatch(/^dev .* does not answer: it was frozen$/m);
     box?.answerAgain();
+    await expect.poll(async () => (await cli.run("stats", "dev")).stdout, { timeout: 60_000 }).not.toContain("frozen");
   });
 
   it("is drawn anew on a terminal, until it is interrupted", async () => {
