@@ -13,6 +13,7 @@ export * from "./labels.ts";
 export * from "./lifetime.ts";
 export * from "./mcp.ts";
 export * from "./openapi.ts";
+export * from "./operations/operation.ts";
 export * from "./operations.ts";
 export * from "./orphans.ts";
 export * from "./pages.ts";
