@@ -292,6 +292,16 @@ describe("the rest", () => {
     expect((await cli.run("images")).stdout).toMatch(/^base +sha256:a{12} +1\.2 kB +built in$/m);
     const imported = await cli.runWith({ input: "tar:my/image:1" }, "images", "import", "-");
     expect(imported).toMatchObject({ code: 0, stdout: expect.stringContaining("my/image:1") });
+    const shown = (await cli.run("images", "show", "base")).stdout;
+    expect(shown).toMatch(/^platform +linux\/amd64$/m);
+    expect(shown).toMatch(/^cmd +\["its own"\]$/m);
+    expect(shown).toMatch(/^2 programs:\n {2}ls sh\n$/m);
+    const details = json((await cli.run("images", "show", "--json", "my/image:1")).stdout);
+    expect(details).toMatchObject([{ reference: "my/image:1", builtin: false, config: { entrypoint: ["echo"] } }]);
+    expect(await cli.run("images", "show", "nosuch:1")).toMatchObject({
+      code: 125,
+      stderr: expect.stringContaining("nosuch:1 is not on this server"),
+    });
     expect(await cli.run("images", "rm", "my/image:1", "base")).toMatchObject({
       code: 125,
       stdout: "my/image:1\n",

@@ -68,6 +68,7 @@ describe("what Tab offers", () => {
     [["create", "-nx", "bas"], ["base"]],
     [["create", "pyth"], ["python"]],
     [["images", "rm", ""], ["base"]],
+    [["images", "show", ""], ["base"]],
     [["ls", "-s", "r"], ["running"]],
     [["stop", ""], ["dev"]],
     [["start", ""], ["idle"]],

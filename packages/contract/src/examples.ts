@@ -158,6 +158,19 @@ export const operationExamples: Partial<Record<OperationId, OperationExample>> =
     ],
   },
   importImage: { answer: [{ ...image, reference: "my-image:1" }] },
+  getImage: {
+    answer: {
+      ...image,
+      platform: "linux/amd64",
+      config: {
+        env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+        user: null,
+        workdir: null,
+        entrypoint: null,
+        cmd: ["python3"],
+      },
+    },
+  },
   removeImage: { answer: ok },
   run: {
     body: { image: "base", cmd: ["sh", "-c", "echo once; exit 5"] },

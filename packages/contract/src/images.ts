@@ -13,6 +13,25 @@ export const imageSchema = z.object({
 });
 export type Image = z.infer<typeof imageSchema>;
 
+/** What an image sets for the boxes that are made of it, in its own words; null for what it says nothing of. */
+export const imageDefaultsSchema = z.object({
+  env: z.record(z.string(), z.string()),
+  user: z.string().nullable(),
+  workdir: z.string().nullable(),
+  entrypoint: z.array(z.string()).nullable(),
+  cmd: z.array(z.string()).nullable(),
+});
+export type ImageDefaults = z.infer<typeof imageDefaultsSchema>;
+
+export const imageDetailsSchema = imageSchema.extend({
+  /** As the image says, `linux/amd64`; "unknown" if it says nothing. */
+  platform: z.string(),
+  config: imageDefaultsSchema,
+  /** The names of the programs in its PATH, sorted. Only of the image that ships with BoxRun. */
+  programs: z.array(z.string()).optional(),
+});
+export type ImageDetails = z.infer<typeof imageDetailsSchema>;
+
 export const pullImageRequestSchema = z.strictObject({ reference: imageReferenceSchema });
 
 /**

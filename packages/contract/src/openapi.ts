@@ -22,7 +22,7 @@ import {
 } from "./exec.ts";
 import { downloadRequestSchema, fileEntrySchema, uploadResponseSchema } from "./files.ts";
 import { historyEntrySchema } from "./history.ts";
-import { imageSchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
+import { imageDetailsSchema, imageSchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
 import { engineInfoSchema, gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
 import { mcpErrorSchema } from "./mcp.ts";
 import { commonErrors, type EventSchemas, type Operation } from "./operations/operation.ts";
@@ -73,6 +73,7 @@ const responseNames = new Map<z.ZodType, string>([
   [uploadResponseSchema, "UploadResponse"],
   [fileEntrySchema, "FileEntry"],
   [imageSchema, "Image"],
+  [imageDetailsSchema, "ImageDetails"],
   [pullProgressSchema, "PullProgress"],
   [engineInfoSchema, "EngineInfo"],
   [infoSchema, "Info"],

@@ -62,6 +62,15 @@ test("the base image is read from the cache, and stays in the store when the cac
   expect(base.config).toMatchObject({ workdir: "/root", user: null });
   expect(base.config.env.PATH).toContain("/usr/bin");
   expect(await content.builtin()).toEqual(base);
+  expect(await content.describe(base.digest)).toMatchObject({
+    platform: expect.stringMatching(/^linux\//),
+    entrypoint: null,
+    cmd: ["/bin/sh"],
+  });
+  const programs = await content.programs(base.digest);
+  expect(programs).toEqual(expect.arrayContaining(["busybox", "ls", "sh", "tar", "wget"]));
+  expect(programs).not.toContain("shrc");
+  expect(programs).toEqual([...new Set(programs)].sort());
   await rm(layoutDir, { recursive: true });
   const index = JSON.parse(await readFile(join(content.layoutDir(base.digest), "index.json"), "utf8"));
   expect(index.manifests).toMatchObject([{ digest: base.digest }]);
@@ -72,5 +81,14 @@ test("a base image that was not built yet: the error says what to run", async ()
   await expect(content.builtin()).rejects.toMatchObject({
     code: "RUNTIME_ERROR",
     message: expect.stringContaining("npm run setup"),
+  });
+});
+
+test("what an image that is not here says of itself is an error that names it", async () => {
+  const { content } = await makeStore();
+  const digest = `sha256:${"0".repeat(64)}`;
+  await expect(content.describe(digest)).rejects.toMatchObject({
+    code: "RUNTIME_ERROR",
+    message: expect.stringContaining(`read the image ${digest}`),
   });
 });

@@ -1,4 +1,4 @@
-import type { Image, PullProgress } from "@boxrun/contract";
+import type { Image, ImageDetails, PullProgress } from "@boxrun/contract";
 import { urls } from "@boxrun/contract/plain";
 import { type BodySource, encodeBody } from "./body.ts";
 import { ClientError, serverError } from "./errors.ts";
@@ -12,6 +12,7 @@ export type PullEvent =
 
 const image = (contract: Contract) => contract.imageSchema;
 const images = (contract: Contract) => contract.imageSchema.array();
+const details = (contract: Contract) => contract.imageDetailsSchema;
 const progress = (contract: Contract) => contract.pullProgressSchema;
 
 export class Images {
@@ -23,6 +24,11 @@ export class Images {
 
   list(options: CallOptions = {}): Promise<Image[]> {
     return this.#http.call("GET", urls.images(), images, options);
+  }
+
+  /** What an image is and what it sets for boxes; of `base` its programs too. IMAGE_NOT_FOUND. */
+  get(reference: string, options: CallOptions = {}): Promise<ImageDetails> {
+    return this.#http.call("GET", urls.image(reference), details, options);
   }
 
   /** Progress, then `done` as the last event. Throws IMAGE_PULL_FAILED with the registry's reason. Leaving the loop gives the pull up. */

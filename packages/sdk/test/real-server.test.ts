@@ -156,7 +156,19 @@ describe("a real server", () => {
   it("lists, imports, pulls and removes images", async () => {
     expect(await client.images.import("tar:x", { reference: "my/own:1" })).toMatchObject([{ reference: "my/own:1" }]);
     expect((await client.images.list()).map(({ reference }) => reference)).toEqual(["base", "my/own:1"]);
+    expect(await client.images.get("base")).toMatchObject({
+      builtin: true,
+      platform: "linux/amd64",
+      programs: ["ls", "sh"],
+    });
+    const own = await client.images.get("my/own:1");
+    expect(own).toMatchObject({
+      reference: "my/own:1",
+      config: { user: null, entrypoint: ["echo"], cmd: ["its own"] },
+    });
+    expect(own).not.toHaveProperty("programs");
     await client.images.remove("my/own:1");
+    await expect(client.images.get("my/own:1")).rejects.toMatchObject({ code: "IMAGE_NOT_FOUND" });
     await expect(toArray(client.images.pull("no/such:1"))).rejects.toMatchObject({ code: "IMAGE_PULL_FAILED" });
   });
 

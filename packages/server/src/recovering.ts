@@ -15,6 +15,7 @@ const answeredAtOnce: ReadonlySet<OperationId> = new Set<OperationId>([
   "listBoxes",
   "getBox",
   "listImages",
+  "getImage",
   "streamEvents",
   "listHistory",
   "getSignIn",

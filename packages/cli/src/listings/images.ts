@@ -5,7 +5,7 @@ import { age, bytes } from "../output/text.ts";
 /** Of a digest: enough to tell images apart. */
 const digestCharacters = "sha256:".length + 12;
 
-const imageFields = {
+export const imageFields = {
   reference: null,
   digest: null,
   size_bytes: null,

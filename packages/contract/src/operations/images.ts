@@ -1,7 +1,13 @@
 import { z } from "zod";
 import { okSchema } from "../box.ts";
 import { errorBodySchema } from "../error-body.ts";
-import { imageSchema, importImageQuerySchema, pullImageRequestSchema, pullProgressSchema } from "../images.ts";
+import {
+  imageDetailsSchema,
+  imageSchema,
+  importImageQuerySchema,
+  pullImageRequestSchema,
+  pullProgressSchema,
+} from "../images.ts";
 import type { Operation } from "./operation.ts";
 import { json, jsonBody } from "./parts.ts";
 
@@ -39,6 +45,14 @@ export const imageOperations = {
     body: { kind: "bytes", description: "A tar." },
     response: json(z.array(imageSchema)),
     errors: ["VALIDATION_ERROR", "RUNTIME_ERROR"],
+  },
+  getImage: {
+    method: "GET",
+    path: "/v1/images/{reference}",
+    tag: "images",
+    summary: "What an image that is here is, and what it sets for boxes; `/` in the reference is written %2F",
+    response: json(imageDetailsSchema),
+    errors: ["IMAGE_NOT_FOUND", "RUNTIME_ERROR"],
   },
   removeImage: {
     method: "DELETE",

@@ -3,6 +3,7 @@ import {
   BoxRunError,
   baseImageReference,
   type Image,
+  type ImageDetails,
   type PullPolicy,
   type PullProgress,
   resolveImageAlias,
@@ -71,6 +72,21 @@ export class ImageManager {
     return this.#parts.store.images.list().map((record) => imageView(record, record.reference === baseImageReference));
   }
 
+  /** What an image that is here is. IMAGE_NOT_FOUND. */
+  async get(reference: string): Promise<ImageDetails> {
+    return await this.#claims.hold(async () => {
+      const record = await this.#here(reference);
+      const builtin = record.reference === baseImageReference;
+      const { platform, entrypoint, cmd } = await this.#parts.content.describe(record.digest);
+      return {
+        ...imageView(record, builtin),
+        platform,
+        config: { ...record.config, entrypoint: copied(entrypoint), cmd: copied(cmd) },
+        ...(builtin ? { programs: [...(await this.#parts.content.programs(record.digest))] } : {}),
+      };
+    });
+  }
+
   async pull(reference: string, request: PullRequest): Promise<Image> {
     const record = await this.#claims.hold(() => this.ensure(reference, "always", request));
     return imageView(record, record.reference === baseImageReference);
@@ -130,6 +146,14 @@ export class ImageManager {
     return this.#parts.content.layoutDir(digest);
   }
 
+  async #here(reference: string): Promise<ImageRecord> {
+    const resolved = resolveImageAlias(reference);
+    if (resolved === baseImageReference) return await this.#builtin();
+    const record = this.#parts.store.images.get(resolved);
+    if (record === undefined) throw notHere(resolved);
+    return record;
+  }
+
   async #builtin(): Promise<ImageRecord> {
     const image = await this.#parts.content.builtin();
     const known = this.#parts.store.images.get(baseImageReference);
@@ -180,6 +204,10 @@ export class ImageManager {
   #boxOf(digest: string): BoxRecord | undefined {
     return this.#parts.store.boxes.list().find((box) => box.imageDigest === digest);
   }
+}
+
+function copied(words: readonly string[] | null): string[] | null {
+  return words === null ? null : [...words];
 }
 
 function notHere(reference: string): BoxRunError {

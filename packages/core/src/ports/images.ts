@@ -24,6 +24,12 @@ export interface ImageContent {
    */
   ownCommand(digest: string): Promise<readonly string[] | undefined>;
 
+  /** What an image that is stored says of itself. RUNTIME_ERROR. */
+  describe(digest: string): Promise<ImageDescription>;
+
+  /** The programs in the PATH of an image that `builtin` gave, sorted. RUNTIME_ERROR. */
+  programs(digest: string): Promise<readonly string[]>;
+
   /** The OCI layout directory of an image that is stored. */
   layoutDir(digest: string): string;
 
@@ -41,6 +47,13 @@ export interface StoredImage {
   /** Bytes of the layers as stored. */
   readonly sizeBytes: number;
   readonly config: ImageConfig;
+}
+
+export interface ImageDescription {
+  /** `linux/amd64`; "unknown" if the image says nothing of it. */
+  readonly platform: string;
+  readonly entrypoint: readonly string[] | null;
+  readonly cmd: readonly string[] | null;
 }
 
 export interface ImportedImage extends StoredImage {

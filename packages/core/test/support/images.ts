@@ -1,5 +1,12 @@
 import { BoxRunError } from "@boxrun/contract";
-import type { ImageConfig, ImageContent, ImportedImage, PullOptions, StoredImage } from "../../src/index.ts";
+import type {
+  ImageConfig,
+  ImageContent,
+  ImageDescription,
+  ImportedImage,
+  PullOptions,
+  StoredImage,
+} from "../../src/index.ts";
 
 /** Images that are nothing but a name: the core's tests are about which is asked for, and how often. */
 export class MemoryImages implements ImageContent {
@@ -22,6 +29,14 @@ export class MemoryImages implements ImageContent {
 
   async ownCommand(): Promise<readonly string[] | undefined> {
     return this.command;
+  }
+
+  async describe(): Promise<ImageDescription> {
+    return { platform: "linux/amd64", entrypoint: null, cmd: this.command ?? null };
+  }
+
+  async programs(): Promise<readonly string[]> {
+    return ["sh"];
   }
 
   async pull(reference: string, { signal, onProgress }: PullOptions): Promise<StoredImage> {

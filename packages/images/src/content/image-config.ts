@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import type { Environment } from "@boxrun/contract";
-import type { ImageConfig } from "@boxrun/core";
+import type { ImageConfig, ImageDescription } from "@boxrun/core";
 import { hostArchitecture } from "../oci/platform.ts";
 import type { Config } from "../oci/schemas.ts";
 
@@ -24,6 +24,16 @@ export function toImageConfig({ config }: Config): ImageConfig {
 export function ownCommand({ config }: Config): readonly string[] | undefined {
   const command = [...(config?.Entrypoint ?? []), ...(config?.Cmd ?? [])];
   return command.length === 0 || command.some((word) => word.includes("\0")) ? undefined : command;
+}
+
+/** What a config says of the image beside what is a default for a box. */
+export function toDescription({ os, architecture, variant, config }: Config): ImageDescription {
+  const platform = [os, architecture, variant].filter((part) => part !== "").join("/");
+  return {
+    platform: platform === "" ? "unknown" : platform,
+    entrypoint: config?.Entrypoint ?? null,
+    cmd: config?.Cmd ?? null,
+  };
 }
 
 /** Why an image is not for this host. */

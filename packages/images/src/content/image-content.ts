@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
-import type { ImageContent, ImportedImage, Logger, PullOptions, StoredImage } from "@boxrun/core";
+import type { ImageContent, ImageDescription, ImportedImage, Logger, PullOptions, StoredImage } from "@boxrun/core";
 import { importArchive } from "../archive/import.ts";
 import { locateBase } from "../base/cache.ts";
 import { readLayout } from "../oci/read-layout.ts";
@@ -69,12 +69,15 @@ class SkopeoImageContent implements ImageContent {
   }
 
   async ownCommand(digest: string): Promise<readonly string[] | undefined> {
-    try {
-      return await this.#store.ownCommand(digest);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new BoxRunError("RUNTIME_ERROR", `read the command of the image ${digest}: ${reason}`, { cause: error });
-    }
+    return await reading(`the command of the image ${digest}`, () => this.#store.ownCommand(digest));
+  }
+
+  async describe(digest: string): Promise<ImageDescription> {
+    return await reading(`the image ${digest}`, () => this.#store.describe(digest));
+  }
+
+  async programs(digest: string): Promise<readonly string[]> {
+    return await reading(`the programs of the image ${digest}`, () => this.#store.programs(digest));
   }
 
   layoutDir(digest: string): string {
@@ -83,5 +86,14 @@ class SkopeoImageContent implements ImageContent {
 
   async remove(digest: string, { keep }: { readonly keep: readonly string[] }): Promise<void> {
     await this.#store.remove(digest, keep);
+  }
+}
+
+async function reading<T>(what: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new BoxRunError("RUNTIME_ERROR", `read ${what}: ${reason}`, { cause: error });
   }
 }

@@ -1,10 +1,11 @@
 import { copyFile, link, mkdir, open, readdir, rename, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { StoredImage } from "@boxrun/core";
+import type { ImageDescription, StoredImage } from "@boxrun/core";
 import { isErrno } from "@boxrun/host";
 import { DamagedBlobError, isImageConfig, type LayoutImage, readLayout, verifyLayers } from "../oci/read-layout.ts";
 import { blobDir, blobFile, writeLayoutFiles } from "../oci/write-layout.ts";
-import { OtherPlatformError, ownCommand, platformProblem, toImageConfig } from "./image-config.ts";
+import { OtherPlatformError, ownCommand, platformProblem, toDescription, toImageConfig } from "./image-config.ts";
+import { programsOf } from "./programs.ts";
 import { ScratchDirs } from "./scratch.ts";
 
 /** An image of a layout, found to be whole. */
@@ -45,6 +46,17 @@ export class LayoutStore {
   /** What an image that is stored runs by itself; `undefined` if nothing. */
   async ownCommand(digest: string): Promise<readonly string[] | undefined> {
     return ownCommand((await readLayout(this.layoutDir(digest))).config);
+  }
+
+  /** What an image that is stored says of itself. */
+  async describe(digest: string): Promise<ImageDescription> {
+    return toDescription((await readLayout(this.layoutDir(digest))).config);
+  }
+
+  /** The programs of a stored image of one layer. */
+  async programs(digest: string): Promise<readonly string[]> {
+    const layoutDir = this.layoutDir(digest);
+    return await programsOf(layoutDir, await readLayout(layoutDir));
   }
 
   /** Puts every blob that is here into a layout that is being made, so that nothing is fetched twice. */

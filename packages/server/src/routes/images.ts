@@ -4,7 +4,7 @@ import type { Handlers } from "../register.ts";
 import type { SseEvent } from "../sse.ts";
 import { answerEvents, type Context, callerSignal } from "./context.ts";
 
-type ImageHandlers = Pick<Handlers, "listImages" | "pullImage" | "importImage" | "removeImage">;
+type ImageHandlers = Pick<Handlers, "listImages" | "pullImage" | "importImage" | "getImage" | "removeImage">;
 
 export function imageHandlers(context: Context): ImageHandlers {
   const { core, lifetime } = context;
@@ -19,6 +19,7 @@ export function imageHandlers(context: Context): ImageHandlers {
       ),
     importImage: async ({ query, body, reply }) =>
       core.images.import(body, { reference: query.reference, signal: callerSignal(reply, lifetime) }),
+    getImage: ({ path }) => core.images.get(path.reference),
     removeImage: async ({ path }) => {
       await core.images.remove(path.reference);
       return { ok: true };

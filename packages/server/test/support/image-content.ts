@@ -35,6 +35,8 @@ export function fakeImageContent(pull: Pull = refuse): ImageContent {
       return [{ ...image("c"), references: [text.slice("tar:".length)] }];
     },
     ownCommand: async (digest) => (digest === image("a").digest ? ["echo", "its own"] : undefined),
+    describe: async () => ({ platform: "linux/amd64", entrypoint: ["echo"], cmd: ["its own"] }),
+    programs: async () => ["ls", "sh"],
     layoutDir: (digest) => `/nowhere/${digest}`,
     remove: async () => undefined,
   };
