@@ -355,6 +355,25 @@ class Image(TypedDict):
     builtin: bool
 
 
+class Config(TypedDict):
+    env: dict[str, str]
+    user: str | None
+    workdir: str | None
+    entrypoint: list[str] | None
+    cmd: list[str] | None
+
+
+class ImageDetails(TypedDict):
+    reference: str
+    digest: str
+    size_bytes: int
+    created_at: str
+    builtin: bool
+    platform: str
+    config: Config
+    programs: NotRequired[list[str]]
+
+
 class PullProgress(TypedDict):
     message: str
     layer: NotRequired[str]
