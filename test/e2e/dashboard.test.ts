@@ -214,6 +214,50 @@ describe("the dashboard", () => {
     expect(complaints).toEqual([]);
   });
 
+  it("shows what a box is labelled with, which ports lead into it and what listens there, and sets when it expires", async () => {
+    const { id } = await dashboard.server.http.createBox({
+      name: "ported",
+      labels: { team: "blue" },
+      ports: [{ guest_port: 8080 }],
+      ttl_seconds: 7_200,
+    });
+    const { page, complaints } = await dashboard.open(`/boxes/${id}/overview`);
+    expect(await page.getByRole("region", { name: "Labels" }).innerText()).toContain("blue");
+    const ports = page.getByRole("region", { name: "Ports" });
+    await ports.getByText(/^127\.0\.0\.1:\d+$/).waitFor({ timeout: soonMs });
+    await ports.getByText("Nothing listens in it.").waitFor({ timeout: soonMs });
+    await page.getByText("(stopped in 1h 59m)").waitFor({ timeout: soonMs });
+
+    await page.getByRole("button", { name: "Change when it expires" }).click();
+    const dialog = page.getByRole("dialog", { name: "When does ported expire?" });
+    await dialog.getByRole("button", { name: "1 day" }).click();
+    await dialog.getByRole("button", { name: "remove" }).click();
+    await dialog.getByRole("button", { name: "Set" }).click();
+    await page.getByText(/\(removed in (1d|23h 59m)\)/).waitFor({ timeout: soonMs });
+    expect(await accessibilityFaults(page)).toEqual([]);
+    const box = await dashboard.server.http.getBox("ported");
+    expect(box.on_expiry).toBe("remove");
+
+    await page.getByRole("button", { name: "Change when it expires" }).click();
+    await dialog.getByRole("button", { name: "never" }).click();
+    await dialog.getByRole("button", { name: "Set" }).click();
+    await expect.poll(async () => (await dashboard.server.http.getBox("ported")).expires_at).toBeUndefined();
+    expect(complaints).toEqual([]);
+  });
+
+  it("says so when a part of it fails, and goes on elsewhere", async () => {
+    const { page } = await dashboard.open("/boxes");
+    await page.getByRole("row", { name: "dev" }).waitFor({ timeout: soonMs });
+    await page.evaluate(
+      "Object.defineProperty(Intl.DateTimeFormat.prototype, 'format', { get() { throw new Error('no clock'); } })",
+    );
+    await page.getByRole("link", { name: "dev", exact: true }).click();
+    await page.getByRole("alert").getByText("no clock").waitFor({ timeout: soonMs });
+    await page.getByRole("link", { name: "Run", exact: true }).click();
+    await page.getByRole("heading", { level: 1, name: "Run" }).waitFor({ timeout: soonMs });
+    expect(await page.getByRole("alert").count()).toBe(0);
+  });
+
   it("has nothing for axe to find on any page, in light and dark", async () => {
     const { id } = await dashboard.server.http.getBox("dev");
     const places = [

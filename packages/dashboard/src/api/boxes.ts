@@ -1,4 +1,4 @@
-import type { BoxAction } from "@boxrun/contract";
+import type { BoxAction, OnExpiry } from "@boxrun/contract";
 import { boxAllows } from "@boxrun/contract/plain";
 import { skipToken, useMutation, useMutationState, useQuery } from "@tanstack/react-query";
 import type { Box, CreateBoxInput } from "boxrun-sdk";
@@ -63,6 +63,20 @@ function commandOf(variables: unknown): BoxCommand | undefined {
     return undefined;
   const verb = boxVerbs.find((known) => known === variables.verb);
   return verb === undefined ? undefined : { verb, id: String(variables.id) };
+}
+
+interface Deadline {
+  readonly box: Box;
+  /** From now; `null`: never. */
+  readonly ttlSeconds: number | null;
+  readonly onExpiry: OnExpiry;
+}
+
+/** Sets when a box expires, and what happens then. The server's events show it. */
+export function useSetDeadline() {
+  return useMutation({
+    mutationFn: ({ box, ttlSeconds, onExpiry }: Deadline) => client.boxes.extend(box.id, ttlSeconds, { onExpiry }),
+  });
 }
 
 export function createBox(input: CreateBoxInput, signal?: AbortSignal): Promise<Box> {

@@ -5,6 +5,7 @@ export const keys = {
   sessions: (boxId: string) => ["sessions", boxId] as const,
   files: (boxId: string, path: string) => ["files", boxId, path] as const,
   allFiles: (boxId: string) => ["files", boxId] as const,
+  ports: (boxId: string) => ["ports", boxId] as const,
   images: ["images"] as const,
   info: ["info"] as const,
   usage: ["usage"] as const,

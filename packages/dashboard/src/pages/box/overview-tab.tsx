@@ -6,6 +6,8 @@ import { Waiting } from "../../ui/notice.tsx";
 import { Card, Facts } from "../../ui/page.tsx";
 import { megabytesText } from "../../util/bytes.ts";
 import { dateText } from "../../util/time.ts";
+import { Deadline } from "./deadline.tsx";
+import { PortsCard } from "./ports-card.tsx";
 
 const UsageCharts = lazy(() => import("./usage-charts.tsx").then(({ UsageCharts }) => ({ default: UsageCharts })));
 
@@ -38,9 +40,20 @@ export function OverviewTab({ box }: { readonly box: Box }) {
               ["Created", <Moment key="created" at={box.created_at} />],
               ["Started", <Moment key="started" at={box.started_at} />],
               ["Stopped", <Moment key="stopped" at={box.stopped_at} />],
+              ["Expires", <Deadline key="expires" box={box} />],
             ]}
           />
         </Card>
+        <PortsCard box={box} />
+        {box.labels !== undefined && Object.keys(box.labels).length > 0 && (
+          <Card title="Labels">
+            <Facts
+              facts={Object.entries(box.labels).map(
+                ([name, value]) => [name, value === "" ? "–" : <code key={name}>{value}</code>] as const,
+              )}
+            />
+          </Card>
+        )}
         {box.env !== null && Object.keys(box.env).length > 0 && (
           <Card title="Environment">
             <Facts
