@@ -1,7 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { boxDirVariable } from "@boxrun/host";
 import { expect, onTestFinished, test } from "vitest";
 import { templateKey } from "../src/templates/key.ts";
 import { TemplateStore, templateFiles } from "../src/templates/store.ts";
@@ -50,17 +53,28 @@ test("one template alone may be larger than the limit: it is not made again and 
   expect([await store.has("first"), await store.has("second")]).toEqual([false, true]);
 });
 
-test("where two servers make the same template, the first one's stays; what a killed server has left goes", async () => {
+test("where two servers make the same template, the first one's stays", async () => {
   const dir = temporary();
   const [one, other] = [new TemplateStore(dir, 100 * mib), new TemplateStore(dir, 100 * mib)];
-  const left = await one.scratch();
-  const long = new Date(Date.now() - 2 * 60 * 60 * 1000);
-  utimesSync(left, long, long);
   await put(one, "same", 0);
   const { ino } = await stat(one.path("same"));
   await put(other, "same", 0);
   expect((await stat(one.path("same"))).ino).toBe(ino);
-  expect(existsSync(left)).toBe(false);
+});
+
+test("what a server that was killed has left half made goes, its VM too; what another one is making stays", async () => {
+  const dir = temporary();
+  const store = new TemplateStore(dir, 100 * mib);
+  const mine = await store.scratch();
+  // Of a process that there was before this one had its pid.
+  const left = join(dir, "templates", `.new-${process.pid}-1-abcdef`);
+  await mkdir(left);
+  const vm = spawn("sleep", ["1000"], { env: { ...process.env, [boxDirVariable]: left }, stdio: "ignore" });
+  await once(vm, "spawn");
+  const ended = once(vm, "exit");
+  await store.clearLeftovers();
+  expect(await ended).toEqual([null, "SIGKILL"]);
+  expect([existsSync(left), existsSync(mine)]).toEqual([false, true]);
 });
 
 test("a template is another's as soon as anything differs that its VM depends on, and is that of all boxes with the same", async () => {

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isErrno } from "@boxrun/host";
+import { isAlive, isErrno, type ProcessRef, processRef } from "@boxrun/host";
 import { endProcesses } from "../vm/machine.ts";
 
 /**
@@ -13,10 +13,8 @@ import { endProcesses } from "../vm/machine.ts";
  */
 export const templateFiles = { memory: "ram", state: "state", used: "used" } as const;
 
-/** Begins the name of a directory in which a template is being made. */
+/** Begins the name of a directory in which a template is being made; then it says by which process. */
 const scratchPrefix = ".new-";
-/** A template is made in seconds. What is older is left over from a server that was killed. */
-const scratchLimitMs = 60 * 60 * 1000;
 
 export class TemplateStore {
   readonly #dir: string;
@@ -43,7 +41,17 @@ export class TemplateStore {
   /** A directory in which to make one. */
   async scratch(): Promise<string> {
     await mkdir(this.#dir, { recursive: true, mode: 0o700 });
-    return await mkdtemp(join(this.#dir, scratchPrefix));
+    const maker = processRef(process.pid);
+    return await mkdtemp(join(this.#dir, `${scratchPrefix}${maker?.pid}-${maker?.startTime}-`));
+  }
+
+  /** Ends and removes what servers that were killed have left half made: its VM runs on. */
+  async clearLeftovers(): Promise<void> {
+    for (const name of await readdir(this.#dir).catch(() => [])) {
+      if (!name.startsWith(scratchPrefix) || isAlive(makerOf(name))) continue;
+      await endProcesses(this.path(name), []);
+      await this.remove(name);
+    }
   }
 
   /** Takes what was made there into the store, and makes room for it: what was used least recently goes first. */
@@ -65,17 +73,11 @@ export class TemplateStore {
 
   /** The newest stays, even if it alone is above the limit: else it would be made again and again. */
   async #makeRoom(newest: string): Promise<void> {
-    const names = await readdir(this.#dir);
+    const names = (await readdir(this.#dir)).filter((name) => !name.startsWith(scratchPrefix));
     const kept = await Promise.all(names.map(async (name) => ({ name, ...(await this.#measure(name)) })));
     const byAge = kept.sort((a, b) => (a.name === newest ? -1 : b.name === newest ? 1 : b.usedAtMs - a.usedAtMs));
     let bytes = 0;
-    for (const { name, usedAtMs, sizeBytes } of byAge) {
-      if (name.startsWith(scratchPrefix)) {
-        if (Date.now() - usedAtMs < scratchLimitMs) continue;
-        await endProcesses(this.path(name), []);
-        await this.remove(name);
-        continue;
-      }
+    for (const { name, sizeBytes } of byAge) {
       bytes += sizeBytes;
       if (bytes > this.#limitBytes && name !== newest) await this.remove(name);
     }
@@ -92,6 +94,11 @@ export class TemplateStore {
     const sizeBytes = files.reduce((sum, file) => sum + 512 * (file?.blocks ?? 0), 0);
     return { usedAtMs: (used ?? self)?.mtimeMs ?? 0, sizeBytes };
   }
+}
+
+function makerOf(scratch: string): ProcessRef {
+  const [pid = "", startTime = ""] = scratch.slice(scratchPrefix.length).split("-");
+  return { pid: Number(pid), startTime };
 }
 
 async function statOrNone(path: string) {

@@ -31,11 +31,14 @@ export class Templates {
   readonly #hopeless = new Set<string>();
   readonly #underWay = new Map<string, Promise<void>>();
   /** One is made at a time: it is all CPU. */
-  #last: Promise<void> = Promise.resolve();
+  #last: Promise<void>;
 
   constructor(options: { readonly cacheDir: string; readonly limitBytes: number; readonly logger: Logger }) {
     this.#store = new TemplateStore(options.cacheDir, options.limitBytes);
     this.#logger = options.logger;
+    this.#last = this.#store.clearLeftovers().catch((error: unknown) => {
+      this.#logger.warn({ err: error }, "what is left of templates that were being made could not be cleared away");
+    });
   }
 
   /** The template of this shape; `undefined` if there is none that can be opened. */
