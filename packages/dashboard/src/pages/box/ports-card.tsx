@@ -22,10 +22,10 @@ export function PortsCard({ box }: { readonly box: Box }) {
 function Published({ port: { host_ip, host_port } }: { readonly port: PublishedPort }) {
   const address = `${host_ip.includes(":") ? `[${host_ip}]` : host_ip}:${host_port}`;
   return (
-    <>
+    <span className="published">
       host <code>{address}</code>
       <CopyIcon text={address} label={`Copy ${address}`} />
-    </>
+    </span>
   );
 }
 
@@ -33,7 +33,7 @@ function Listening({ boxId }: { readonly boxId: string }) {
   const { data: ports, error } = useListeningPorts(boxId);
   if (error !== null) return <p className="quiet">What listens is not known: {failureOf(error).message}</p>;
   if (ports === undefined) return <p className="quiet">Asking what listens…</p>;
-  if (ports.length === 0) return <p className="quiet">Nothing listens in it.</p>;
+  if (ports.length === 0) return <p className="quiet ports">Nothing listens in it.</p>;
   return (
     <table className="table ports" aria-label="What listens in it">
       <thead>
