@@ -4,10 +4,12 @@ import { existsSync, mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSyn
 import { mkdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { silentLogger } from "@boxrun/core";
 import { boxDirVariable } from "@boxrun/host";
 import { expect, onTestFinished, test } from "vitest";
 import { templateKey } from "../src/templates/key.ts";
 import { TemplateStore, templateFiles } from "../src/templates/store.ts";
+import { Templates } from "../src/templates/templates.ts";
 import type { VmShape } from "../src/vm/command-line.ts";
 
 const mib = 1 << 20;
@@ -109,4 +111,24 @@ test("a template is another's as soon as anything differs that its VM depends on
   writeFileSync(qemu, "another version of it");
   others.push(await templateKey(shape, qemu));
   expect(new Set([key, ...others]).size).toBe(changes.length + 2);
+});
+
+test("a template that is late now and then stays; one that is late again and again goes, and a broken one at once", async () => {
+  const dir = temporary();
+  const store = new TemplateStore(dir, 100 * mib);
+  const templates = new Templates({ cacheDir: dir, limitBytes: 100 * mib, logger: silentLogger });
+  onTestFinished(() => templates.close());
+  const late = () => templates.failed("slow", new Error("no answer"), { isLate: true });
+  await put(store, "slow", 0);
+  await put(store, "broken", 0);
+  await late();
+  await late();
+  templates.worked("slow");
+  await late();
+  await late();
+  expect(await store.has("slow")).toBe(true);
+  await late();
+  expect(await store.has("slow")).toBe(false);
+  await templates.failed("broken", new Error("QEMU can't read it"), { isLate: false });
+  expect(await store.has("broken")).toBe(false);
 });

@@ -6,13 +6,16 @@ import { requireTool } from "@boxrun/host";
 import type { Host } from "../host.ts";
 import { macOf } from "../network/mac.ts";
 import type { Templates } from "../templates/templates.ts";
-import { type BootPlan, coldBoot, resumeKept } from "../vm/cold-boot.ts";
+import { type BootPlan, coldBoot, isLate, resumeKept } from "../vm/cold-boot.ts";
 import { boxFiles, maxVolumes } from "../vm/command-line.ts";
 import { endProcesses, type RunningQemu } from "../vm/machine.ts";
 import { writeVmRecord } from "../vm/record.ts";
 import { devicesOf } from "../vm/set-up.ts";
 import { Slots } from "../vm/slots.ts";
 import { volumeSupport } from "../volumes/virtiofsd.ts";
+
+/** What has become of a template's VM: this box, or nothing. */
+type Resumed = { readonly box: RunningQemu } | { readonly template: string; readonly error: unknown };
 
 export interface BoxBooterOptions {
   readonly host: Host;
@@ -53,8 +56,18 @@ export class BoxBooter {
 
   async boot(spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<RunningQemu> {
     const plan = await this.#plan(spec, boxDir);
+    const { templates } = this.#options;
     return await this.#slots.run(signal, async () => {
-      return (await this.#resume(plan, spec, signal)) ?? (await this.#coldBoot(plan, spec, signal));
+      const resumed = await this.#resume(plan, spec, signal);
+      if (resumed !== undefined && "box" in resumed) return resumed.box;
+      const machine = await coldBoot(plan, signal, this.#options.bootLimitMs);
+      const box = await this.#setUp(machine, spec, plan.boxDir, signal);
+      // Only now it is known that it was the template's fault, and not the box's or the host's.
+      if (resumed !== undefined)
+        await templates?.failed(resumed.template, resumed.error, { isLate: isLate(resumed.error) });
+      // Behind the boot, which it would only have made slower.
+      if (canResume(plan)) void templates?.want(plan).catch(() => undefined);
+      return box;
     });
   }
 
@@ -86,27 +99,20 @@ export class BoxBooter {
     };
   }
 
-  async #coldBoot(plan: BootPlan, spec: BoxSpec, signal: AbortSignal): Promise<RunningQemu> {
-    const machine = await coldBoot(plan, signal, this.#options.bootLimitMs);
-    const box = await this.#setUp(machine, spec, plan.boxDir, signal);
-    // Behind the boot, which it would only have made slower.
-    if (canResume(plan)) void this.#options.templates?.want(plan).catch(() => undefined);
-    return box;
-  }
-
-  /** From a template; `undefined` if there is none of this shape, or it can't be used. */
-  async #resume(plan: BootPlan, spec: BoxSpec, signal: AbortSignal): Promise<RunningQemu | undefined> {
+  /** From a template; `undefined` if there is none of this shape. */
+  async #resume(plan: BootPlan, spec: BoxSpec, signal: AbortSignal): Promise<Resumed | undefined> {
     if (!canResume(plan)) return undefined;
     const { templates } = this.#options;
     using template = await templates?.take(plan);
     if (templates === undefined || template === undefined) return undefined;
     try {
       const machine = await resumeKept({ ...plan, kept: template.kept }, signal);
-      return await this.#setUp(machine, spec, plan.boxDir, signal);
+      const box = await this.#setUp(machine, spec, plan.boxDir, signal);
+      templates.worked(template.key);
+      return { box };
     } catch (error) {
       signal.throwIfAborted();
-      await templates.drop(template.key, error);
-      return undefined;
+      return { template: template.key, error };
     }
   }
 

@@ -10,6 +10,11 @@ import { TemplateStore } from "./store.ts";
 /** How many templates' memory is held at a time, some 80 MB each; the others are read from the disk again when they are wanted. */
 const maxHeld = 4;
 
+/** So often a template of a shape is tried to be made by one server. */
+const maxFailures = 3;
+/** So often in a row it may be late. */
+const maxDelays = 3;
+
 /** A template that is about to be resumed from. Its end leaves the memory to whoever has mapped it. */
 export interface Template extends Disposable {
   readonly key: string;
@@ -27,8 +32,9 @@ export class Templates {
   /** By key, the one used last at the end. */
   readonly #held = new Map<string, OpenTemplate>();
   readonly #opening = new SharedTasks<void>();
-  /** Not to be made again by this server. */
-  readonly #hopeless = new Set<string>();
+  /** How often in a row one could not be made, or was late. */
+  readonly #failures = new Counter();
+  readonly #delays = new Counter();
   readonly #underWay = new Map<string, Promise<void>>();
   /** One is made at a time: it is all CPU. */
   #last: Promise<void>;
@@ -49,10 +55,11 @@ export class Templates {
         if (!(await this.#store.has(key))) return undefined;
         await this.#opening.join(key, { signal: this.#closing.signal }, () => this.#open(key, plan.hostHelper));
       }
-      await this.#store.touch(key);
+      // What is held is good also if another server has made room of it.
+      await this.#store.touch(key).catch(() => undefined);
       return this.#lend(key);
     } catch (error) {
-      if (!this.#closing.signal.aborted) await this.drop(key, error);
+      if (!this.#closing.signal.aborted) await this.#drop(key, error);
       return undefined;
     }
   }
@@ -60,15 +67,30 @@ export class Templates {
   /** Makes the template of this shape in the background, if there is none. */
   async want(plan: TemplatePlan): Promise<void> {
     const key = await templateKey(plan.shape, plan.qemu);
-    const isNeeded = !this.#closing.signal.aborted && !this.#hopeless.has(key) && !this.#underWay.has(key);
+    const isNeeded = !this.#closing.signal.aborted && this.#failures.of(key) < maxFailures && !this.#underWay.has(key);
     if (!isNeeded || (await this.#store.has(key)) || this.#underWay.has(key)) return;
     const made = this.#last.then(() => this.#make(key, plan)).finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, made);
     this.#last = made;
   }
 
+  /** A box was resumed from it. */
+  worked(key: string): void {
+    this.#delays.reset(key);
+  }
+
+  /** A box could not be resumed from it, and has booted. One that was only late is kept, unless it is again and again. */
+  async failed(key: string, error: unknown, { isLate }: { readonly isLate: boolean }): Promise<void> {
+    if (isLate && this.#delays.add(key) < maxDelays) {
+      this.#logger.warn({ template: key, err: error }, "a box was late from its template, and has booted instead");
+      return;
+    }
+    await this.#drop(key, error);
+  }
+
   /** One that can't be used is removed; the next box of its shape has it made anew. */
-  async drop(key: string, error: unknown): Promise<void> {
+  async #drop(key: string, error: unknown): Promise<void> {
+    this.#delays.reset(key);
     this.#logger.warn(
       { template: key, err: error },
       "a template can't be used; it is dropped, and boxes of its shape boot",
@@ -117,13 +139,33 @@ export class Templates {
       scratch = await this.#store.scratch();
       await makeTemplate(plan, scratch, signal);
       await this.#store.keep(scratch, key);
+      this.#failures.reset(key);
       const { cpu, memoryMb } = plan.shape;
       this.#logger.info({ template: key, cpu, memoryMb }, "boxes of this shape start from a template from now on");
     } catch (error) {
       if (scratch !== undefined) await rm(scratch, { recursive: true, force: true }).catch(() => undefined);
       if (signal.aborted) return;
-      this.#hopeless.add(key);
+      this.#failures.add(key);
       this.#logger.warn({ template: key, err: error }, "no template could be made; boxes of its shape boot");
     }
+  }
+}
+
+class Counter {
+  readonly #counts = new Map<string, number>();
+
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0;
+  }
+
+  /** How often by now. */
+  add(key: string): number {
+    const count = this.of(key) + 1;
+    this.#counts.set(key, count);
+    return count;
+  }
+
+  reset(key: string): void {
+    this.#counts.delete(key);
   }
 }

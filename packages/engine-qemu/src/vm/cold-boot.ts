@@ -43,9 +43,18 @@ const bootLimitMs = { kvm: 10_000, tcg: 30_000 } as const;
 
 /** The guest hung or died while it booted: worth another attempt. */
 class BootFailed extends BoxRunError {
-  constructor(message: string, cause: unknown) {
+  /** Nothing else is known to be wrong: the host may just have had no time. */
+  readonly isLate: boolean;
+
+  constructor(message: string, cause: unknown, isLate = false) {
     super("RUNTIME_ERROR", message, { cause });
+    this.isLate = isLate;
   }
+}
+
+/** Whether the VM was given up because its agent had not greeted in time. */
+export function isLate(error: unknown): boolean {
+  return error instanceof BootFailed && error.isLate;
 }
 
 /**
@@ -102,7 +111,11 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     const failure =
       error instanceof BootFailed
         ? new BootFailed(`${error.message}${said}`, error)
-        : new BootFailed(`boot box ${plan.boxId}: its agent did not answer within ${limitMs / 1000} s${said}`, error);
+        : new BootFailed(
+            `boot box ${plan.boxId}: its agent did not answer within ${limitMs / 1000} s${said}`,
+            error,
+            deadline.aborted,
+          );
     line?.end(failure);
     qmp?.close();
     await endProcesses(
