@@ -16,7 +16,8 @@ export async function openTemplate(dir: string, hostHelper: string): Promise<Ope
   const state = await readFile(join(dir, templateFiles.state));
   const memory = await sealedCopy(hostHelper, join(dir, templateFiles.memory));
   const after = await stat(dir).catch(() => undefined);
-  if (after?.ino === before.ino) return { memory, state };
+  // A number may be given again at once; its time is another then.
+  if (after?.ino === before.ino && after.ctimeMs === before.ctimeMs) return { memory, state };
   await memory.close();
   throw new BoxRunError("RUNTIME_ERROR", `open the template ${dir}: it was removed meanwhile`);
 }

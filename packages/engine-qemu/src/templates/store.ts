@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isAlive, isErrno, type ProcessRef, processRef } from "@boxrun/host";
@@ -41,8 +42,7 @@ export class TemplateStore {
   /** A directory in which to make one. */
   async scratch(): Promise<string> {
     await mkdir(this.#dir, { recursive: true, mode: 0o700 });
-    const maker = processRef(process.pid);
-    return await mkdtemp(join(this.#dir, `${scratchPrefix}${maker?.pid}-${maker?.startTime}-`));
+    return await mkdtemp(join(this.#dir, ownScratch()));
   }
 
   /** Ends and removes what servers that were killed have left half made: its VM runs on. */
@@ -67,8 +67,16 @@ export class TemplateStore {
     await this.#makeRoom(key);
   }
 
+  /** At once as a whole: nobody opens half of one. */
   async remove(key: string): Promise<void> {
-    await rm(this.path(key), { recursive: true, force: true });
+    const gone = join(this.#dir, `${ownScratch()}${randomUUID()}`);
+    try {
+      await rename(this.path(key), gone);
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return;
+      throw error;
+    }
+    await rm(gone, { recursive: true, force: true });
   }
 
   /** The newest stays, even if it alone is above the limit: else it would be made again and again. */
@@ -94,6 +102,12 @@ export class TemplateStore {
     const sizeBytes = files.reduce((sum, file) => sum + 512 * (file?.blocks ?? 0), 0);
     return { usedAtMs: (used ?? self)?.mtimeMs ?? 0, sizeBytes };
   }
+}
+
+/** Begins a name for what only this server has in hand, which the next one removes. */
+function ownScratch(): string {
+  const self = processRef(process.pid);
+  return `${scratchPrefix}${self?.pid}-${self?.startTime}-`;
 }
 
 function makerOf(scratch: string): ProcessRef {
