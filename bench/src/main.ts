@@ -9,6 +9,7 @@ import { benchIdle } from "./idle.bench.ts";
 import { benchLeaks } from "./leaks.bench.ts";
 import { benchOutput } from "./output.bench.ts";
 import { benchScale } from "./scale.bench.ts";
+import { benchSdk } from "./sdk.bench.ts";
 
 /** `npm run bench [name…]`: each benchmark by itself, on a server and boxes of its own; exit 1 if a bar does not hold. */
 const benchmarks: Readonly<Record<string, () => Promise<Figure[]>>> = {
@@ -21,6 +22,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Figure[]>>> = {
   idle: benchIdle,
   leaks: benchLeaks,
   scale: benchScale,
+  sdk: benchSdk,
 };
 
 /** Only when asked for by name: they need more than any host has. */

@@ -2,7 +2,7 @@ import { globSync } from "node:fs";
 import { join } from "node:path";
 
 /** Folders that hold the project's TypeScript. Every check must have seen each of their files, or it fails. */
-export const sourceFolders = ["packages", "test", "bench", "tools"];
+export const sourceFolders = ["packages", "test", "bench", "tools", "examples"];
 
 const notSources = new Set(["node_modules", "dist", "coverage"]);
 
