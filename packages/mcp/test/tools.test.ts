@@ -198,8 +198,7 @@ describe.each([
     const gone = untilRemoved();
     controller.abort("changed my mind");
     await expect(call).rejects.toThrow("changed my mind");
-    // What comes behind it was taken back before.
-    await mcp.client.ping();
+    await mcp.heard();
     hold.release();
     await gone;
     expect(JSON.stringify(await mcp.done("box_list"))).not.toContain("unwanted");

@@ -69,7 +69,7 @@ describe("the packed package", () => {
       if (!entry.isFile()) continue;
       const text = await readFile(join(entry.parentPath, entry.name), "utf8");
       for (const [, name = ""] of text.matchAll(/(?:\bfrom |\bimport\()"([^"]+)"/g)) {
-        if (!name.startsWith(".")) imported.add(name);
+        if (!name.startsWith(".")) imported.add(/^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? name);
         else expect(existsSync(join(entry.parentPath, name.replace(/\.js$/, ".d.ts"))), name).toBe(true);
       }
     }

@@ -14,11 +14,19 @@ export class TestClient implements AsyncDisposable {
   readonly server: TestServer;
   readonly client: Client;
   readonly #transport: Transport;
+  /** Requests over HTTP that are not answered yet. */
+  readonly #pending: ReadonlySet<Promise<unknown>>;
 
-  private constructor(server: TestServer, client: Client, transport: Transport) {
+  private constructor(
+    server: TestServer,
+    client: Client,
+    transport: Transport,
+    pending: ReadonlySet<Promise<unknown>>,
+  ) {
     this.server = server;
     this.client = client;
     this.#transport = transport;
+    this.#pending = pending;
   }
 
   /** `boxrun mcp`, as an editor starts it. */
@@ -31,16 +39,31 @@ export class TestClient implements AsyncDisposable {
   /** `/mcp` of the server itself. */
   static async overHttp(server: TestServer, query = ""): Promise<TestClient> {
     // As everywhere with exactOptionalPropertyTypes: the class says `| undefined` where its interface does not.
-    const transport = new StreamableHTTPClientTransport(httpUrl(server, query));
-    return TestClient.#connect(server, transport as Transport);
+    const pending = new Set<Promise<unknown>>();
+    const transport = new StreamableHTTPClientTransport(httpUrl(server, query), {
+      fetch: (...request) => {
+        const answer = fetch(...request);
+        const over: Promise<unknown> = answer.then(
+          () => pending.delete(over),
+          () => pending.delete(over),
+        );
+        pending.add(over);
+        return answer;
+      },
+    });
+    return TestClient.#connect(server, transport as Transport, pending);
   }
 
-  static async #connect(server: TestServer, transport: Transport): Promise<TestClient> {
+  static async #connect(
+    server: TestServer,
+    transport: Transport,
+    pending: ReadonlySet<Promise<unknown>> = new Set(),
+  ): Promise<TestClient> {
     const client = new Client({ name: "test", version: "1" });
     await client.connect(transport);
     // It checks what is answered against the schemas that it has listed.
     await client.listTools();
-    return new TestClient(server, client, transport);
+    return new TestClient(server, client, transport, pending);
   }
 
   async call(name: string, input: Record<string, unknown> = {}, options?: CallOptions): Promise<CallToolResult> {
@@ -65,6 +88,12 @@ export class TestClient implements AsyncDisposable {
     const result = await this.call(name, input);
     if (!result.isError) throw new Error(`${name} went well: ${textOf(result)}`);
     return textOf(result);
+  }
+
+  /** Until the server has heard what was said before: over HTTP each message goes its own way. */
+  async heard(): Promise<void> {
+    await this.client.ping();
+    await Promise.all(this.#pending);
   }
 
   /** Ends the session as its client does. */
