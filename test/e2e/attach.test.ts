@@ -80,8 +80,8 @@ describe("a terminal in a real box", () => {
   it("hands over 10 MB to a client that pauses, while the server's memory stays as it is", async () => {
     await inBox("head -c 10000000 /dev/zero | tr '\\0' x > /tmp/big");
     const screen = await attach();
-    // What such a stream costs once, in code and heap, is not what it holds.
-    await screen.run("cat /tmp/big");
+    // What such a stream costs at first, in code and heap, is not what it holds: from the third on it is the same.
+    for (let pass = 0; pass < 3; pass++) await screen.run("cat /tmp/big");
     const before = await serverMemoryBytes();
     await screen.type("cat /tmp/big; echo do''ne\r");
     await screen.until("xxx");
