@@ -108,7 +108,8 @@ describe.skipIf(noNetworks !== undefined)("a box with a network", () => {
     );
     const { createHash } = await import("node:crypto");
     expect(down.stdout).toContain(createHash("md5").update(Buffer.alloc(sizeBytes, 97)).digest("hex"));
-    await sh(engine, spec.id, `wget -q -O /dev/null --post-file=/root/up http://${address}:${port}/`);
+    const up = await sh(engine, spec.id, `wget -q -O /dev/null --post-file=/root/up http://${address}:${port}/`);
+    expect(up).toMatchObject({ stderr: "", code: 0 });
     expect(await received.promise).toBe(sizeBytes);
     await engine.remove(spec.id);
     await engine.close();
