@@ -98,17 +98,21 @@ describe.skipIf(noNetworks !== undefined)("a box with a network", () => {
     await new Promise<void>((resolve) => server.listen(0, address, resolve));
     const bound = server.address();
     const port = typeof bound === "object" && bound !== null ? bound.port : 0;
+    // One that gets nowhere says so, and what the box's network looks like then.
+    const ending = (options: string) =>
+      `{ timeout 60 wget -q ${options} http://${address}:${port}/ || { ip -s addr; netstat -tn; cat /proc/net/arp; } >&2; }`;
     const engine = host.makeEngine();
     const spec = boxSpec(host, { network: true });
     await create(engine, spec);
     const down = await sh(
       engine,
       spec.id,
-      `wget -q -O - http://${address}:${port}/ | md5sum; head -c ${sizeBytes} /dev/zero | tr '\\000' b > /root/up`,
+      `${ending("-O -")} | md5sum; head -c ${sizeBytes} /dev/zero | tr '\\000' b > /root/up`,
     );
     const { createHash } = await import("node:crypto");
+    expect(down.stderr).toBe("");
     expect(down.stdout).toContain(createHash("md5").update(Buffer.alloc(sizeBytes, 97)).digest("hex"));
-    const up = await sh(engine, spec.id, `wget -q -O /dev/null --post-file=/root/up http://${address}:${port}/`);
+    const up = await sh(engine, spec.id, ending("-O /dev/null --post-file=/root/up"));
     expect(up).toMatchObject({ stderr: "", code: 0 });
     expect(await received.promise).toBe(sizeBytes);
     await engine.remove(spec.id);
