@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { defaultCacheDir } from "@boxrun/host";
 import { type Block, outputFault } from "../../../tools/docs/blocks.ts";
 import { pythonSdkEnvironment } from "./python.ts";
 import { cliPath, TestServer } from "./server.ts";
@@ -47,6 +48,8 @@ export class DocsPlace implements AsyncDisposable {
       ...inherited,
       HOME: home,
       XDG_CONFIG_HOME: join(home, ".config"),
+      // What set-up has built is where it is, whatever the home.
+      BOXRUN_CACHE_DIR: process.env.BOXRUN_CACHE_DIR ?? defaultCacheDir(),
       PATH: [bin, await pythonSdkEnvironment(), dirname(process.execPath), process.env.PATH].join(":"),
       PYTHONPATH: join(root, "python/src"),
       BOXRUN_PORT: "0",
