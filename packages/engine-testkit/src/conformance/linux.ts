@@ -71,7 +71,8 @@ export function linuxBehaviours({ behaviour, harness, options }: Suite): void {
     "programs sleep as precisely as anywhere; only the agent's monitor of itself oversleeps",
     ["linux"],
     async () => {
-      const slack = "for t in /proc/1/task/*; do cat /proc/$(basename $t)/timerslack_ns; done";
+      // A thread may end meanwhile.
+      const slack = "for t in /proc/1/task/*; do cat /proc/$(basename $t)/timerslack_ns 2> /dev/null; done; true";
       expect(await harness.sh("cat /proc/self/timerslack_ns")).toBe("50000");
       expect((await harness.sh(slack)).split("\n")).toContain("5000000");
     },
