@@ -155,11 +155,15 @@ func TestPortWhereNothingListensIsRefused(t *testing.T) {
 
 func TestPortOfAProgramThatHangsUpIsCutOff(t *testing.T) {
 	a := startAgent(t, "/")
+	// Not before it is connected: that would be a refusal.
+	connected := make(chan struct{})
 	port := service(t, "127.0.0.1", func(conn *net.TCPConn) {
+		<-connected
 		_ = conn.SetLinger(0)
 		conn.Close()
 	})
 	c := a.connect(t, port)
+	close(connected)
 	if _, err := c.next(); err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("a reset looks like %v", err)
 	}
