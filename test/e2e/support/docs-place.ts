@@ -49,7 +49,7 @@ export class DocsPlace implements AsyncDisposable {
       HOME: home,
       XDG_CONFIG_HOME: join(home, ".config"),
       // What set-up has built is where it is, whatever the home.
-      BOXRUN_CACHE_DIR: process.env.BOXRUN_CACHE_DIR ?? defaultCacheDir(),
+      BOXRUN_CACHE_DIR: defaultCacheDir(),
       PATH: [bin, await pythonSdkEnvironment(), dirname(process.execPath), process.env.PATH].join(":"),
       PYTHONPATH: join(root, "python/src"),
       BOXRUN_PORT: "0",

@@ -8,11 +8,10 @@ import { provideImage } from "../api/images.ts";
 import type { PullLayers } from "../api/pull-layers.ts";
 import { BoxFields } from "../components/box-form/box-fields.tsx";
 import { type BoxForm, emptyForm, readForm } from "../components/box-form/form.ts";
+import { MakingAside } from "../components/box-form/making-aside.tsx";
 import { SnippetsView } from "../components/box-form/snippets-view.tsx";
 import { boxPath } from "../components/paths.ts";
-import { PullView } from "../components/pull-view.tsx";
 import { Button } from "../ui/button.tsx";
-import { Notice } from "../ui/notice.tsx";
 import { Card, Page } from "../ui/page.tsx";
 
 export function CreatePage() {
@@ -49,16 +48,7 @@ export function CreatePage() {
           </div>
         </form>
         <div className="page-side">
-          {failure !== undefined && (
-            <Notice kind="bad" title={failure.message}>
-              {failure.hint}
-            </Notice>
-          )}
-          {layers !== undefined && (
-            <Card title="Pulling the image">
-              <PullView layers={layers} />
-            </Card>
-          )}
+          <MakingAside failure={failure} layers={layers} />
           <Card title="The same elsewhere">
             {read.ok ? <SnippetsView input={read.input} /> : <p className="quiet">Once the form is right.</p>}
           </Card>

@@ -7,13 +7,12 @@ import { provideImage } from "../api/images.ts";
 import type { PullLayers } from "../api/pull-layers.ts";
 import { BoxFields } from "../components/box-form/box-fields.tsx";
 import { type BoxForm, emptyForm, readForm } from "../components/box-form/form.ts";
+import { MakingAside } from "../components/box-form/making-aside.tsx";
 import { runCommand } from "../components/box-form/snippets.ts";
 import { OutputView } from "../components/output/output-view.tsx";
-import { PullView } from "../components/pull-view.tsx";
 import { Button } from "../ui/button.tsx";
 import { CodeBlock } from "../ui/code-block.tsx";
 import { Field } from "../ui/field.tsx";
-import { Notice } from "../ui/notice.tsx";
 import { Card, Page } from "../ui/page.tsx";
 import { LineStore } from "../util/line-store.ts";
 import { shortDuration, useNow } from "../util/time.ts";
@@ -97,16 +96,7 @@ export function RunPage() {
           </details>
         </form>
         <div className="page-side">
-          {failure !== undefined && (
-            <Notice kind="bad" title={failure.message}>
-              {failure.hint}
-            </Notice>
-          )}
-          {layers !== undefined && (
-            <Card title="Pulling the image">
-              <PullView layers={layers} />
-            </Card>
-          )}
+          <MakingAside failure={failure} layers={layers} />
           {read.ok && (
             <Card title="The same in a terminal">
               <CodeBlock label="command" text={runCommand(read.input, cmd)} />
