@@ -1,9 +1,9 @@
-import { BoxRunError, type BoxStatus, boxStatusSchema, onExpirySchema } from "@boxrun/contract";
+import { BoxRunError, type BoxStatus, boxStatusSchema } from "@boxrun/contract";
 import type { BoxPatch, BoxRecord, BoxStore } from "@boxrun/core";
 import { z } from "zod";
+import { boxRow } from "./box-row.ts";
 import { cursors, pageParameters } from "./cursors.ts";
-import { booleanColumn, type Database, durable, jsonColumn, jsonOrNull } from "./database.ts";
-import { imageConfigSchema } from "./images.ts";
+import { type Database, durable, jsonColumn, jsonOrNull } from "./database.ts";
 import { behindPrefix } from "./prefix.ts";
 import { isUniqueViolation } from "./sqlite-errors.ts";
 
@@ -17,70 +17,6 @@ export const namesColumn = jsonColumn(z.array(z.string()))
 export function namesOrNull(names: readonly string[]): string | null {
   return jsonOrNull(names.length === 0 ? null : names);
 }
-
-const volumesSchema = z.array(z.object({ host_path: z.string(), guest_path: z.string(), readonly: z.boolean() }));
-
-const portsSchema = z.array(z.object({ guest_port: z.int(), host_port: z.int(), host_ip: z.string() }));
-
-const boxRow = z
-  .object({
-    id: z.string(),
-    name: z.string().nullable(),
-    status: boxStatusSchema,
-    image: z.string(),
-    image_digest: z.string().nullable(),
-    image_config: jsonColumn(imageConfigSchema).nullable(),
-    cpu: z.int(),
-    memory_mb: z.int(),
-    disk_size_gb: z.int(),
-    network: booleanColumn,
-    workdir: z.string(),
-    env: environmentColumn,
-    volumes: jsonColumn(volumesSchema).nullable(),
-    secret_env: namesColumn,
-    ports: jsonColumn(portsSchema).nullable(),
-    labels: environmentColumn,
-    expires_at_ms: z.int().nullable(),
-    on_expiry: onExpirySchema.nullable(),
-    ephemeral: booleanColumn,
-    engine: z.string(),
-    engine_id: z.string().nullable(),
-    error_code: z.string().nullable(),
-    error_message: z.string().nullable(),
-    created_at_ms: z.int(),
-    started_at_ms: z.int().nullable(),
-    stopped_at_ms: z.int().nullable(),
-  })
-  .transform(
-    (row): BoxRecord => ({
-      id: row.id,
-      name: row.name,
-      status: row.status,
-      image: row.image,
-      imageDigest: row.image_digest,
-      imageConfig: row.image_config,
-      cpu: row.cpu,
-      memoryMb: row.memory_mb,
-      diskSizeGb: row.disk_size_gb,
-      network: row.network,
-      workdir: row.workdir,
-      env: row.env,
-      volumes: row.volumes,
-      secretEnv: row.secret_env,
-      ports: row.ports ?? [],
-      labels: row.labels ?? {},
-      expiresAtMs: row.expires_at_ms,
-      onExpiry: row.on_expiry ?? "stop",
-      ephemeral: row.ephemeral,
-      engine: row.engine,
-      engineId: row.engine_id,
-      errorCode: row.error_code,
-      errorMessage: row.error_message,
-      createdAtMs: row.created_at_ms,
-      startedAtMs: row.started_at_ms,
-      stoppedAtMs: row.stopped_at_ms,
-    }),
-  );
 
 /** That a box has all labels of a JSON object; `null` there is any value. */
 const labelled = `NOT EXISTS (SELECT 1 FROM json_each(?) AS wanted WHERE NOT EXISTS (
