@@ -112,7 +112,13 @@ export const operationExamples: Partial<Record<OperationId, OperationExample>> =
       ...{ host_cpu_percent: [4.2, 14.1], host_memory_bytes: [147_849_216, 148_897_792] },
     },
   },
-  listStats: { answer: [stats] },
+  listStats: {
+    answer: [stats],
+    events: [
+      ["stats", [stats]],
+      ["step", { at: 1_790_000_000.5, boxes: 1 }],
+    ],
+  },
   removeBox: { answer: ok },
   startExec: {
     body: { cmd: ["sh", "-c", "echo hello"], timeout_ms: 60_000 },

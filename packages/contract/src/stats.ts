@@ -58,6 +58,8 @@ export type StatsHistory = z.infer<typeof statsHistorySchema>;
 export const statsOverviewQuerySchema = z.strictObject({
   /** How many of the newest samples come along: 0 to 360. */
   points: z.coerce.number().pipe(z.int().min(0).max(360)).default(0),
+  /** Answers with server-sent events: all boxes at first, then at every step those that use something else than before. */
+  follow: z.stringbool().default(false),
 });
 
 export const statsOverviewSchema = z.object({
@@ -66,3 +68,20 @@ export const statsOverviewSchema = z.object({
   recent: z.object({ at: times, cpu_percent: column, memory_bytes: column }).optional(),
 });
 export type StatsOverview = z.infer<typeof statsOverviewSchema>;
+
+/** Follows what boxes use: 100 of them at most. One that was not in such an event before comes with its newest samples. */
+export const statsOverviewsSchema = z.array(statsOverviewSchema).max(100);
+
+/** All that has changed up to here was told: of other running boxes what was said last holds. */
+export const statsStepSchema = z.object({
+  /** Seconds since the epoch. */
+  at: z.number(),
+  /** How many boxes were read. */
+  boxes: z.int(),
+});
+export type StatsStep = z.infer<typeof statsStepSchema>;
+
+/** What comes of following all boxes. */
+export type StatsOverviewEvent =
+  | { readonly event: "stats"; readonly data: StatsOverview[] }
+  | { readonly event: "step"; readonly data: StatsStep };

@@ -65,7 +65,8 @@ export const urls = {
   stats: (id: string, options: { readonly follow?: boolean } = {}) =>
     `${box(id)}/stats${query({ follow: options.follow || undefined })}`,
   statsHistory: (id: string) => `${box(id)}/stats/history`,
-  statsOverview: (points?: number) => `/v1/stats${query({ points })}`,
+  statsOverview: (options: { readonly points?: number | undefined; readonly follow?: boolean } = {}) =>
+    `/v1/stats${query({ ...options, follow: options.follow || undefined })}`,
   run: () => "/v1/run",
   gc: () => "/v1/gc",
   usage: () => "/v1/usage",

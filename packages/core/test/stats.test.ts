@@ -136,6 +136,43 @@ test("an agent from before the question is asked once", async () => {
   expect([...harness.core.stats.overview(0)]).toMatchObject([{ guest: "unsupported", memory_bytes: null }]);
 });
 
+test("who follows all boxes is told of each at first, then at every step of those that use something else", async () => {
+  const { clock, harness, id, uses } = await open();
+  const idle = await harness.create({ name: "idle" });
+  await clock.advance(10_000);
+  const leave = new AbortController();
+  const events = harness.core.stats.followOverview(5, { signal: leave.signal });
+  const next = async () => (await events.next()).value;
+  expect(await next()).toMatchObject({
+    event: "stats",
+    data: [
+      { box_id: idle.id, recent: { cpu_percent: [null] } },
+      { box_id: id, recent: { cpu_percent: [null] } },
+    ],
+  });
+  expect(await next()).toMatchObject({ event: "step", data: { boxes: 2 } });
+  // From the second sample on there is a rate.
+  const first = next();
+  await clock.advance(10_000);
+  expect(await first).toMatchObject({ event: "stats", data: [{ cpu_percent: 0 }, { cpu_percent: 0 }] });
+  await next();
+
+  const changed = next();
+  Object.assign(uses, { cpuMs: uses.cpuMs + 5_000, hostCpuMs: uses.hostCpuMs + 5_000 });
+  await clock.advance(10_000);
+  const told = await changed;
+  expect(told).toMatchObject({ event: "stats", data: [{ box_id: id }] });
+  expect(told).not.toHaveProperty("data.0.recent");
+  expect(await next()).toMatchObject({ event: "step", data: { boxes: 2 } });
+
+  await harness.core.boxes.stop("dev");
+  const without = next();
+  await clock.advance(10_000);
+  expect(await without).toMatchObject({ event: "step", data: { boxes: 1 } });
+  leave.abort();
+  expect((await events.next()).done).toBe(true);
+});
+
 test("a box that runs no more is refused, and nothing is kept of it", async () => {
   const { clock, harness } = await open();
   await clock.advance(10_000);

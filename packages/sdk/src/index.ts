@@ -26,6 +26,8 @@ export type {
   SignInLink,
   StatsHistory,
   StatsOverview,
+  StatsOverviewEvent,
+  StatsStep,
   TerminalSize,
   Volume,
 } from "@boxrun/contract";

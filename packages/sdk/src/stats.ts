@@ -1,10 +1,12 @@
-import type { BoxStats, StatsHistory, StatsOverview } from "@boxrun/contract";
+import type { BoxStats, StatsHistory, StatsOverview, StatsOverviewEvent } from "@boxrun/contract";
 import { urls } from "@boxrun/contract/plain";
 import type { CallOptions, Http } from "./http.ts";
 import type { Contract } from "./shape.ts";
 import { readSse } from "./sse.ts";
 
 const boxStats = (contract: Contract) => contract.boxStatsSchema;
+const overviews = (contract: Contract) => contract.statsOverviewsSchema;
+const step = (contract: Contract) => contract.statsStepSchema;
 
 /** What running boxes use of CPU, memory, disk and network. */
 export class Stats {
@@ -39,6 +41,30 @@ export class Stats {
   /** All running boxes as they were at most 10 seconds ago, and their newest `points` samples. */
   overview(options: CallOptions & { readonly points?: number | undefined } = {}): Promise<StatsOverview[]> {
     const { points, ...call } = options;
-    return this.#http.call("GET", urls.statsOverview(points), (contract) => contract.statsOverviewSchema.array(), call);
+    return this.#http.call(
+      "GET",
+      urls.statsOverview({ points }),
+      (contract) => contract.statsOverviewSchema.array(),
+      call,
+    );
+  }
+  /**
+   * All running boxes with their newest `points` samples, then every 10 seconds those that use something else than before, and a `step` behind
+   * them, until `signal` aborts or the server stops. CONNECTION_FAILED if it breaks.
+   */
+  async *followAll(
+    options: CallOptions & { readonly points?: number | undefined } = {},
+  ): AsyncGenerator<StatsOverviewEvent> {
+    const { points, signal } = options;
+    const open = (connectionSignal: AbortSignal) =>
+      this.#http.open("GET", urls.statsOverview({ points, follow: true }), {
+        headers: { accept: "text/event-stream" },
+        signal: connectionSignal,
+      });
+    for await (const { event, data, response } of readSse(this.#http, { open, signal })) {
+      if (event === "stats") {
+        yield { event, data: await this.#http.parse(response, overviews, data, "A stats event") };
+      } else if (event === "step") yield { event, data: await this.#http.parse(response, step, data, "A step event") };
+    }
   }
 }

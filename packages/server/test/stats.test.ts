@@ -1,4 +1,10 @@
-import { boxStatsSchema, statsHistorySchema, statsOverviewSchema } from "@boxrun/contract";
+import {
+  boxStatsSchema,
+  statsHistorySchema,
+  statsOverviewSchema,
+  statsOverviewsSchema,
+  statsStepSchema,
+} from "@boxrun/contract";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ask, createBox, frames, readUntil, response, send } from "./support/http.ts";
 import { startTestServer, type TestServer } from "./support/server.ts";
@@ -32,6 +38,17 @@ it("the last hour and all boxes have their answers, too", async () => {
   const [dev] = statsOverviewSchema.array().parse(all.json);
   expect(dev?.recent).toEqual({ at: [], cpu_percent: [], memory_bytes: [] });
   expect((await ask(server, "/v1/stats?points=361")).status).toBe(422);
+});
+
+it("all boxes come as events for whoever follows them, when a step is done", async () => {
+  const message = await response(send(server, "/v1/stats?follow=true&points=30"));
+  expect(message.headers["content-type"]).toMatch(/^text\/event-stream/);
+  const text = await readUntil(message, (so) => /^event: step$/m.test(so));
+  message.destroy();
+  for (const { event, data } of frames(text)) {
+    if (event === "stats") statsOverviewsSchema.parse(data);
+    else expect(statsStepSchema.parse(data).boxes).toBeLessThanOrEqual(1);
+  }
 });
 
 it("what does not run, or is not there, is refused before any event", async () => {

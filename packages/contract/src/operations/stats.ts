@@ -4,7 +4,9 @@ import {
   statsHistorySchema,
   statsOverviewQuerySchema,
   statsOverviewSchema,
+  statsOverviewsSchema,
   statsQuerySchema,
+  statsStepSchema,
 } from "../stats.ts";
 import type { Operation } from "./operation.ts";
 import { boxMissing, json } from "./parts.ts";
@@ -31,9 +33,13 @@ export const statsOperations = {
     method: "GET",
     path: "/v1/stats",
     tag: "stats",
-    summary: "What all running boxes used at the last step, and with `points` before it",
+    summary:
+      "What all running boxes used at the last step, and with `points` before it; with `follow=true` as events, at every step of 10 seconds those that have changed",
     query: statsOverviewQuerySchema,
-    response: json(z.array(statsOverviewSchema)),
+    response: {
+      ...json(z.array(statsOverviewSchema)),
+      events: { stats: statsOverviewsSchema, step: statsStepSchema },
+    },
     errors: [],
   },
 } as const satisfies Record<string, Operation>;

@@ -23,6 +23,7 @@ export class Sampler {
   readonly #parts: Parts;
   #timer: Disposable | undefined;
   #closed = false;
+  #next = Promise.withResolvers<void>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -36,6 +37,16 @@ export class Sampler {
   close(): void {
     this.#closed = true;
     this.#timer?.[Symbol.dispose]();
+    this.#next.resolve();
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Resolves when the step after this moment is done, or when there is none any more. */
+  nextStep(): Promise<void> {
+    return this.#next.promise;
   }
 
   async #step(): Promise<void> {
@@ -46,9 +57,13 @@ export class Sampler {
     } catch (error) {
       logger.error({ err: error }, "what boxes use could not be read");
     }
+    if (this.#closed) return;
+    const done = this.#next;
+    this.#next = Promise.withResolvers<void>();
+    done.resolve();
     // A step that took longer than it has is followed by the next one at once, and by no two.
     const leftMs = Math.max(0, stepMs - (clock.now() - beganAtMs));
-    if (!this.#closed) this.#timer = clock.after(leftMs, () => void this.#step());
+    this.#timer = clock.after(leftMs, () => void this.#step());
   }
 
   async #sampleAll(): Promise<void> {

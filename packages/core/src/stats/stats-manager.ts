@@ -1,4 +1,5 @@
-import type { BoxStats, StatsHistory, StatsOverview } from "@boxrun/contract";
+import { isDeepStrictEqual } from "node:util";
+import type { BoxStats, StatsHistory, StatsOverview, StatsOverviewEvent } from "@boxrun/contract";
 import { findBox, requireAllowed } from "../boxes/box-lookup.ts";
 import type { Reach } from "../boxes/reach.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -21,6 +22,9 @@ interface Parts {
 /** Between the two readings that a rate needs, and between two that somebody follows. */
 const firstGapMs = 300;
 const followMs = 2_000;
+
+/** How many boxes are told of in one event. */
+const atATime = 100;
 
 /** What running boxes use, now and in the last hour. Nothing of it is stored. */
 export class StatsManager {
@@ -80,12 +84,52 @@ export class StatsManager {
 
   /** All running boxes as they were at the last step, with their newest samples. */
   *overview(points: number): Generator<StatsOverview> {
-    for (const [id, meter] of this.#meters) {
-      const box = this.#parts.store.boxes.get(id);
-      if (box?.status !== "running" || meter.latest === undefined) continue;
-      const { at, cpu_percent, memory_bytes } = columnsOf(meter.samples.read(Math.min(points, keptSamples)));
-      yield { ...shown(box, meter.latest), ...(points === 0 ? {} : { recent: { at, cpu_percent, memory_bytes } }) };
+    for (const id of this.#meters.keys()) {
+      const now = this.#now(id);
+      if (now !== undefined) yield { ...now, ...this.#recent(id, points) };
     }
+  }
+
+  /** All running boxes as they were at the last step, then at each step those that use something else, until `signal` aborts. Who is slow misses steps, and no state. */
+  async *followOverview(points: number, options: { readonly signal: AbortSignal }): AsyncGenerator<StatsOverviewEvent> {
+    const told = new Map<string, BoxStats>();
+    while (!options.signal.aborted && !this.#sampler.isClosed) {
+      const step = this.#sampler.nextStep();
+      const ids = [...this.#meters.keys()];
+      let changed: StatsOverview[] = [];
+      let boxes = 0;
+      for (const id of ids) {
+        const now = this.#now(id);
+        if (now === undefined) continue;
+        boxes += 1;
+        const before = told.get(id);
+        if (before !== undefined && usesTheSame(before, now)) continue;
+        told.set(id, now);
+        changed.push(before === undefined ? { ...now, ...this.#recent(id, points) } : now);
+        if (changed.length < atATime) continue;
+        yield { event: "stats", data: changed };
+        changed = [];
+      }
+      if (changed.length > 0) yield { event: "stats", data: changed };
+      const there = new Set(ids);
+      for (const id of told.keys()) if (!there.has(id)) told.delete(id);
+      yield { event: "step", data: { at: this.#parts.clock.now() / 1000, boxes } };
+      await unlessAborted(step, options.signal).catch(() => undefined);
+    }
+  }
+
+  /** Of a box that runs and was read. */
+  #now(id: string): BoxStats | undefined {
+    const latest = this.#meters.get(id)?.latest;
+    const box = latest && this.#parts.store.boxes.get(id);
+    return latest && box?.status === "running" ? shown(box, latest) : undefined;
+  }
+
+  #recent(id: string, points: number): Pick<StatsOverview, "recent"> {
+    const samples = this.#meters.get(id)?.samples;
+    if (points === 0 || samples === undefined) return {};
+    const { at, cpu_percent, memory_bytes } = columnsOf(samples.read(Math.min(points, keptSamples)));
+    return { recent: { at, cpu_percent, memory_bytes } };
   }
 
   #meter({ id }: BoxRecord): Meter {
@@ -116,6 +160,16 @@ export class StatsManager {
     using _ = this.#parts.clock.after(ms, resolve);
     await unlessAborted(promise, signal);
   }
+}
+
+/** But for the time of the reading, and less than a tenth of a percent of a CPU. */
+function usesTheSame(before: BoxStats, now: BoxStats): boolean {
+  return isDeepStrictEqual(comparable(before), comparable(now));
+}
+
+function comparable({ at: _, cpu_percent, host_cpu_percent, ...rest }: BoxStats) {
+  const tenths = (value: number | null) => value && Math.round(value * 10);
+  return { ...rest, cpu: tenths(cpu_percent), hostCpu: tenths(host_cpu_percent) };
 }
 
 const nothing: SampleColumns = {

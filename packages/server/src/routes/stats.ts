@@ -16,6 +16,11 @@ export function statsHandlers(context: Context): StatsHandlers {
       });
     },
     getStatsHistory: async ({ path }) => core.stats.history(path.id),
-    listStats: async ({ query }) => [...core.stats.overview(query.points)],
+    listStats: async ({ query: { points, follow }, reply }) => {
+      if (!follow) return [...core.stats.overview(points)];
+      return answerEvents(reply, context, async function* (signal) {
+        for await (const event of core.stats.followOverview(points, { signal })) yield [event];
+      });
+    },
   };
 }
