@@ -17,6 +17,12 @@ export default defineConfig(({ command }) => {
       modulePreload: { polyfill: false },
       chunkSizeWarningLimit: 1000,
       manifest: true,
+      rolldownOptions: {
+        output: {
+          // What the first sight of the page needs comes in one file: a browser asks for six at a time, and waits for each.
+          codeSplitting: { groups: [{ name: "first", tags: ["$initial"] }] },
+        },
+      },
     },
     server: {
       host: "127.0.0.1",

@@ -26,8 +26,6 @@ const queries = new QueryClient({
   },
 });
 
-// The first answer is checked by its schemas: they are on their way while it is.
-void import("@boxrun/contract");
 reloadWhenOutdated();
 await signInByLink();
 void keepLive({ client, queries, signal: new AbortController().signal });

@@ -34,6 +34,8 @@ export type ClientOptions = (Address | { readonly baseUrl?: undefined; readonly 
    * that back; a server that stops in order says so, and is waited for. What it rejects with ends the events.
    */
   readonly bringBack?: (() => Promise<void>) | undefined;
+  /** The code that calls came from this very server, as its dashboard does: answers of the same contract need no check of their shape. */
+  readonly isOwnPage?: boolean | undefined;
 };
 
 /**
@@ -54,13 +56,13 @@ export class BoxRunClient implements Resources, AsyncDisposable {
   readonly #http: Http;
 
   constructor(options: ClientOptions = {}) {
-    const { fetch, bringBack } = options;
+    const { fetch, bringBack, isOwnPage = false } = options;
     const server = isAddressed(options) ? options : findServer();
     const { socketPath } = server;
     const token = options.token ?? server.token;
     // The host name is the server's own by definition: what a Unix socket's caller says in `Host` is not looked up.
     const baseUrl = (server.baseUrl ?? "http://localhost").replace(/\/+$/, "");
-    this.#http = new Http({ baseUrl, socketPath, token, fetch, bringBack });
+    this.#http = new Http({ baseUrl, socketPath, token, fetch, bringBack, isOwnPage });
     this.boxes = new Boxes(this.#http);
     this.execs = new Execs(this.#http);
     this.files = new Files(this.#http);

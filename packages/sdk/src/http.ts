@@ -16,6 +16,7 @@ export interface HttpOptions {
   readonly token: string | undefined;
   readonly fetch: Fetch | undefined;
   readonly bringBack: (() => Promise<void>) | undefined;
+  readonly isOwnPage: boolean;
 }
 
 interface RequestOptions extends CallOptions {
@@ -29,8 +30,8 @@ type Method = "GET" | "POST" | "DELETE";
 /**
  * Requests to one server; answers are parsed, refusals thrown. A body's source that fails is thrown as it is.
  *
- * An answer over a Unix socket by a server of the very same contract (`revisionHeader`) has its shape by construction, and is not
- * checked against a schema; any other is.
+ * An answer over a Unix socket, or to the server's own page, by a server of the very same contract (`revisionHeader`) has its shape by
+ * construction, and is not checked against a schema; any other is.
  */
 export class Http implements AsyncDisposable {
   readonly #options: HttpOptions;
@@ -148,7 +149,8 @@ export class Http implements AsyncDisposable {
   }
 
   #sharesContract(response: FetchResponse): boolean {
-    return this.#options.socketPath !== undefined && response.headers.get(revisionHeader) === revision;
+    const { socketPath, isOwnPage } = this.#options;
+    return (socketPath !== undefined || isOwnPage) && response.headers.get(revisionHeader) === revision;
   }
 
   /** Resolves when whoever looks after the server has seen to it. */

@@ -160,4 +160,19 @@ describe("the shape of an answer", () => {
     });
     await expect(client.boxes.get("dev")).rejects.toMatchObject({ code: "INVALID_ANSWER" });
   });
+
+  it.each([
+    [revision, { cpu: "two" }],
+    ["another", { code: "INVALID_ANSWER" }],
+  ])(
+    "is not checked again by the server's own page, if that is of the server's contract: %s",
+    async (theirs, outcome) => {
+      const client = new BoxRunClient({
+        baseUrl: "http://example.invalid",
+        isOwnPage: true,
+        fetch: async () => Response.json(odd, { headers: { "boxrun-contract": theirs } }),
+      });
+      expect(await client.boxes.get("dev").catch((error: unknown) => error)).toMatchObject(outcome);
+    },
+  );
 });

@@ -24,4 +24,4 @@ const observedFetch: Fetch = async (url, init) => {
 };
 
 /** The server that this page came from. Signing in is by its cookie. */
-export const client = new BoxRunClient({ baseUrl, fetch: observedFetch });
+export const client = new BoxRunClient({ baseUrl, fetch: observedFetch, isOwnPage: true });

@@ -11,7 +11,6 @@ export const keys = {
   usage: ["usage"] as const,
   metrics: ["metrics"] as const,
   signIn: ["sign-in"] as const,
-  stats: ["stats"] as const,
   allHistory: ["history"] as const,
   history: (boxId: string | undefined, limit: number) => ["history", boxId ?? null, limit] as const,
 };

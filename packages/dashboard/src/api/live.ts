@@ -1,6 +1,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import type { Box, BoxRunClient, Exec, ServerEvent } from "boxrun-sdk";
 import { backoffMs, pause } from "../util/backoff.ts";
+import { untilSeen, whenHidden } from "../util/visibility.ts";
 import { withBoxEvents, withExec } from "./box-changes.ts";
 import { type Connection, setConnection } from "./connection.ts";
 import { failureOf, isSignedOut } from "./failure.ts";
@@ -10,8 +11,8 @@ import { noteEvents } from "./recent.ts";
 /** How long events gather before they are shown: a frame. */
 const gatherMs = 16;
 
-/** A page that nobody sees gives its connection back after this: browsers have six of them to a server, for all their tabs. */
-const hiddenMs = 30_000;
+/** What was asked for while the page connected for the first time is as new as what it is told: it need not be read again. */
+let isFirstAttempt = true;
 
 interface Live {
   readonly client: BoxRunClient;
@@ -37,6 +38,7 @@ export async function keepLive(live: Live): Promise<void> {
       throw new Error("The server is stopping.");
     } catch (error) {
       if (live.signal.aborted) return;
+      isFirstAttempt = false;
       if (visit.signal.aborted) continue;
       const waitMs = backoffMs(failures);
       failures += 1;
@@ -72,7 +74,10 @@ async function follow({ client, queries, signal }: Live, onLive: () => void): Pr
     show();
     setConnection({ state: "live" });
     onLive();
-    void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== keys.boxes[0] });
+    if (!isFirstAttempt) {
+      void queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== keys.boxes[0] });
+    }
+    isFirstAttempt = false;
   };
   const read = async () => {
     const onOpen = () => void catchUp().catch(failed.reject);
@@ -115,36 +120,10 @@ function refreshSoon(queries: QueryClient): void {
   }, refreshMs);
 }
 
-function whenHidden(leave: () => void): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const look = () => {
-    clearTimeout(timer);
-    if (document.hidden) timer = setTimeout(leave, hiddenMs);
-  };
-  document.addEventListener("visibilitychange", look);
-  look();
-  return () => {
-    clearTimeout(timer);
-    document.removeEventListener("visibilitychange", look);
-  };
-}
-
 /** A page that is opened in the background does connect; one that has given its connection back waits until it is seen. */
 let seenOnce = false;
 
 async function untilVisible(signal: AbortSignal): Promise<void> {
-  if (!document.hidden || !seenOnce) {
-    seenOnce = true;
-    return;
-  }
-  await new Promise<void>((resolve) => {
-    const look = () => {
-      if (document.hidden && !signal.aborted) return;
-      document.removeEventListener("visibilitychange", look);
-      signal.removeEventListener("abort", look);
-      resolve();
-    };
-    document.addEventListener("visibilitychange", look);
-    signal.addEventListener("abort", look);
-  });
+  if (seenOnce) await untilSeen(signal);
+  seenOnce = true;
 }

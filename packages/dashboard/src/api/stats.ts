@@ -1,35 +1,42 @@
-import { useQuery } from "@tanstack/react-query";
-import type { BoxStats, StatsOverview } from "boxrun-sdk";
-import { useEffect, useState } from "react";
+import type { BoxStats } from "boxrun-sdk";
+import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import { backoffMs, pause } from "../util/backoff.ts";
+import { whileSeen } from "../util/visibility.ts";
 import { client } from "./client.ts";
 import { isLostConnection } from "./failure.ts";
-import { keys } from "./keys.ts";
+import { type BoxUse, linePoints, UsageLines } from "./usage-lines.ts";
 import { noUsage, seriesOf, type UsageSeries, withReading } from "./usage-series.ts";
 
-/** The server reads what boxes use every 10 s; more often there is nothing new to have. */
-const readEveryMs = 10_000;
+const lines = new UsageLines();
 
-/** How many of its readings a small line shows: 5 minutes. */
-const linePoints = 30;
-
-/** Keeps what all boxes use up to date for as long as it is mounted, and somebody sees the page. One reading of all, not one for each. */
+/** Keeps what all boxes use as the server tells it, for as long as it is mounted, and somebody sees the page. */
 export function useUsageOfAll(): void {
-  useQuery({
-    queryKey: keys.stats,
-    queryFn: ({ signal }) => client.stats.overview({ points: linePoints, signal }),
-    refetchInterval: readEveryMs,
-    structuralSharing: false,
-  });
+  useEffect(() => {
+    const leave = new AbortController();
+    void whileSeen(followAll, leave.signal);
+    return () => leave.abort();
+  }, []);
+}
+
+async function followAll(signal: AbortSignal): Promise<void> {
+  for (let failures = 0; !signal.aborted; failures += 1) {
+    try {
+      lines.begin();
+      for await (const event of client.stats.followAll({ points: linePoints, signal })) {
+        failures = 0;
+        lines.apply(event);
+      }
+    } catch {
+      // Why the server can't be reached is said elsewhere on the page.
+    }
+    await pause(backoffMs(failures), signal);
+  }
 }
 
 /** What a box uses, as `useUsageOfAll` has it. */
-export function useUsageOf(boxId: string): StatsOverview | undefined {
-  return useQuery<StatsOverview[], Error, StatsOverview | undefined>({
-    queryKey: keys.stats,
-    enabled: false,
-    select: (all) => all.find(({ box_id }) => box_id === boxId),
-  }).data;
+export function useUsageOf(boxId: string): BoxUse | undefined {
+  const subscribe = useCallback((listener: () => void) => lines.subscribe(boxId, listener), [boxId]);
+  return useSyncExternalStore(subscribe, () => lines.of(boxId));
 }
 
 interface LiveUsage {

@@ -19,7 +19,7 @@ export function uploadFile(
 
 /** A client that tells how much of what it sends is sent: `fetch` does not, an XMLHttpRequest does. */
 function uploadingClient(onShare: OnShare): BoxRunClient {
-  return new BoxRunClient({ baseUrl, fetch: fetchByXhr(onShare) });
+  return new BoxRunClient({ baseUrl, fetch: fetchByXhr(onShare), isOwnPage: true });
 }
 
 function fetchByXhr(onShare: OnShare): Fetch {

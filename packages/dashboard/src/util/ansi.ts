@@ -86,7 +86,6 @@ function withSgr(start: TextStyle, parameters: string): TextStyle {
 }
 
 const switches: Readonly<Record<number, Partial<TextStyle>>> = {
-  0: plainStyle,
   1: { bold: true },
   2: { faint: true },
   3: { italic: true },
@@ -104,6 +103,7 @@ const switches: Readonly<Record<number, Partial<TextStyle>>> = {
 };
 
 function withCode(style: TextStyle, code: number): TextStyle {
+  if (code === 0) return plainStyle;
   if (code >= 30 && code <= 37) return { ...style, foreground: code - 30 };
   if (code >= 40 && code <= 47) return { ...style, background: code - 40 };
   if (code >= 90 && code <= 97) return { ...style, foreground: code - 82 };

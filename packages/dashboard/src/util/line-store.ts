@@ -19,6 +19,9 @@ export interface LineStoreOptions {
 
 const defaults: LineStoreOptions = { maxLines: 200_000, maxCharacters: 64 * 1024 * 1024, maxLineLength: 4_096 };
 
+/** Faster than this nobody reads, and a program that writes without end leaves the page time for everything else. */
+const gatherMs = 40;
+
 /** The lines of a program's output, the last ones of very many: what is beyond the bounds goes from the beginning. */
 export class LineStore {
   readonly #options: LineStoreOptions;
@@ -54,7 +57,7 @@ export class LineStore {
   /** Another one for other content. */
   readonly version = (): number => this.#version;
 
-  /** Told once for all that is appended within a frame. */
+  /** Told once for all that is appended within `gatherMs`. */
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -132,7 +135,7 @@ export class LineStore {
     setTimeout(() => {
       this.#told = false;
       for (const listener of this.#listeners) listener();
-    }, 16);
+    }, gatherMs);
   }
 }
 

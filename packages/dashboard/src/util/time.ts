@@ -33,15 +33,17 @@ export function ageText(since: string, nowMs: number): string {
   return ms < 5_000 ? "now" : (durationText(ms).split(" ")[0] ?? "");
 }
 
-const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+/** Made when it is first needed: that takes a browser longer than drawing a table does. */
+let absolute: Intl.DateTimeFormat | undefined;
+let clock: Intl.DateTimeFormat | undefined;
 
 export function dateText(timestamp: string): string {
+  absolute ??= new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
   return absolute.format(new Date(timestamp));
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-
 export function clockText(timestamp: string): string {
+  clock ??= new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
   return clock.format(new Date(timestamp));
 }
 

@@ -1,5 +1,5 @@
 import { type CSSProperties, memo } from "react";
-import { cssColour, parseLine, type TextStyle } from "../../util/ansi.ts";
+import { cssColour, parseLine, plainStyle, type TextStyle } from "../../util/ansi.ts";
 import { classes } from "../../util/classes.ts";
 import type { Line } from "../../util/line-store.ts";
 
@@ -17,12 +17,16 @@ export const LineView = memo(function LineView({ line, number, isFound }: LineVi
         {number}
       </span>
       <span className="line-text">
-        {parseLine(line.text, line.style).spans.map(({ text, style }, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: spans have nothing but their place
-          <span key={index} style={cssOf(style)}>
-            {text}
-          </span>
-        ))}
+        {parseLine(line.text, line.style).spans.map(({ text, style }, index) =>
+          style === plainStyle ? (
+            text
+          ) : (
+            // biome-ignore lint/suspicious/noArrayIndexKey: spans have nothing but their place
+            <span key={index} style={cssOf(style)}>
+              {text}
+            </span>
+          ),
+        )}
       </span>
     </div>
   );

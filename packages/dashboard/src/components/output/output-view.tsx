@@ -8,6 +8,9 @@ import "./output.css";
 
 const lineHeight = 19;
 
+/** More than are ever drawn: a place that is left is taken by the line that comes as many lines later, and its elements with it. */
+const places = 512;
+
 interface OutputViewProps {
   readonly lines: LineStore;
   readonly isLive: boolean;
@@ -26,7 +29,7 @@ export function OutputView({ lines, isLive, actions }: OutputViewProps) {
     count: lines.count,
     getScrollElement: () => scroller.current,
     estimateSize: () => lineHeight,
-    overscan: 20,
+    overscan: 10,
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: each change of the lines moves the end
   useEffect(() => {
@@ -99,7 +102,7 @@ export function OutputView({ lines, isLive, actions }: OutputViewProps) {
             const line = lines.line(index);
             return (
               line && (
-                <div key={index} className="output-place" style={{ transform: `translateY(${start}px)` }}>
+                <div key={index % places} className="output-place" style={{ transform: `translateY(${start}px)` }}>
                   <LineView
                     line={line}
                     number={lines.dropped + index + 1}
