@@ -66,7 +66,7 @@ module.exports = {
       severity: "error",
       from: {
         path: "^packages/cli/src/",
-        pathNot: "^packages/cli/src/(commands/(serve|setup|images/build-debian)\\.ts$|doctor/)",
+        pathNot: "^packages/cli/src/(commands/(serve|setup|doctor|images/build-debian)\\.ts$|doctor/)",
       },
       to: { path: "^packages/", pathNot: "^packages/(cli|sdk|mcp|contract)/" },
     },
@@ -74,7 +74,7 @@ module.exports = {
       name: "doctor-knows-the-host",
       comment: "What doctor and setup look at is the host of the own server, as the engines see it.",
       severity: "error",
-      from: { path: "^packages/cli/src/(doctor/|commands/setup\\.ts$)" },
+      from: { path: "^packages/cli/src/(doctor/|commands/(setup|doctor)\\.ts$)" },
       to: { path: "^packages/", pathNot: "^packages/(cli|sdk|contract|host)/" },
     },
     {

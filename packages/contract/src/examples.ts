@@ -198,6 +198,17 @@ export const operationExamples: Partial<Record<OperationId, OperationExample>> =
       boxes: { creating: 0, running: 1, stopped: 0, error: 0 },
     },
   },
+  getFindings: {
+    answer: [
+      { name: "kvm", status: "ok", message: "/dev/kvm is there for us; the server tries whether guests boot with it" },
+      {
+        name: "disk space",
+        status: "warn",
+        message: "3.1 GB free for /home/ada/.boxrun",
+        advice: "Free some space, `boxrun gc` removes old boxes; or move the state directory with BOXRUN_STATE_DIR.",
+      },
+    ],
+  },
   getUsage: {
     answer: {
       ...{ boxes: [{ id: box.id, name: box.name, disk_bytes: 18_874_368 }], boxes_bytes: 18_874_368 },

@@ -1,4 +1,5 @@
 export * from "./box.ts";
+export * from "./doctor.ts";
 export * from "./error-body.ts";
 export * from "./events.ts";
 export * from "./examples.ts";

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "3bf86aa3399d9a33";
+export const revision = "dc527d082a73309f";

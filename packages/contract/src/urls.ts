@@ -70,6 +70,7 @@ export const urls = {
   run: () => "/v1/run",
   gc: () => "/v1/gc",
   usage: () => "/v1/usage",
+  findings: () => "/v1/doctor",
   orphans: () => "/v1/orphans",
   orphan: (id: string) => `/v1/orphans/${encodeURIComponent(id)}`,
   adoptOrphan: (id: string) => `/v1/orphans/${encodeURIComponent(id)}:adopt`,

@@ -9,6 +9,10 @@ export {
   readDistribution,
   thisDistribution,
 } from "./distribution.ts";
+export { checkChoice, checkConfinement, checkEngine } from "./doctor/engine.ts";
+export { type Examination, examineHost } from "./doctor/examine.ts";
+export { checkOrphans, fail, ok, reason, warn } from "./doctor/finding.ts";
+export { checkNode } from "./doctor/host.ts";
 export { isErrno } from "./errno.ts";
 export { type GuestPackage, guestPackageAt, installedGuest, locatePart } from "./guest-package.ts";
 export { usageOf } from "./process-usage.ts";

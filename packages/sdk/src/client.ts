@@ -1,4 +1,14 @@
-import type { BoxStatus, GcInput, GcResponse, Health, Info, RunInput, ServerEvent, Usage } from "@boxrun/contract";
+import type {
+  BoxStatus,
+  Finding,
+  GcInput,
+  GcResponse,
+  Health,
+  Info,
+  RunInput,
+  ServerEvent,
+  Usage,
+} from "@boxrun/contract";
 import { urls } from "@boxrun/contract/plain";
 import { findServer } from "#find-server";
 import { BoxHandle, type Resources } from "./box/box-handle.ts";
@@ -125,6 +135,11 @@ export class BoxRunClient implements Resources, AsyncDisposable {
   /** As `gc`; and with `output_older_than` gives up the output of commands that ended longer ago than so many seconds. */
   collect(input: GcInput, options: CallOptions = {}): Promise<GcResponse> {
     return this.#http.call("POST", urls.gc(), (contract) => contract.gcResponseSchema, { ...options, json: input });
+  }
+
+  /** What boxes need on the server's host, and whether it is there. */
+  findings(options: CallOptions = {}): Promise<Finding[]> {
+    return this.#http.call("GET", urls.findings(), (contract) => contract.findingSchema.array(), options);
   }
 
   /** What takes how much of the host's disk. */

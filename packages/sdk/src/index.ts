@@ -10,6 +10,7 @@ export type {
   ExecStatus,
   FileChange,
   FileEntry,
+  Finding,
   Health,
   Image,
   Info,

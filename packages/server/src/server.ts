@@ -23,7 +23,15 @@ export interface HttpServerOptions {
   readonly store: Pick<Store, "signIns" | "history">;
   readonly settings: Pick<
     Settings,
-    "socketPath" | "tcp" | "token" | "allowedHosts" | "basePath" | "historyArguments" | "stateDir" | "dbPath"
+    | "socketPath"
+    | "tcp"
+    | "token"
+    | "allowedHosts"
+    | "basePath"
+    | "historyArguments"
+    | "stateDir"
+    | "dbPath"
+    | "cacheDir"
   >;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -66,7 +74,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const sending = { turns: new Turns(piecesPerTurn), budget: new SendBudget(options.maxHeldBytes) };
   metrics.countHeldBytes(() => sending.budget.bytes);
   const listings = new ListingPlaces(options.listings);
-  const places = { stateDir: settings.stateDir, dbPath: settings.dbPath };
+  const { stateDir, dbPath, socketPath, cacheDir } = settings;
+  const places = { stateDir, dbPath, socketPath, cacheDir };
   let tcp: TcpAddress | null = null;
   const mcp = new Mcp({ socketPath: settings.socketPath, version: options.version });
   const app = await buildApp({

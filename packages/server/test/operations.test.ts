@@ -39,6 +39,8 @@ describe("the routes of the server", () => {
       spoolDir: server.spoolDir,
       stateDir: server.stateDir,
       dbPath: join(server.stateDir, "boxrun.db"),
+      socketPath: server.http.socketPath,
+      cacheDir: join(server.stateDir, "cache"),
       heartbeatMs: 15_000,
       sending: { turns: new Turns(4), budget: new SendBudget() },
       listings: new ListingPlaces(),

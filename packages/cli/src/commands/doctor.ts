@@ -1,8 +1,6 @@
+import type { Finding } from "@boxrun/contract";
+import { checkChoice, checkConfinement, checkEngine, checkNode, examineHost } from "@boxrun/host";
 import { cacheDirOf } from "../cache-dir.ts";
-import type { Check } from "../doctor/check.ts";
-import { checkBoxLite, checkChoice, checkConfinement, checkEngine, foreseeEngine, thisHost } from "../doctor/engine.ts";
-import { checkBuilt, checkSocket, checkStateDir } from "../doctor/files.ts";
-import { checkDiskSpace, checkKvm, checkMachine, checkNode, checkTools } from "../doctor/host.ts";
 import { checkServer } from "../doctor/server.ts";
 import { hanging } from "../output/format.ts";
 import { spin } from "../output/spinner.ts";
@@ -35,7 +33,7 @@ Examples:
     });
 }
 
-async function examine(target: Target, json: boolean): Promise<Check[]> {
+async function examine(target: Target, json: boolean): Promise<Finding[]> {
   const { env } = process;
   using _ = spin("Looking around…", { json });
   const server = await checkServer(target);
@@ -48,40 +46,19 @@ async function examine(target: Target, json: boolean): Promise<Check[]> {
         : [checkEngine(engine, undefined), ...checkChoice(engine, undefined), ...checkConfinement(engine)];
     return [checkNode(), ...server.checks, ...found];
   }
-  const { stateDir } = target;
+  const { stateDir, socketPath } = target;
   const requested = env.BOXRUN_ENGINE || undefined;
   const cacheDir = cacheDirOf(env);
-  const kvm = checkKvm();
-  const engineHost = thisHost(cacheDir, kvm);
-  const withQemu = (server.engine?.name ?? requested) !== "boxlite";
-  return [
-    checkNode(),
-    checkMachine(),
-    kvm,
-    checkBoxLite(engineHost),
-    ...checkTools(withQemu),
-    ...checkBuilt(cacheDir),
-    checkStateDir(stateDir),
-    await checkDiskSpace(stateDir),
-    checkSocket(target.socketPath),
-    ...server.checks,
-    ...(server.engine === undefined
-      ? [foreseeEngine(requested ?? "auto", engineHost)]
-      : [
-          checkEngine(server.engine, engineHost),
-          ...checkChoice(server.engine, requested),
-          ...checkConfinement(server.engine),
-        ]),
-  ];
+  return examineHost({ stateDir, socketPath, cacheDir, requested, engine: server.engine, server: server.checks });
 }
 
-const marks: Readonly<Record<Check["status"], { readonly text: string; readonly style: Style }>> = {
+const marks: Readonly<Record<Finding["status"], { readonly text: string; readonly style: Style }>> = {
   ok: { text: "ok  ", style: "green" },
   warn: { text: "warn", style: "yellow" },
   fail: { text: "FAIL", style: "red" },
 };
 
-function report(checks: readonly Check[]): string {
+function report(checks: readonly Finding[]): string {
   const nameWidth = Math.max(...checks.map(({ name }) => name.length));
   const indent = "FAIL  ".length + nameWidth + "  ".length;
   const lines = checks.flatMap(({ status, name, message, advice }) => {
@@ -94,7 +71,7 @@ function report(checks: readonly Check[]): string {
   return lines.join("");
 }
 
-function summary(checks: readonly Check[]): string {
+function summary(checks: readonly Finding[]): string {
   const failures = checks.filter(({ status }) => status === "fail").length;
   const warnings = checks.filter(({ status }) => status === "warn").length;
   if (failures > 0) return `${failures} of ${checks.length} checks failed.`;

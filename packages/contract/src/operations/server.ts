@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { boxSchema, okSchema } from "../box.ts";
+import { findingSchema } from "../doctor.ts";
 import { boxRemovedSchema } from "../events.ts";
 import { execSchema, runRequestSchema, runResponseSchema } from "../exec.ts";
 import { gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "../info.ts";
@@ -65,6 +66,14 @@ export const serverOperations = {
     tag: "server",
     summary: "What takes how much of the host's disk",
     response: json(usageSchema),
+    errors: [],
+  },
+  getFindings: {
+    method: "GET",
+    path: "/v1/doctor",
+    tag: "server",
+    summary: "What boxes need on the server's host, and whether it is there: as `boxrun doctor` shows it",
+    response: json(z.array(findingSchema)),
     errors: [],
   },
   streamEvents: {

@@ -10,6 +10,7 @@ export const keys = {
   info: ["info"] as const,
   usage: ["usage"] as const,
   metrics: ["metrics"] as const,
+  findings: ["findings"] as const,
   signIn: ["sign-in"] as const,
   allHistory: ["history"] as const,
   history: (boxId: string | undefined, limit: number) => ["history", boxId ?? null, limit] as const,

@@ -10,3 +10,8 @@ export function useInfo(): Info | undefined {
 export function useUsage() {
   return useQuery({ queryKey: keys.usage, queryFn: ({ signal }) => client.usage({ signal }) });
 }
+
+/** What `boxrun doctor` finds on the server's host. */
+export function useFindings() {
+  return useQuery({ queryKey: keys.findings, queryFn: ({ signal }) => client.findings({ signal }) });
+}

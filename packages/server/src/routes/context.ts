@@ -20,6 +20,8 @@ export interface Context {
   readonly spoolDir: string;
   readonly stateDir: string;
   readonly dbPath: string;
+  readonly socketPath: string;
+  readonly cacheDir: string;
   readonly heartbeatMs: number;
   readonly sending: SharedSending;
   readonly listings: ListingPlaces;

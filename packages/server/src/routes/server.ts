@@ -1,5 +1,6 @@
 import { openApiDocument } from "@boxrun/contract";
 import { diskUsage } from "../disk-usage.ts";
+import { findings } from "../findings.ts";
 import type { Handlers } from "../register.ts";
 import { answerEvents, type Context, callerSignal } from "./context.ts";
 
@@ -12,6 +13,7 @@ type ServerHandlers = Pick<
   | "removeOrphan"
   | "getInfo"
   | "getUsage"
+  | "getFindings"
   | "streamEvents"
   | "getHealth"
   | "getMetrics"
@@ -25,6 +27,7 @@ export function serverHandlers(context: Context): ServerHandlers {
     run: ({ body, reply }) => core.run(body, { signal: callerSignal(reply, lifetime) }),
     collectGarbage: ({ body }) => core.gc(body),
     getUsage: () => diskUsage(core, context),
+    getFindings: () => findings(context),
     listOrphans: () => core.orphans.list(),
     adoptOrphan: ({ path }) => core.orphans.adopt(path.id),
     removeOrphan: async ({ path }) => {

@@ -92,6 +92,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     settings: {
       stateDir,
       dbPath: join(stateDir, "boxrun.db"),
+      cacheDir: join(stateDir, "cache"),
       socketPath: join(stateDir, "boxrun.sock"),
       tcp: options.tcp === undefined ? { host: "127.0.0.1", port: 0 } : options.tcp,
       token: options.token ?? null,

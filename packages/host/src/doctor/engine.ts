@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import type { EngineInfo } from "@boxrun/contract";
+import type { EngineInfo, Finding } from "@boxrun/contract";
 import { engineNames } from "@boxrun/contract/plain";
 import { z } from "zod";
-import { type Check, fail, ok, warn } from "./check.ts";
+import { fail, ok, warn } from "./finding.ts";
 
 /** What this host has for the choice of an engine. */
 export interface EngineHost {
@@ -21,7 +21,7 @@ const nativeParts: Readonly<Record<string, string>> = {
   "linux-arm64": `${boxLitePackage}-linux-arm64-gnu`,
 };
 
-export function thisHost(cacheDir: string, kvm: Check): EngineHost {
+export function thisHost(cacheDir: string, kvm: Finding): EngineHost {
   const platform = `${process.platform}-${process.arch}`;
   const native = nativeParts[platform];
   const isWhole = native !== undefined && installedVersion(native) !== undefined;
@@ -30,7 +30,7 @@ export function thisHost(cacheDir: string, kvm: Check): EngineHost {
 }
 
 /** BoxLite is no must: where it can't be used, boxes run on QEMU. */
-export function checkBoxLite(host: EngineHost): Check {
+export function checkBoxLite(host: EngineHost): Finding {
   if (host.boxLite !== undefined) return ok("boxlite", `${host.boxLite} is installed for ${host.platform}`);
   if (nativeParts[host.platform] === undefined) {
     return ok("boxlite", `there is none for ${host.platform}: boxes run on qemu`);
@@ -42,7 +42,7 @@ export function checkBoxLite(host: EngineHost): Check {
 }
 
 /** Which engine a server would take if it were started now. */
-export function foreseeEngine(requested: string, host: EngineHost): Check {
+export function foreseeEngine(requested: string, host: EngineHost): Finding {
   const name = "engine";
   if (!engineNames.some((known) => known === requested)) {
     return fail(
@@ -63,7 +63,7 @@ export function foreseeEngine(requested: string, host: EngineHost): Check {
 }
 
 /** Which engine the running server has. */
-export function checkEngine(engine: EngineInfo, host: EngineHost | undefined): Check {
+export function checkEngine(engine: EngineInfo, host: EngineHost | undefined): Finding {
   const { name, accelerator, ready, why } = engine;
   if (!ready) return fail("engine", `${name}: ${why}`, "Do what it says, then try again.");
   const message = `${name} with ${accelerator}: ${why}`;
@@ -77,7 +77,7 @@ export function checkEngine(engine: EngineInfo, host: EngineHost | undefined): C
 }
 
 /** How the running server's boxes are confined. Of an older server, and of an engine that does not say, nothing. */
-export function checkConfinement({ confinement }: EngineInfo): Check[] {
+export function checkConfinement({ confinement }: EngineInfo): Finding[] {
   if (confinement === undefined) return [];
   const { complete, how } = confinement;
   if (complete) return [ok("confinement", how)];
@@ -86,7 +86,7 @@ export function checkConfinement({ confinement }: EngineInfo): Check[] {
 }
 
 /** Why the running server has that engine. `requestedHere`: what this command's BOXRUN_ENGINE says. Of an older server, nothing. */
-export function checkChoice(engine: EngineInfo, requestedHere: string | undefined): Check[] {
+export function checkChoice(engine: EngineInfo, requestedHere: string | undefined): Finding[] {
   const { requested, reason, considered = [] } = engine;
   if (requested === undefined || reason === undefined) return [];
   const others = considered.map(({ name, why }) => `; not ${name}: ${why}`).join("");

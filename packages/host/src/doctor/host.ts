@@ -2,13 +2,15 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { dirname } from "node:path";
-import { locateTool, packageOf, programNames, programOf, thisDistribution } from "@boxrun/host";
-import { bytes } from "../output/text.ts";
-import { type Check, fail, ok, reason, warn } from "./check.ts";
+import type { Finding } from "@boxrun/contract";
+import { packageOf, thisDistribution } from "../distribution.ts";
+import { programNames, programOf } from "../programs.ts";
+import { locateTool } from "../tools.ts";
+import { fail, ok, reason, warn } from "./finding.ts";
 
 const neededNodeMajor = 24;
 
-export function checkNode(): Check {
+export function checkNode(): Finding {
   const major = Number(process.versions.node.split(".")[0]);
   const what = `${process.version} (${process.execPath})`;
   return major >= neededNodeMajor
@@ -16,13 +18,13 @@ export function checkNode(): Check {
     : fail("node", `${what} is too old`, `Install Node ${neededNodeMajor} or newer.`);
 }
 
-export function checkMachine(): Check {
-  const what = `${availableParallelism()} CPUs, ${bytes(totalmem())} memory`;
+export function checkMachine(): Finding {
+  const what = `${availableParallelism()} CPUs, ${gigabytes(totalmem())} memory`;
   return totalmem() >= 2e9 ? ok("machine", what) : warn("machine", what, "Boxes of 1 GB need some memory beside them.");
 }
 
 /** Only whether it can be tried; whether a guest boots with it is the engine's to find out. */
-export function checkKvm(): Check {
+export function checkKvm(): Finding {
   if (process.platform !== "linux") {
     const advice =
       "Run it on a Linux host, and reach it from here: `boxrun context add NAME https://…`, or BOXRUN_HOST.";
@@ -48,7 +50,7 @@ export function checkKvm(): Check {
 }
 
 /** `withQemu`: boxes are to run on QEMU, so that what it needs must be there. */
-export function checkTools(withQemu: boolean): Check[] {
+export function checkTools(withQemu: boolean): Finding[] {
   const distribution = thisDistribution();
   return programNames.map((name) => {
     const { purpose, needed } = programOf(name);
@@ -66,17 +68,21 @@ export function checkTools(withQemu: boolean): Check[] {
 const lowBytes = 5e9;
 const tooLowBytes = 5e8;
 
-export async function checkDiskSpace(stateDir: string): Promise<Check> {
+export async function checkDiskSpace(stateDir: string): Promise<Finding> {
   try {
     const { bavail, bsize } = await statfs(nearestExisting(stateDir));
     const free = bavail * bsize;
-    const what = `${bytes(free)} free for ${stateDir}`;
+    const what = `${gigabytes(free)} free for ${stateDir}`;
     const advice = "Free some space, `boxrun gc` removes old boxes; or move the state directory with BOXRUN_STATE_DIR.";
     if (free < tooLowBytes) return fail("disk space", what, advice);
     return free < lowBytes ? warn("disk space", what, advice) : ok("disk space", what);
   } catch (error) {
     return warn("disk space", `cannot be told: ${reason(error)}`, "Look at it with `df -h`.");
   }
+}
+
+function gigabytes(count: number): string {
+  return `${(count / 1e9).toFixed(1)} GB`;
 }
 
 export function nearestExisting(path: string): string {

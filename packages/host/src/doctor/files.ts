@@ -1,12 +1,13 @@
 import { accessSync, constants, existsSync, lstatSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type GuestPackage, locatePart } from "@boxrun/host";
+import type { Finding } from "@boxrun/contract";
 import { z } from "zod";
-import { type Check, fail, ok, reason, warn } from "./check.ts";
+import { type GuestPackage, locatePart } from "../guest-package.ts";
+import { fail, ok, reason, warn } from "./finding.ts";
 import { nearestExisting } from "./host.ts";
 
 /** Must be ours alone: whoever opens the socket in it drives the server. */
-export function checkStateDir(stateDir: string): Check {
+export function checkStateDir(stateDir: string): Finding {
   const name = "state directory";
   const advice = `Make it yours (\`sudo chown -R "$USER" ${stateDir}\`), or choose another with BOXRUN_STATE_DIR.`;
   try {
@@ -22,7 +23,7 @@ export function checkStateDir(stateDir: string): Check {
     : ok(name, `${stateDir} is writable`);
 }
 
-export function checkSocket(socketPath: string): Check {
+export function checkSocket(socketPath: string): Finding {
   const name = "socket";
   const found = lstatSync(socketPath, { throwIfNoEntry: false });
   if (found === undefined) return ok(name, `${socketPath} will be made`);
@@ -42,7 +43,7 @@ const parts = [
 ] as const;
 
 /** What a checkout builds, and a package brings: `current.json` names a directory beside it. */
-export function checkBuilt(cacheDir: string, guest?: GuestPackage): Check[] {
+export function checkBuilt(cacheDir: string, guest?: GuestPackage): Finding[] {
   return parts.map(({ name, folder, directory }) => {
     const read = (root: string) => {
       const { key } = pointerSchema.parse(JSON.parse(readFileSync(join(root, "current.json"), "utf8")));
