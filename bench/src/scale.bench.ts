@@ -25,13 +25,10 @@ export async function benchScale(): Promise<Figure[]> {
       answers.push((await timed(() => server.http.json("GET", path))).ms);
     }
     const scrape = await timed(() => server.http.json("GET", "/v1/info"));
-    await server.http.json("DELETE", `/v1/boxes/${largest}`);
+    const idle = await longestPause(server);
     // What is deleted behind it may hold up whoever asks meanwhile.
-    let pause = 0;
-    for (const until = performance.now() + 15_000; performance.now() < until; ) {
-      pause = Math.max(pause, (await timed(() => server.http.json("GET", "/healthz"))).ms);
-    }
-    return { answers: answers.toSorted((a, b) => a - b), scrape: scrape.ms, pause };
+    const [pause] = await Promise.all([longestPause(server), server.http.json("DELETE", `/v1/boxes/${largest}`)]);
+    return { answers: answers.toSorted((a, b) => a - b), scrape: scrape.ms, pause, idle };
   });
   const p99 = result.answers[Math.floor(lists * 0.99)] ?? Number.NaN;
   const figure = (name: string, value: string, reference: string, bar: string, held: boolean): Figure => {
@@ -43,9 +40,24 @@ export async function benchScale(): Promise<Figure[]> {
   return [
     figure("start to first answer", ms(start), `${ms(empty)} with an empty file`, "2 s", start < 2_000),
     figure("a page of a list, p99", ms(p99), `${ms(result.scrape)} for /v1/info`, "20 ms", p99 < 20),
-    figure("longest pause behind the removal of 1 M execs", ms(result.pause), "-", "100 ms", result.pause < 100),
+    figure(
+      "longest pause behind the removal of 1 M execs",
+      ms(result.pause),
+      `${ms(result.idle)} while nothing was removed: the host's own`,
+      "100 ms, or twice the reference",
+      result.pause < Math.max(100, 2 * result.idle),
+    ),
     figure("server's memory at most", mb(peak), "-", "300 MB", peak < 300 * 1024 * 1024),
   ];
+}
+
+/** The longest that an answer without any work took, for as long as the removal of a million execs goes on and more. */
+async function longestPause(server: TestServer): Promise<number> {
+  let longest = 0;
+  for (const until = performance.now() + 15_000; performance.now() < until; ) {
+    longest = Math.max(longest, (await timed(() => server.http.json("GET", "/healthz"))).ms);
+  }
+  return longest;
 }
 
 async function firstAnswer(server: TestServer): Promise<number> {
