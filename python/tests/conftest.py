@@ -31,16 +31,24 @@ def boxrun(server: str) -> Iterator[BoxRun]:
 @pytest.fixture(scope="session")
 def box(boxrun: BoxRun) -> Iterator[BoxHandle]:
     """One box for all tests: a boot takes seconds."""
-    with boxrun.create("base", name="python-sdk", env={"A": "of the box"}, **SMALL) as made:
+    with boxrun.create(
+        "base",
+        name="python-sdk",
+        env={"A": "of the box", "S": "secret"},
+        secret_env=["S"],
+        labels={"of": "python"},
+        ports=[{"guest_port": 80}],
+        **SMALL,
+    ) as made:
         yield made
 
 
 @pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[Callable[[bytes], str]]:
-    """Makes a way to the server that breaks once, behind the first answer that holds the given bytes; its address."""
+def proxy(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Makes a way to the server that breaks once, behind the first answer that holds the given bytes, or (``lose``) before it; its address."""
     sockets: list[socket.socket] = []
 
-    def open_proxy(cut_behind: bytes) -> str:
+    def open_proxy(cut_behind: bytes, *, lose: bool = False) -> str:
         path = str(tmp_path / "proxy.sock")
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
@@ -61,9 +69,11 @@ def proxy(tmp_path: Path) -> Iterator[Callable[[bytes], str]]:
         def pump(source: socket.socket, target: socket.socket, may_cut: bool) -> None:
             with suppress(OSError):
                 while data := source.recv(65536):
-                    target.sendall(data)
-                    if may_cut and not state["cut"] and cut_behind in data:
-                        state["cut"] = True
+                    cut = may_cut and not state["cut"] and cut_behind in data
+                    state["cut"] = state["cut"] or cut
+                    if not (cut and lose):
+                        target.sendall(data)
+                    if cut:
                         break
                 for end in (source, target):
                     end.shutdown(socket.SHUT_RDWR)

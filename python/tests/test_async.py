@@ -47,7 +47,7 @@ def test_a_call_can_be_given_up(server: str, box: BoxHandle) -> None:
     asyncio.run(main())
 
 
-def test_a_broken_stream_goes_on(server: str, box: BoxHandle, proxy: Callable[[bytes], str]) -> None:
+def test_a_broken_stream_goes_on(server: str, box: BoxHandle, proxy: Callable[..., str]) -> None:
     async def main() -> str:
         async with BoxRunClient(proxy(b"event: log")) as client:
             handle = await client.get(box.id)

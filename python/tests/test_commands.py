@@ -67,11 +67,12 @@ def test_a_stream_has_every_piece_and_then_the_exit(box: BoxHandle) -> None:
     events = list(box.exec_stream(["sh", "-c", "echo out; exit 7"]))
     assert [(event.type, event.stream, event.data) for event in events[:-1]] == [("log", "stdout", "out\n")]
     assert json.loads(events[-1].data) == {"exit_code": 7}
+    assert events[-1].exit_code == 7
 
 
 @pytest.mark.parametrize("behind", [b"event: log", b'"id":"exec_'])
 def test_a_stream_that_breaks_is_taken_up_where_it_was(
-    box: BoxHandle, proxy: Callable[[bytes], str], behind: bytes
+    box: BoxHandle, proxy: Callable[..., str], behind: bytes
 ) -> None:
     """The connection ends in the middle of the events, or idle behind the answer that started the command."""
     with BoxRun(proxy(behind)) as client:
@@ -85,7 +86,7 @@ def test_a_stream_that_breaks_is_taken_up_where_it_was(
         assert seen == ["before\n", "after\n", '{"exit_code":5}']
 
 
-def test_a_command_is_not_started_twice_when_its_answer_breaks(box: BoxHandle, proxy: Callable[[bytes], str]) -> None:
+def test_a_command_is_not_started_twice_when_its_answer_breaks(box: BoxHandle, proxy: Callable[..., str]) -> None:
     with BoxRun(proxy(b"event: log")) as client:
         assert (
             client.get(box.id).shell("echo run >> /root/runs; cat /root/runs; sleep 0.3; echo end").stdout
@@ -103,6 +104,27 @@ def test_a_command_left_running_can_be_fed_signalled_and_found_again(box: BoxHan
     handle.write_stdin("this\n")
     assert box.get_exec(handle.id).wait().stdout == "ready\ncaught\ngot this\n"
     assert handle.id in [info.id for info in box.execs()]
+
+
+def test_input_that_gets_lost_is_sent_again_and_arrives_once(box: BoxHandle, proxy: Callable[..., str]) -> None:
+    """The connection ends before the server's word that it has the piece."""
+    file = io.BytesIO(b"xtwo\n" * 20_000)
+    file.seek(1)
+    with BoxRun(proxy(b'"ok":true', lose=True)) as client:
+        handle = client.get(box.id).spawn(["cat"], stdin=True)
+        for piece in (file, b"one\n", "three\n"):
+            handle.write_stdin(piece)
+        handle.close_stdin()
+        assert handle.wait().stdout_bytes == (b"xtwo\n" * 20_000)[1:] + b"one\nthree\n"
+
+
+def test_input_can_be_taken_up_by_its_offset(box: BoxHandle) -> None:
+    handle = box.spawn(["cat"], stdin=True)
+    again = box.get_exec(handle.id)
+    again.write_stdin(b"abc", offset=0)
+    again.write_stdin(b"bcd", offset=1)
+    again.write_stdin(b"", offset=4, eof=True)
+    assert handle.wait().stdout == "abcd"
 
 
 def test_a_command_can_be_cancelled(box: BoxHandle) -> None:

@@ -1,10 +1,12 @@
 import io
 import os
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from boxrun_sdk import BoxRunError
+from boxrun_sdk import BoxRun, BoxRunError
 from boxrun_sdk.sync import BoxHandle
 
 
@@ -82,6 +84,40 @@ def test_a_file_goes_in_and_comes_out_and_progress_is_told(box: BoxHandle, tmp_p
     assert (tmp_path / "target").read_bytes() == content
     assert sent[-1] == received[-1] == len(content)
     assert sent == sorted(sent)
+
+
+def test_a_watch_that_breaks_is_taken_up_with_an_overflow(box: BoxHandle, proxy: Callable[..., str]) -> None:
+    box.files.mkdir("/root/watched-on")
+    with BoxRun(proxy(b"event: created")) as client:
+        watching = client.get(box.id).files.watch(
+            "/root/watched-on", on_open=lambda: box.files.write("/root/watched-on/one", b"")
+        )
+        told: list[str] = []
+        for change in watching:
+            told.append(change.event)
+            if change.event == "overflow":
+                box.files.remove("/root/watched-on")
+    assert told[0] == "created"
+    assert "overflow" in told
+    assert told[-1] == "removed"
+
+
+def test_content_comes_piece_by_piece_and_archives_as_they_are(box: BoxHandle) -> None:
+    content = os.urandom(1_000_000)
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        entry = tarfile.TarInfo("deep/file")
+        entry.size, entry.uid = len(content), 1234
+        archive.addfile(entry, io.BytesIO(content))
+    box.files.upload_archive("/root/archive", tar.getvalue())
+    assert box.files.stat("/root/archive/deep/file").uid == 1234
+    received: list[int] = []
+    assert b"".join(box.files.stream("/root/archive/deep/file", progress=received.append)) == content
+    assert received[-1] == len(content)
+    back = io.BytesIO(b"".join(box.files.download_archive("/root/archive")))
+    with tarfile.open(fileobj=back) as archive:
+        file = archive.extractfile("deep/file") or archive.extractfile("./deep/file")
+        assert file is not None and file.read() == content
 
 
 def test_a_directory_goes_in_and_comes_out(box: BoxHandle, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import {
   boxStatusSchema,
   createBoxRequestSchema,
   okSchema,
+  stoppedBoxSchema,
   volumeRequestSchema,
   volumeSchema,
 } from "./box.ts";
@@ -27,10 +28,13 @@ import { engineInfoSchema, gcRequestSchema, gcResponseSchema, healthSchema, info
 import { mcpErrorSchema } from "./mcp.ts";
 import { commonErrors, type EventSchemas, type Operation } from "./operations/operation.ts";
 import { operationIds, operations } from "./operations.ts";
+import { orphanSchema } from "./orphans.ts";
+import { listeningPortSchema } from "./ports.ts";
 import { sessionSchema, terminalClientMessageSchema, terminalServerMessageSchema } from "./sessions.ts";
 import { signedInSchema, signInLinkSchema } from "./sign-in.ts";
 import { boxStatsSchema, statsHistorySchema, statsOverviewSchema } from "./stats.ts";
 import { nextCursorHeader } from "./urls.ts";
+import { usageSchema } from "./usage.ts";
 
 /** What clients call the schemas of request bodies: as a caller writes them, defaults optional. */
 const requestNames = new Map<z.ZodType, string>([
@@ -68,6 +72,10 @@ const responseNames = new Map<z.ZodType, string>([
   [historyEntrySchema, "HistoryEntry"],
   [statsHistorySchema, "StatsHistory"],
   [statsOverviewSchema, "StatsOverview"],
+  [listeningPortSchema, "ListeningPort"],
+  [stoppedBoxSchema, "StoppedBox"],
+  [orphanSchema, "Orphan"],
+  [usageSchema, "Usage"],
   [terminalServerMessageSchema, "TerminalServerMessage"],
   [mcpErrorSchema, "McpError"],
   [uploadResponseSchema, "UploadResponse"],

@@ -14,7 +14,7 @@ import { findServer } from "#find-server";
 import { BoxHandle, type Resources } from "./box/box-handle.ts";
 import { type CreateBoxOptions, createInput } from "./box/create-options.ts";
 import { type RunOptions, type RunResult, runResult } from "./box/run.ts";
-import { Boxes } from "./boxes.ts";
+import { Boxes, type BoxFilter } from "./boxes.ts";
 import { CommandFailed } from "./errors.ts";
 import { Execs } from "./execs.ts";
 import { Files } from "./files.ts";
@@ -106,7 +106,7 @@ export class BoxRunClient implements Resources, AsyncDisposable {
   }
 
   /** Newest first, 10,000 at most. */
-  async list(options: CallOptions & { readonly status?: BoxStatus | "all" | undefined } = {}): Promise<BoxHandle[]> {
+  async list(options: CallOptions & BoxFilter = {}): Promise<BoxHandle[]> {
     return (await this.boxes.list(options)).map((info) => new BoxHandle(this, info));
   }
 

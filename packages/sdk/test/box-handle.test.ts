@@ -52,6 +52,30 @@ describe("a box", () => {
     expect(other.status).toBe("stopped");
   });
 
+  it("takes ports and volumes in JavaScript's names too", async () => {
+    const options = { cpu: 1, memoryMb: 64, volumes: [{ hostPath: dir, guestPath: "/data", readonly: true }] };
+    await using other = await client.create("base", { ...options, ports: [{ guestPort: 80, hostIp: "127.0.0.1" }] });
+    expect(other.info.volumes).toEqual([{ host_path: dir, guest_path: "/data", readonly: true }]);
+    expect(other.info.ports).toEqual([{ guest_port: 80, host_port: expect.any(Number), host_ip: "127.0.0.1" }]);
+  });
+
+  it("lives as long as it is told to, and is listed by its labels", async () => {
+    await using other = await client.create("base", { cpu: 1, memoryMb: 64, labels: { team: "ci" } });
+    expect((await client.list({ labels: ["team=ci"] })).map(({ id }) => id)).toEqual([other.id]);
+    await other.extend(3600, { onExpiry: "stop" });
+    expect(other.info).toMatchObject({ on_expiry: "stop", expires_at: expect.any(String) });
+    await other.extend(null);
+    expect(other.info.expires_at).toBeUndefined();
+  });
+
+  it("tells what it uses", async () => {
+    expect(await box.stats()).toMatchObject({ box_id: box.id });
+    for await (const stats of box.followStats()) {
+      expect(stats.box_id).toBe(box.id);
+      break;
+    }
+  });
+
   it("is gone behind `await using`, also where it was removed before", async () => {
     const ids: string[] = [];
     {

@@ -1,7 +1,22 @@
 """Python SDK for BoxRun: ``BoxRunClient`` for asyncio and trio, ``BoxRun`` for everything else."""
 
 from .client import BoxHandle, BoxRunClient, ExecHandle, Terminal
-from .errors import BoxRunError, CommandFailed, ConnectionFailed, InvalidAnswer
+from .errors import BoxRunError, CommandFailed, ConnectionFailed, InvalidAnswer, ServerStartFailed
+from .reports import (
+    BoxStatsOverview,
+    BoxUsage,
+    Caller,
+    GcResult,
+    Health,
+    HistoryEntry,
+    ListeningPort,
+    Orphan,
+    RecentStats,
+    SignedIn,
+    SignInLink,
+    StatsHistory,
+    Usage,
+)
 from .sync import BoxRun
 from .types import (
     BoxInfo,
@@ -12,12 +27,15 @@ from .types import (
     ExecResult,
     FileChange,
     FileEntry,
+    ImageConfig,
+    ImageDetails,
     ImageInfo,
     PullProgress,
     RunResult,
     ServerEvent,
     ServerInfo,
     SessionInfo,
+    StoppedBox,
 )
 
 __all__ = [
@@ -27,6 +45,9 @@ __all__ = [
     "BoxRunClient",
     "BoxRunError",
     "BoxStats",
+    "BoxStatsOverview",
+    "BoxUsage",
+    "Caller",
     "CommandFailed",
     "ConnectionFailed",
     "EngineInfo",
@@ -36,12 +57,26 @@ __all__ = [
     "ExecResult",
     "FileChange",
     "FileEntry",
+    "GcResult",
+    "Health",
+    "HistoryEntry",
+    "ImageConfig",
+    "ImageDetails",
     "ImageInfo",
     "InvalidAnswer",
+    "ListeningPort",
+    "Orphan",
     "PullProgress",
+    "RecentStats",
     "RunResult",
     "ServerEvent",
     "ServerInfo",
+    "ServerStartFailed",
     "SessionInfo",
+    "SignInLink",
+    "SignedIn",
+    "StatsHistory",
+    "StoppedBox",
     "Terminal",
+    "Usage",
 ]

@@ -7,7 +7,32 @@ import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
+
+
+class InputSource:
+    """What goes into a command, once, or again from its beginning where that can be had."""
+
+    def __init__(self, content: bytes | str | BinaryIO) -> None:
+        self.whole = content.encode() if isinstance(content, str) else content if isinstance(content, bytes) else b""
+        self.is_file = not isinstance(content, (str, bytes))
+        self._file: IO[bytes] = io.BytesIO() if isinstance(content, (str, bytes)) else content
+        self._begin = self._file.tell() if self._file.seekable() else None
+        self.sent = len(self.whole)
+
+    def read(self) -> bytes:
+        piece = self._file.read(64 * 1024)
+        self.sent += len(piece)
+        return piece
+
+    def rewind(self) -> bool:
+        """Whether it can be sent again."""
+        if self.is_file:
+            if self._begin is None:
+                return False
+            self._file.seek(self._begin)
+            self.sent = 0
+        return True
 
 
 class Counted(io.RawIOBase):

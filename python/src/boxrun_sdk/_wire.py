@@ -304,6 +304,76 @@ class StatsOverview(TypedDict):
     recent: NotRequired[Recent]
 
 
+class ListeningPort(TypedDict):
+    port: int
+    address: str
+    pid: int | None
+    process: str | None
+    reachable: bool
+
+
+class KilledItem(TypedDict):
+    pid: int
+    name: str
+
+
+class StoppedBox(TypedDict):
+    id: str
+    name: str | None
+    status: BoxStatus
+    image: str
+    cpu: int
+    memory_mb: int
+    disk_size_gb: int
+    network: bool
+    workdir: str
+    env: dict[str, str] | None
+    secret_env: NotRequired[list[str]]
+    volumes: list[Volume] | None
+    boxlite_id: str | None
+    error_code: str | None
+    error_message: str | None
+    created_at: str
+    started_at: str | None
+    stopped_at: str | None
+    engine: str
+    image_digest: str | None
+    ports: NotRequired[list[Port2]]
+    labels: NotRequired[dict[str, str]]
+    expires_at: NotRequired[str]
+    on_expiry: NotRequired[Literal["stop", "remove"]]
+    unreachable: NotRequired[str]
+    impaired: NotRequired[str]
+    killed: NotRequired[list[KilledItem]]
+    forced: NotRequired[bool]
+
+
+class Orphan(TypedDict):
+    id: str
+    engine: str
+    name: str | None
+    image: str | None
+    created_at: str | None
+    adoptable: bool
+
+
+class Box1(TypedDict):
+    id: str
+    name: str | None
+    disk_bytes: int
+
+
+class Usage(TypedDict):
+    boxes: list[Box1]
+    boxes_bytes: int
+    images_bytes: int
+    prepared_images_bytes: int
+    output_bytes: int
+    database_bytes: int
+    logs_bytes: int
+    free_bytes: int
+
+
 class TerminalServerMessage1(TypedDict):
     type: Literal["exit"]
     code: int

@@ -50,6 +50,13 @@ class InvalidAnswer(BoxRunError):
         super().__init__("INVALID_ANSWER", message, status=status)
 
 
+class ServerStartFailed(BoxRunError):
+    """``boxrun server start`` did not bring a server up, and said why (code ``SERVER_START_FAILED``)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("SERVER_START_FAILED", message)
+
+
 class CommandFailed(BoxRunError):
     """A command that was run with ``check=True`` did not succeed (code ``COMMAND_FAILED``).
 

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import codecs
+import json
 from base64 import b64decode
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from _typeshed import DataclassInstance
+
     from . import _wire as wire
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclass
 class BoxInfo:
-    """A box. ``status``: ``creating``, ``running``, ``stopped`` or ``error``; ``unreachable``: why one that runs does not answer now."""
+    """A box. ``status``: ``creating``, ``running``, ``stopped`` or ``error``.
+
+    ``unreachable``: why one that runs does not answer now; ``impaired``: what of it does not work now. ``ports``: those of the host that lead
+    into it. ``expires_at``: when it is stopped or removed, as ``on_expiry`` says. ``secret_env``: names in ``env`` whose values are shown as ``***``.
+    """
 
     id: str
     name: str | None
@@ -37,6 +47,20 @@ class BoxInfo:
     engine: str | None = None
     image_digest: str | None = None
     unreachable: str | None = None
+    secret_env: list[str] | None = None
+    ports: list[dict[str, Any]] | None = None
+    labels: dict[str, str] | None = None
+    expires_at: str | None = None
+    on_expiry: str | None = None
+    impaired: str | None = None
+
+
+@dataclass
+class StoppedBox(BoxInfo):
+    """A box that was stopped just now. ``killed``: the processes (``pid``, ``name``) that had to be; ``forced``: what it had only in memory is lost."""
+
+    killed: list[dict[str, Any]] | None = None
+    forced: bool = False
 
 
 @dataclass
@@ -56,14 +80,19 @@ class ExecInfo:
     finished_at: str | None = None
     user: str | None = None
     tty: bool = False
+    secret_env: list[str] | None = None
 
 
 @dataclass
 class ExecResult(ExecInfo):
-    """A command that has ended, with its output: as bytes, and as text in which what is no UTF-8 is replaced."""
+    """A command that has ended, with its output: as bytes, and as text in which what is no UTF-8 is replaced.
+
+    ``truncated``: output is missing, because it passed the server's limit; where, the text says.
+    """
 
     stdout_bytes: bytes = field(default=b"", repr=False)
     stderr_bytes: bytes = field(default=b"", repr=False)
+    truncated: bool = False
 
     @property
     def ok(self) -> bool:
@@ -82,7 +111,8 @@ class ExecResult(ExecInfo):
 class ExecEvent:
     """A piece of output (``type`` is ``log``) or the end (``exit``; ``data`` is JSON text with ``exit_code`` and, if there is one, ``error``).
 
-    ``seq`` counts from 1, without gaps. ``raw`` has the very bytes of a piece; in ``data`` what is no UTF-8 is replaced.
+    ``seq`` counts from 1, without gaps. ``raw`` has the very bytes of a piece; in ``data`` what is no UTF-8 is replaced. ``truncated``: here
+    ``skipped_bytes`` of output are missing, because it passed the server's limit. ``time``: when the piece came.
     """
 
     type: str
@@ -91,16 +121,33 @@ class ExecEvent:
     seq: int = 0
     raw: bytes = field(default=b"", repr=False)
     truncated: bool = False
+    skipped_bytes: int | None = None
+    time: str | None = None
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of the end; ``None`` where there is none, and of a piece of output."""
+        code: int | None = json.loads(self.data)["exit_code"] if self.type == "exit" else None
+        return code
 
 
 @dataclass
 class RunResult:
-    """How a one-shot command ended. ``exit_code`` is ``None`` where it has none: ``error_message`` says why."""
+    """How a one-shot command ended. ``exit_code`` is ``None`` where it has none: ``error_message`` says why.
+
+    ``truncated``: ``skipped_bytes`` of its output are missing, because it passed the server's limit.
+    """
 
     exit_code: int | None
     stdout: str = ""
     stderr: str = ""
     error_message: str | None = None
+    truncated: bool = False
+    skipped_bytes: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_code == 0 and self.error_message is None
 
 
 @dataclass
@@ -181,6 +228,26 @@ class ImageInfo:
 
 
 @dataclass
+class ImageConfig:
+    """What an image sets for the boxes made from it; ``None`` for what it says nothing of."""
+
+    env: dict[str, str]
+    user: str | None
+    workdir: str | None
+    entrypoint: list[str] | None
+    cmd: list[str] | None
+
+
+@dataclass
+class ImageDetails(ImageInfo):
+    """``platform``: ``linux/amd64``, say; ``programs``: the names of those in its PATH, of the image that ships with BoxRun only."""
+
+    platform: str
+    config: ImageConfig
+    programs: list[str] | None = None
+
+
+@dataclass
 class PullProgress:
     """A step of a pull; ``layer`` with its bytes while one is on its way, ``image`` in the last one."""
 
@@ -193,18 +260,27 @@ class PullProgress:
 
 @dataclass
 class EngineInfo:
-    """What runs the boxes. ``ready: False``: ``why`` says what is missing and how to get it."""
+    """What runs the boxes. ``ready: False``: ``why`` says what is missing and how to get it.
+
+    ``requested`` and ``reason``: what was asked for, and why it is this one; ``considered``: the others (``name``, ``why`` not).
+    ``confinement``: whether a box's processes are confined on the host as they can be (``complete``), and ``how``.
+    """
 
     name: str
     accelerator: str
     ready: bool
     why: str
     capabilities: list[str]
+    confinement: dict[str, Any] | None = None
+    least_memory_mb: int | None = None
+    requested: str | None = None
+    reason: str | None = None
+    considered: list[dict[str, Any]] | None = None
 
 
 @dataclass
 class ServerInfo:
-    """The server's version, engine and limits, and what is used of them."""
+    """The server's version, engine and limits, and what is used of them. ``recovering``: it still takes over what the last one left."""
 
     version: str
     engine: EngineInfo
@@ -213,6 +289,7 @@ class ServerInfo:
     used_cpu: int
     used_memory_mb: int
     boxes: dict[str, int]
+    recovering: bool = False
 
 
 @dataclass
@@ -224,51 +301,27 @@ class ServerEvent:
     removed: str | None = None
 
 
+def known(kind: type[T], data: Mapping[str, Any], /, **made: Any) -> T:
+    """An answer as the dataclass ``kind``: what a newer server says beyond it is left out. ``made``: fields that are not taken as they are."""
+    names = _field_names(kind)
+    return kind(**{key: value for key, value in data.items() if key in names} | made)
+
+
+@cache
+def _field_names(kind: type[DataclassInstance]) -> frozenset[str]:
+    return frozenset(entry.name for entry in fields(kind))
+
+
 def box_info(data: wire.Box) -> BoxInfo:
-    return BoxInfo(
-        id=data["id"],
-        name=data["name"],
-        status=data["status"],
-        image=data["image"],
-        cpu=data["cpu"],
-        memory_mb=data["memory_mb"],
-        disk_size_gb=data["disk_size_gb"],
-        network=data["network"],
-        workdir=data["workdir"],
-        env=data["env"],
-        volumes=None if data["volumes"] is None else [dict(volume) for volume in data["volumes"]],
-        boxlite_id=data["boxlite_id"],
-        error_code=data["error_code"],
-        error_message=data["error_message"],
-        created_at=data["created_at"],
-        started_at=data["started_at"],
-        stopped_at=data["stopped_at"],
-        engine=data.get("engine"),
-        image_digest=data.get("image_digest"),
-        unreachable=data.get("unreachable"),
-    )
+    return known(BoxInfo, data)
 
 
 def exec_info(data: wire.Exec) -> ExecInfo:
-    return ExecInfo(
-        id=data["id"],
-        box_id=data["box_id"],
-        status=data["status"],
-        cmd=data["cmd"],
-        env=data["env"],
-        workdir=data["workdir"],
-        timeout_ms=data["timeout_ms"],
-        exit_code=data["exit_code"],
-        error_message=data["error_message"],
-        created_at=data["created_at"],
-        finished_at=data["finished_at"],
-        user=data.get("user"),
-        tty=data.get("tty", False),
-    )
+    return known(ExecInfo, data)
 
 
-def exec_result(info: ExecInfo, stdout: bytes, stderr: bytes) -> ExecResult:
-    return ExecResult(**vars(info), stdout_bytes=stdout, stderr_bytes=stderr)
+def exec_result(info: ExecInfo, stdout: bytes, stderr: bytes, truncated: bool) -> ExecResult:
+    return ExecResult(**vars(info), stdout_bytes=stdout, stderr_bytes=stderr, truncated=truncated)
 
 
 def log_event(data: wire.LogEvent) -> ExecEvent:
@@ -276,91 +329,19 @@ def log_event(data: wire.LogEvent) -> ExecEvent:
     raw = b64decode(text) if data.get("encoding") == "base64" else text.encode()
     if data.get("encoding") == "base64":
         text = codecs.decode(raw, "utf-8", "replace")
-    return ExecEvent("log", text, data["stream"], data["seq"], raw, data.get("truncated", False))
+    return known(ExecEvent, data, type="log", data=text, raw=raw)
 
 
 def exit_event(data: wire.ExitEvent) -> ExecEvent:
-    return ExecEvent("exit", data["data"], None, data["seq"])
+    return known(ExecEvent, data, type="exit")
 
 
-def run_result(data: wire.RunResponse) -> RunResult:
-    return RunResult(data["exit_code"], data["stdout"], data["stderr"], data["error_message"])
-
-
-def file_entry(data: wire.FileEntry) -> FileEntry:
-    return FileEntry(
-        name=data["name"],
-        type=data["type"],
-        size=data["size"],
-        mode=data["mode"],
-        mtime=data["mtime"],
-        uid=data["uid"],
-        gid=data["gid"],
-        target=data.get("target"),
-    )
-
-
-def session_info(data: wire.Session) -> SessionInfo:
-    return SessionInfo(
-        name=data["name"],
-        box_id=data["box_id"],
-        shell=data["shell"],
-        cols=data["cols"],
-        rows=data["rows"],
-        clients=data["clients"],
-        survives_server=data["survives_server"],
-        created_at=data["created_at"],
-    )
-
-
-def box_stats(data: wire.BoxStats) -> BoxStats:
-    return BoxStats(
-        box_id=data["box_id"],
-        at=data["at"],
-        guest=data["guest"],
-        guest_error=data["guest_error"],
-        cpu_percent=data["cpu_percent"],
-        cpus=data["cpus"],
-        memory_bytes=data["memory_bytes"],
-        memory_limit_bytes=data["memory_limit_bytes"],
-        disk_bytes=data["disk_bytes"],
-        disk_size_bytes=data["disk_size_bytes"],
-        network_received_bytes=data["network_received_bytes"],
-        network_sent_bytes=data["network_sent_bytes"],
-        processes=data["processes"],
-        host_cpu_percent=data["host_cpu_percent"],
-        host_memory_bytes=data["host_memory_bytes"],
-        host_proportional_memory_bytes=data["host_proportional_memory_bytes"],
-    )
-
-
-def image_info(data: wire.Image) -> ImageInfo:
-    return ImageInfo(
-        reference=data["reference"],
-        digest=data["digest"],
-        size_bytes=data["size_bytes"],
-        created_at=data["created_at"],
-        builtin=data["builtin"],
-    )
-
-
-def pull_progress(data: wire.PullProgress) -> PullProgress:
-    return PullProgress(data["message"], data.get("layer"), data.get("done_bytes"), data.get("total_bytes"))
+def image_details(data: wire.ImageDetails) -> ImageDetails:
+    return known(ImageDetails, data, config=known(ImageConfig, data["config"]))
 
 
 def server_info(data: wire.Info) -> ServerInfo:
-    engine = data["engine"]
-    return ServerInfo(
-        version=data["version"],
-        engine=EngineInfo(
-            engine["name"], engine["accelerator"], engine["ready"], engine["why"], engine["capabilities"]
-        ),
-        max_cpu=data["max_cpu"],
-        max_memory_mb=data["max_memory_mb"],
-        used_cpu=data["used_cpu"],
-        used_memory_mb=data["used_memory_mb"],
-        boxes=data["boxes"],
-    )
+    return known(ServerInfo, data, engine=known(EngineInfo, data["engine"]))
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:

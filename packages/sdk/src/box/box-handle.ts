@@ -1,4 +1,13 @@
-import type { Box, BoxStatus, Exec, ListeningPort, Session, StoppedBox, TerminalSize } from "@boxrun/contract";
+import type {
+  Box,
+  BoxStats,
+  BoxStatus,
+  Exec,
+  ListeningPort,
+  Session,
+  StoppedBox,
+  TerminalSize,
+} from "@boxrun/contract";
 import { BoxRunError } from "@boxrun/contract/plain";
 import type { Boxes } from "../boxes.ts";
 import type { ExecEvent, ExecEventsOptions, ExecStarted } from "../exec-events.ts";
@@ -8,6 +17,7 @@ import type { CallOptions } from "../http.ts";
 import type { PortConnection } from "../ports/connection.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Sessions } from "../sessions.ts";
+import type { Stats } from "../stats.ts";
 import type { AttachOptions } from "../terminal/attach.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { type ExecOptions, type ExecStreamOptions, openStream, runToEnd } from "./exec.ts";
@@ -22,6 +32,7 @@ export interface Resources {
   readonly files: Files;
   readonly sessions: Sessions;
   readonly ports: Ports;
+  readonly stats: Stats;
   attach(box: string, options: AttachOptions): Promise<Terminal>;
 }
 
@@ -77,6 +88,15 @@ export class BoxHandle implements AsyncDisposable {
     return stopped;
   }
 
+  /** Sets when it expires, in seconds from now; `null`: never. `onExpiry`: as it was, if missing. */
+  async extend(
+    ttlSeconds: number | null,
+    options: CallOptions & { readonly onExpiry?: "stop" | "remove" | undefined } = {},
+  ): Promise<Box> {
+    this.#info = await this.#api.boxes.extend(this.id, ttlSeconds, options);
+    return this.#info;
+  }
+
   /** With its disk, its commands and their output. `force`: also while it runs. */
   async remove(options: CallOptions & { readonly force?: boolean | undefined } = {}): Promise<void> {
     await this.#api.boxes.remove(this.id, options);
@@ -105,6 +125,16 @@ export class BoxHandle implements AsyncDisposable {
   /** Its commands, newest first, 10,000 at most. */
   execs(options: CallOptions = {}): Promise<Exec[]> {
     return this.#api.execs.list(this.id, options);
+  }
+
+  /** What it uses now. */
+  stats(options: CallOptions = {}): Promise<BoxStats> {
+    return this.#api.stats.get(this.id, options);
+  }
+
+  /** What it uses, every two seconds, until it runs no more. */
+  followStats(options: CallOptions = {}): AsyncGenerator<BoxStats> {
+    return this.#api.stats.follow(this.id, options);
   }
 
   /** Shells that outlive their clients, newest first; `attach` with a `session` starts them. */

@@ -7,7 +7,12 @@ import type { CallOptions } from "../http.ts";
 import { ExecStream, isOver } from "./exec-stream.ts";
 import { CollectedOutput, type ExecEnd, type ExecResult } from "./output.ts";
 
-type ExecFields = CamelCased<Omit<ExecInput, "cmd" | "stdin" | "tty">>;
+type PlainInput = Omit<ExecInput, "cmd" | "stdin" | "tty" | "secret_env">;
+
+type ExecFields = CamelCased<PlainInput> & {
+  /** Which variables of `env` are shown as `***`. */
+  readonly secretEnv?: readonly string[] | null | undefined;
+};
 
 /** Aborting `signal` gives the call up and ends the command. */
 export type ExecOptions = CallOptions &
@@ -31,14 +36,15 @@ export function openStream(
   execs: Execs,
   box: string,
   cmd: readonly string[],
-  { signal, stdin, tty, ...fields }: ExecStreamOptions,
+  { signal, stdin, tty, secretEnv, ...fields }: ExecStreamOptions,
 ): ExecStream {
   if (!Array.isArray(cmd)) {
     throw new TypeError('cmd is a list of strings, not one string: ["ls", "-l"], or shell("ls -l")');
   }
   const input: ExecInput = {
-    ...wireNames<Omit<ExecInput, "cmd" | "stdin" | "tty">>(fields),
+    ...wireNames<PlainInput>(fields),
     cmd: [...cmd],
+    ...(secretEnv && { secret_env: [...secretEnv] }),
     ...(stdin !== undefined && { stdin }),
     ...(tty !== undefined && { tty }),
   };

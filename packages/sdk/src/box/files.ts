@@ -2,7 +2,15 @@ import type { FileChange, FileEntry } from "@boxrun/contract";
 import { BoxRunError, boxUser } from "@boxrun/contract/plain";
 import { type BodySource, chunksOf, isStream } from "../body.ts";
 import type { WatchOptions } from "../file-changes.ts";
-import type { Files, UploadOptions } from "../files.ts";
+import type {
+  ArchiveOptions,
+  Download,
+  Files,
+  MakeDirectoryOptions,
+  RenameOptions,
+  StatOptions,
+  UploadOptions,
+} from "../files.ts";
 import type { Local } from "../host/local.ts";
 import type { CallOptions } from "../http.ts";
 import { joined } from "./output.ts";
@@ -65,6 +73,21 @@ export class BoxFiles {
     return this.#files.list(this.#box, path, options);
   }
 
+  /** What is at a path: of a symlink itself, or with `follow` of what it leads to. FILE_NOT_FOUND. */
+  stat(path: string, options: StatOptions = {}): Promise<FileEntry> {
+    return this.#files.stat(this.#box, path, options);
+  }
+
+  /** With `parents` also those on the way, and a directory that is there is no FILE_EXISTS. */
+  mkdir(path: string, options: MakeDirectoryOptions = {}): Promise<void> {
+    return this.#files.mkdir(this.#box, path, options);
+  }
+
+  /** At once or not at all, within a file system. Without `replace` whatever is there is a FILE_EXISTS. */
+  rename(path: string, to: string, options: RenameOptions = {}): Promise<void> {
+    return this.#files.rename(this.#box, path, to, options);
+  }
+
   /** What happens to a file, or in a directory, until it is gone; a lost connection is taken up again, with an `overflow`. */
   watch(path: string, options: WatchOptions = {}): AsyncGenerator<FileChange, void> {
     return this.#files.watch(this.#box, path, options);
@@ -73,6 +96,16 @@ export class BoxFiles {
   /** A file, or a whole directory. */
   remove(path: string, options: CallOptions = {}): Promise<void> {
     return this.#files.remove(this.#box, path, options);
+  }
+
+  /** Unpacks a tar below the directory `dest`, made if missing. `owner`: without it, what the tar says. */
+  uploadArchive(dest: string, tar: BodySource, options: UploadOptions = {}): Promise<void> {
+    return this.#files.uploadArchive(this.#box, dest, tar, options);
+  }
+
+  /** A directory's content, names relative to it, or one file, as a tar. */
+  downloadArchive(path: string, options: ArchiveOptions = {}): Promise<Download> {
+    return this.#files.downloadArchive(this.#box, path, options);
   }
 
   /** A file of this computer to the path `dest`, or a directory's content into the directory `dest`. Not in a browser. */

@@ -9,6 +9,8 @@ from typing import BinaryIO
 from urllib.parse import urlencode
 
 from .._address import segment
+from .._requests import box_filter
+from ..reports import ListeningPort, StatsHistory
 from ..types import (
     BoxInfo,
     BoxStats,
@@ -16,11 +18,11 @@ from ..types import (
     ExecInfo,
     ExecResult,
     SessionInfo,
+    StoppedBox,
     box_info,
-    box_stats,
     exec_info,
     given,
-    session_info,
+    known,
 )
 from .execs import ExecHandle, exec_request, run_to_end, run_with_input, start_and_follow
 from .files import Files
@@ -60,8 +62,9 @@ class BoxHandle:
     def _path(self) -> str:
         return f"/v1/boxes/{segment(self.info.id)}"
 
-    async def refresh(self) -> BoxInfo:
-        self.info = box_info(await self._http.get(self._path))
+    async def refresh(self, *, show_secrets: bool = False) -> BoxInfo:
+        """``show_secrets``: also the values of variables that ``secret_env`` names."""
+        self.info = box_info(await self._http.get(self._path, box_filter(show_secrets=show_secrets)))
         return self.info
 
     async def start(self) -> BoxInfo:
@@ -69,9 +72,17 @@ class BoxHandle:
         self.info = box_info(await self._http.call("POST", f"{self._path}:start"))
         return self.info
 
-    async def stop(self) -> BoxInfo:
-        """Its disk is kept."""
-        self.info = box_info(await self._http.call("POST", f"{self._path}:stop"))
+    async def stop(self, *, timeout_ms: int | None = None) -> StoppedBox:
+        """Its disk is kept. ``timeout_ms``: what programs get between SIGTERM and SIGKILL, by default 10 s. The answer says which had to be killed."""
+        params = given({"timeout_ms": timeout_ms})
+        stopped = known(StoppedBox, await self._http.call("POST", f"{self._path}:stop", params=params))
+        self.info = stopped
+        return stopped
+
+    async def extend(self, ttl_seconds: int | None, *, on_expiry: str | None = None) -> BoxInfo:
+        """Sets when it expires, in seconds from now; ``None``: never. ``on_expiry``: ``"stop"`` or ``"remove"``; without it as it was."""
+        request = {"ttl_seconds": ttl_seconds, **given({"on_expiry": on_expiry})}
+        self.info = box_info(await self._http.call("POST", f"{self._path}:extend", json=request))
         return self.info
 
     async def remove(self, force: bool = False) -> None:
@@ -83,6 +94,7 @@ class BoxHandle:
         cmd: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
+        secret_env: Sequence[str] | None = None,
         workdir: str | None = None,
         timeout_ms: int | None = None,
         user: str | None = None,
@@ -91,7 +103,14 @@ class BoxHandle:
     ) -> ExecResult:
         """Runs a command to its end. A failing one is a result; with ``check`` it is a CommandFailed."""
         request = exec_request(
-            cmd, env=env, workdir=workdir, timeout_ms=timeout_ms, user=user, stdin=stdin is not None, tty=False
+            cmd,
+            env=env,
+            secret_env=secret_env,
+            workdir=workdir,
+            timeout_ms=timeout_ms,
+            user=user,
+            stdin=stdin is not None,
+            tty=False,
         )
         if stdin is not None:
             return await run_with_input(self._http, self.id, request, stdin, check=check)
@@ -102,6 +121,7 @@ class BoxHandle:
         command: str,
         *,
         env: Mapping[str, str] | None = None,
+        secret_env: Sequence[str] | None = None,
         workdir: str | None = None,
         timeout_ms: int | None = None,
         user: str | None = None,
@@ -112,6 +132,7 @@ class BoxHandle:
         return await self.exec(
             ["sh", "-c", command],
             env=env,
+            secret_env=secret_env,
             workdir=workdir,
             timeout_ms=timeout_ms,
             user=user,
@@ -124,12 +145,22 @@ class BoxHandle:
         cmd: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
+        secret_env: Sequence[str] | None = None,
         workdir: str | None = None,
         timeout_ms: int | None = None,
         user: str | None = None,
     ) -> Stream[ExecEvent]:
         """Runs a command and yields its output as it comes, then its exit. A connection that breaks is taken up again."""
-        request = exec_request(cmd, env=env, workdir=workdir, timeout_ms=timeout_ms, user=user, stdin=False, tty=False)
+        request = exec_request(
+            cmd,
+            env=env,
+            secret_env=secret_env,
+            workdir=workdir,
+            timeout_ms=timeout_ms,
+            user=user,
+            stdin=False,
+            tty=False,
+        )
         async with closing(start_and_follow(self._http, self.id, request)) as events:
             async for event in events:
                 if isinstance(event, ExecEvent):
@@ -140,6 +171,7 @@ class BoxHandle:
         cmd: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
+        secret_env: Sequence[str] | None = None,
         workdir: str | None = None,
         timeout_ms: int | None = None,
         user: str | None = None,
@@ -147,19 +179,35 @@ class BoxHandle:
         tty: bool | tuple[int, int] = False,
     ) -> ExecHandle:
         """Starts a command and leaves it running: follow, feed, signal or cancel it by its handle. ``tty``: True, or (columns, rows)."""
-        request = exec_request(cmd, env=env, workdir=workdir, timeout_ms=timeout_ms, user=user, stdin=stdin, tty=tty)
-        return ExecHandle(self._http, exec_info(await self._http.call("POST", f"{self._path}/exec", json=request)))
+        request = exec_request(
+            cmd,
+            env=env,
+            secret_env=secret_env,
+            workdir=workdir,
+            timeout_ms=timeout_ms,
+            user=user,
+            stdin=stdin,
+            tty=tty,
+        )
+        info = exec_info(await self._http.call("POST", f"{self._path}/exec", json=request))
+        return ExecHandle(self._http, info, stdin_offset=0)
 
     async def execs(self) -> list[ExecInfo]:
-        """Newest first."""
+        """Newest first, 10,000 at most."""
         return [exec_info(data) for data in await self._http.get(f"{self._path}/execs")]
+
+    async def exec_pages(self, limit: int = 100) -> Stream[list[ExecInfo]]:
+        """All of its commands, newest first, ``limit`` (1 to 1,000) at a time."""
+        async with closing(self._http.pages(f"{self._path}/execs", {"limit": str(limit)})) as pages:
+            async for page in pages:
+                yield [exec_info(data) for data in page]
 
     async def get_exec(self, exec_id: str) -> ExecHandle:
         return ExecHandle(self._http, exec_info(await self._http.get(f"{self._path}/exec/{segment(exec_id)}")))
 
     async def stats(self) -> BoxStats:
         """What it uses now."""
-        return box_stats(await self._http.get(f"{self._path}/stats"))
+        return known(BoxStats, await self._http.get(f"{self._path}/stats"))
 
     async def follow_stats(self) -> Stream[BoxStats]:
         """What it uses, every two seconds, until it runs no more. ConnectionFailed if the connection breaks."""
@@ -169,11 +217,19 @@ class BoxHandle:
         ):
             async for sse in events:
                 if sse.event == "stats":
-                    yield box_stats(parse_json("a stats event", sse.data))
+                    yield known(BoxStats, parse_json("a stats event", sse.data))
+
+    async def stats_history(self) -> StatsHistory:
+        """The last hour, a sample every 10 seconds, in columns."""
+        return known(StatsHistory, await self._http.get(f"{self._path}/stats/history"))
+
+    async def ports(self) -> list[ListeningPort]:
+        """The TCP ports on which something in it listens."""
+        return [known(ListeningPort, port) for port in await self._http.get(f"{self._path}/ports")]
 
     async def sessions(self) -> list[SessionInfo]:
         """Shells that outlive their clients, newest first."""
-        return [session_info(data) for data in await self._http.get(f"{self._path}/sessions")]
+        return [known(SessionInfo, data) for data in await self._http.get(f"{self._path}/sessions")]
 
     async def remove_session(self, name: str) -> None:
         """Ends it, and everything that was started in it."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from .._address import find_address, segment
+from .._requests import box_filter, box_request
+from .._server import start_server
 from ..errors import CommandFailed
+from ..reports import BoxStatsOverview, GcResult, Health, Usage, stats_overview, usage
 from ..types import (
     BoxInfo,
     ExecEvent,
@@ -16,18 +19,22 @@ from ..types import (
     RunResult,
     ServerEvent,
     ServerInfo,
+    StoppedBox,
     box_info,
     exec_info,
     given,
-    run_result,
+    known,
     server_info,
 )
 from .box import BoxHandle
 from .execs import exec_events, exec_request
 from .files import Files
+from .history import History
 from .http import Http, parse_json
 from .images import Images
-from .platform import Stream, closing
+from .orphans import Orphans
+from .platform import Stream, closing, in_thread
+from .sign_in import SignIn
 
 
 class BoxRunClient:
@@ -41,6 +48,20 @@ class BoxRunClient:
     def __init__(self, base_url: str | None = None, *, token: str | None = None, timeout: float = 30.0) -> None:
         self._http = Http(find_address(base_url), token or os.environ.get("BOXRUN_TOKEN") or None, timeout)
         self.images = Images(self._http)
+        self.history = History(self._http)
+        self.orphans = Orphans(self._http)
+        self.sign_in = SignIn(self._http)
+
+    @classmethod
+    async def start(
+        cls, *, command: Sequence[str] = ("boxrun",), token: str | None = None, timeout: float = 30.0
+    ) -> BoxRunClient:
+        """A client of this user's server, which ``boxrun server start`` starts where it is not there. ServerStartFailed.
+
+        ``command``: that command and what comes before its verb.
+        """
+        await in_thread(lambda: start_server(command))
+        return cls(token=token, timeout=timeout)
 
     async def __aenter__(self) -> BoxRunClient:
         return self
@@ -65,41 +86,78 @@ class BoxRunClient:
         workdir: str | None = "/root",
         env: Mapping[str, str] | None = None,
         volumes: Sequence[Mapping[str, Any]] | None = None,
+        secret_env: Sequence[str] | None = None,
+        ports: Sequence[Mapping[str, Any]] | None = None,
+        labels: Mapping[str, str] | None = None,
+        ttl_seconds: int | None = None,
+        on_expiry: str | None = None,
     ) -> BoxHandle:
         """Makes a box and waits until it runs. ``workdir=None``: the image's own.
 
-        ``volumes``: ``[{"host_path": …, "guest_path": …, "readonly": False}]``.
+        ``volumes``: ``[{"host_path": …, "guest_path": …, "readonly": False}]``. ``ports``: those of the server's host that lead into it,
+        ``[{"guest_port": 80, "host_port": 0, "host_ip": "127.0.0.1"}]``; 0: one that is free. ``secret_env``: which of ``env`` are shown as
+        ``***``. ``ttl_seconds``: how long it lives; it is then removed, or with ``on_expiry="stop"`` stopped.
         """
-        request = given(
-            {
-                "image": image,
-                "name": name,
-                "cpu": cpu,
-                "memory_mb": memory_mb,
-                "disk_size_gb": disk_size_gb,
-                "network": network,
-                "workdir": workdir,
-                "env": None if env is None else dict(env),
-                "volumes": None if volumes is None else [dict(volume) for volume in volumes],
-            }
+        request = box_request(
+            name=name,
+            cpu=cpu,
+            memory_mb=memory_mb,
+            disk_size_gb=disk_size_gb,
+            network=network,
+            workdir=workdir,
+            env=env,
+            secret_env=secret_env,
+            volumes=volumes,
+            ports=ports,
+            labels=labels,
+            ttl_seconds=ttl_seconds,
+            on_expiry=on_expiry,
         )
+        request["image"] = image
         return BoxHandle(self._http, box_info(await self._http.call("POST", "/v1/boxes", json=request)))
 
     async def get(self, id_or_name: str) -> BoxHandle:
+        """By its id or its name. BOX_NOT_FOUND."""
         return BoxHandle(self._http, await self.get_box(id_or_name))
 
-    async def get_box(self, id_or_name: str) -> BoxInfo:
-        return box_info(await self._http.get(f"/v1/boxes/{segment(id_or_name)}"))
+    async def get_box(self, id_or_name: str, *, show_secrets: bool = False) -> BoxInfo:
+        """``show_secrets``: also the values of variables that ``secret_env`` names."""
+        params = box_filter(show_secrets=show_secrets)
+        return box_info(await self._http.get(f"/v1/boxes/{segment(id_or_name)}", params))
 
-    async def list_boxes(self, status: str | None = None) -> list[BoxInfo]:
-        boxes = await self._http.get("/v1/boxes", None if status is None else {"status": status})
-        return [box_info(box) for box in boxes]
+    async def list_boxes(
+        self, status: str | None = None, *, labels: Sequence[str] | None = None, show_secrets: bool = False
+    ) -> list[BoxInfo]:
+        """Newest first, 10,000 at most. ``labels``: ``NAME`` or ``NAME=VALUE``, of boxes that have all of them."""
+        params = box_filter(status=status, labels=labels, show_secrets=show_secrets)
+        return [box_info(box) for box in await self._http.get("/v1/boxes", params)]
 
-    async def stop_box(self, box_id: str) -> BoxInfo:
-        return box_info(await self._http.call("POST", f"/v1/boxes/{segment(box_id)}:stop"))
+    async def box_pages(
+        self,
+        limit: int = 100,
+        *,
+        status: str | None = None,
+        labels: Sequence[str] | None = None,
+        show_secrets: bool = False,
+    ) -> Stream[list[BoxInfo]]:
+        """All there are, newest first, ``limit`` (1 to 1,000) at a time."""
+        params = {"limit": str(limit), **box_filter(status=status, labels=labels, show_secrets=show_secrets)}
+        async with closing(self._http.pages("/v1/boxes", params)) as pages:
+            async for page in pages:
+                yield [box_info(box) for box in page]
+
+    async def stop_box(self, box_id: str, *, timeout_ms: int | None = None) -> StoppedBox:
+        """``timeout_ms``: what programs get between SIGTERM and SIGKILL, by default 10 s."""
+        params = given({"timeout_ms": timeout_ms})
+        return known(StoppedBox, await self._http.call("POST", f"/v1/boxes/{segment(box_id)}:stop", params=params))
 
     async def start_box(self, box_id: str) -> BoxInfo:
         return box_info(await self._http.call("POST", f"/v1/boxes/{segment(box_id)}:start"))
+
+    async def extend_box(self, box_id: str, ttl_seconds: int | None, *, on_expiry: str | None = None) -> BoxInfo:
+        """Sets when it expires, in seconds from now; ``None``: never. ``on_expiry``: ``"stop"`` or ``"remove"``; without it as it was."""
+        request = {"ttl_seconds": ttl_seconds, **given({"on_expiry": on_expiry})}
+        return box_info(await self._http.call("POST", f"/v1/boxes/{segment(box_id)}:extend", json=request))
 
     async def remove_box(self, box_id: str, force: bool = False) -> None:
         params = {"force": "true"} if force else None
@@ -113,9 +171,19 @@ class BoxRunClient:
         env: Mapping[str, str] | None = None,
         workdir: str | None = None,
         timeout_ms: int | None = None,
+        secret_env: Sequence[str] | None = None,
     ) -> ExecInfo:
-        """Starts a command and returns at once."""
-        request = exec_request(cmd, env=env, workdir=workdir, timeout_ms=timeout_ms, user=None, stdin=False, tty=False)
+        """Starts a command and returns at once; ``get(box_id)`` and its ``spawn`` give a handle to it."""
+        request = exec_request(
+            cmd,
+            env=env,
+            secret_env=secret_env,
+            workdir=workdir,
+            timeout_ms=timeout_ms,
+            user=None,
+            stdin=False,
+            tty=False,
+        )
         return exec_info(await self._http.call("POST", f"/v1/boxes/{segment(box_id)}/exec", json=request))
 
     async def get_exec(self, box_id: str, exec_id: str) -> ExecInfo:
@@ -137,7 +205,7 @@ class BoxRunClient:
     async def run(
         self,
         image: str,
-        cmd: Sequence[str],
+        cmd: Sequence[str] | None = None,
         *,
         cpu: int | None = None,
         memory_mb: int | None = None,
@@ -148,41 +216,77 @@ class BoxRunClient:
         timeout_ms: int | None = None,
         volumes: Sequence[Mapping[str, Any]] | None = None,
         check: bool = False,
+        name: str | None = None,
+        secret_env: Sequence[str] | None = None,
+        ports: Sequence[Mapping[str, Any]] | None = None,
+        labels: Mapping[str, str] | None = None,
+        ttl_seconds: int | None = None,
+        on_expiry: str | None = None,
     ) -> RunResult:
-        """Makes a box, runs one command in it and removes it, whatever happens. Output is collected, so mind its size."""
-        request = {
-            "image": image,
-            **exec_request(cmd, env=env, workdir=workdir, timeout_ms=timeout_ms, user=None, stdin=False, tty=False),
-            **given(
-                {
-                    "cpu": cpu,
-                    "memory_mb": memory_mb,
-                    "disk_size_gb": disk_size_gb,
-                    "network": network or None,
-                    "volumes": None if volumes is None else [dict(volume) for volume in volumes],
-                }
-            ),
-        }
-        result = run_result(await self._http.call("POST", "/v1/run", json=request))
-        if check and result.exit_code != 0:
+        """Makes a box, runs one command in it and removes it, whatever happens. Output is collected, so mind its size.
+
+        Without ``cmd`` it is the image's own command.
+        """
+        if isinstance(cmd, str):
+            raise TypeError('cmd is a list of strings, not one string: ["ls", "-l"]')
+        request = box_request(
+            name=name,
+            cpu=cpu,
+            memory_mb=memory_mb,
+            disk_size_gb=disk_size_gb,
+            network=network or None,
+            workdir=workdir,
+            env=env,
+            secret_env=secret_env,
+            volumes=volumes,
+            ports=ports,
+            labels=labels,
+            ttl_seconds=ttl_seconds,
+            on_expiry=on_expiry,
+        )
+        request |= {"image": image, "cmd": None if cmd is None else list(cmd), **given({"timeout_ms": timeout_ms})}
+        result = known(RunResult, await self._http.call("POST", "/v1/run", json=request))
+        if check and not result.ok:
             why = result.error_message or f"it exited with {result.exit_code}"
-            raise CommandFailed(f"{' '.join(cmd)}: {why}", result)
+            raise CommandFailed(f"{' '.join(cmd or [f'the command of {image}'])}: {why}", result)
         return result
 
     async def gc(self, older_than: int = 3600) -> int:
         """Removes the boxes that were stopped for longer than so many seconds, with their disks; how many."""
-        removed: int = (await self._http.call("POST", "/v1/gc", json={"older_than": older_than}))["removed"]
-        return removed
+        return (await self.collect(older_than=older_than)).removed
+
+    async def collect(self, *, older_than: float = 3600, output_older_than: float | None = None) -> GcResult:
+        """As ``gc``; and gives up the output of commands that ended longer than ``output_older_than`` seconds ago."""
+        request = given({"older_than": older_than, "output_older_than": output_older_than})
+        return known(GcResult, await self._http.call("POST", "/v1/gc", json=request))
+
+    async def usage(self) -> Usage:
+        """What takes how much of the host's disk."""
+        return usage(await self._http.get("/v1/usage"))
+
+    async def stats(self, points: int | None = None) -> list[BoxStatsOverview]:
+        """All running boxes as they were at most 10 seconds ago, and their newest ``points`` (up to 360) samples."""
+        params = None if points is None else {"points": str(points)}
+        return [stats_overview(box) for box in await self._http.get("/v1/stats", params)]
+
+    async def health(self) -> Health:
+        """Answers if the server is up."""
+        return known(Health, await self._http.get("/healthz"))
 
     async def info(self) -> ServerInfo:
         return server_info(await self._http.get("/v1/info"))
 
-    async def events(self) -> Stream[ServerEvent]:
-        """Every change of state from now on, until the server stops. ConnectionFailed if it breaks: list the boxes anew then."""
+    async def events(self, *, on_open: Callable[[], object] | None = None) -> Stream[ServerEvent]:
+        """Every change of state from now on, until the server stops. ConnectionFailed if it breaks: list the boxes anew then.
+
+        ``on_open`` is called once the server tells: a state that is read from then on lacks no change that is not told.
+        """
         async with (
             self._http.open("GET", "/v1/events", events=True) as response,
             closing(self._http.sse(response)) as events,
         ):
+            if on_open is not None:
+                on_open()
             async for sse in events:
                 data = parse_json("an event", sse.data)
                 if sse.event == "box":
@@ -192,6 +296,6 @@ class BoxRunClient:
                 elif sse.event == "box_removed":
                     yield ServerEvent(removed=data["id"])
 
-    async def list(self, status: str | None = None) -> list[BoxHandle]:
-        """Newest first. ``status``: only those."""
-        return [BoxHandle(self._http, info) for info in await self.list_boxes(status)]
+    async def list(self, status: str | None = None, *, labels: Sequence[str] | None = None) -> list[BoxHandle]:
+        """Newest first, 10,000 at most. ``labels``: ``NAME`` or ``NAME=VALUE``, of boxes that have all of them."""
+        return [BoxHandle(self._http, info) for info in await self.list_boxes(status, labels=labels)]

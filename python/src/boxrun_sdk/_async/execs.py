@@ -8,19 +8,21 @@ from typing import Any, BinaryIO
 from httpx_sse import ServerSentEvent
 
 from .._address import segment
+from .._transfer import InputSource
 from ..errors import BoxRunError, CommandFailed, ConnectionFailed, InvalidAnswer
 from ..types import ExecEvent, ExecInfo, ExecResult, exec_info, exec_result, exit_event, given, log_event
-from .http import EVENT_STREAM, RETRY_PAUSES, Http, parse_json
+from .http import EVENT_STREAM, RESUME_PAUSES, RETRY_PAUSES, Http, is_passing, parse_json
 from .platform import Stream, closing, pause
 
-# Before the attempts to take up a stream again that broke, in seconds: 24 s in all, enough for a server to restart.
-RESUME_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 4.0, 4.0, 5.0, 5.0)
+# How often a piece of input is sent again after the connection broke.
+INPUT_ATTEMPTS = 5
 
 
 def exec_request(
-    cmd: Sequence[str],
+    cmd: Sequence[str] | None,
     *,
     env: Mapping[str, str] | None,
+    secret_env: Sequence[str] | None,
     workdir: str | None,
     timeout_ms: int | None,
     user: str | None,
@@ -31,10 +33,11 @@ def exec_request(
         raise TypeError('cmd is a list of strings, not one string: ["ls", "-l"], or shell("ls -l")')
     terminal: Any = {"cols": tty[0], "rows": tty[1]} if isinstance(tty, tuple) else tty or None
     return {
-        "cmd": list(cmd),
+        "cmd": None if cmd is None else list(cmd),
         **given(
             {
                 "env": None if env is None else dict(env),
+                "secret_env": None if secret_env is None else list(secret_env),
                 "workdir": workdir,
                 "timeout_ms": timeout_ms,
                 "user": user,
@@ -48,9 +51,11 @@ def exec_request(
 class ExecHandle:
     """A command that was started. It runs on whether or not anybody watches."""
 
-    def __init__(self, http: Http, info: ExecInfo) -> None:
+    def __init__(self, http: Http, info: ExecInfo, *, stdin_offset: int | None = None) -> None:
         self._http = http
         self.info = info
+        # Where the next piece begins in all of the input; None if others may have written some.
+        self._stdin_offset = stdin_offset
 
     @property
     def id(self) -> str:
@@ -81,18 +86,33 @@ class ExecHandle:
                 output.add(event)
         return _checked(output.result(await self.refresh()), check)
 
-    async def write_stdin(self, content: bytes | str | BinaryIO, *, eof: bool = False) -> None:
-        """Appends to the standard input of a command started with ``stdin=True``; ``eof`` closes it behind."""
-        body = content.encode() if isinstance(content, str) else content
-        # httpx sends a file object piece by piece only when it is iterated.
-        data = body if isinstance(body, bytes) else _pieces(body)
-        await self._http.call(
-            "POST",
-            f"{self._path}/stdin",
-            params={"eof": "true"} if eof else None,
-            content=data,
-            headers={"content-type": "application/octet-stream"},
-        )
+    async def write_stdin(
+        self, content: bytes | str | BinaryIO, *, eof: bool = False, offset: int | None = None
+    ) -> None:
+        """Appends to the standard input of a command started with ``stdin=True``; ``eof`` closes it behind.
+
+        ``offset``: where ``content`` begins in all of the input; what the box has of it already is skipped, so that the same call can be made
+        again. The handle that ``spawn`` gave knows it by itself: what gets lost on the way is sent again.
+        """
+        source = InputSource(content)
+        at = self._stdin_offset if offset is None else offset
+        params = given({"eof": "true" if eof else None, "offset": None if at is None else str(at)})
+        for attempt in range(1, INPUT_ATTEMPTS + 1):
+            try:
+                await self._http.call(
+                    "POST",
+                    f"{self._path}/stdin",
+                    params=params,
+                    # httpx sends a file object piece by piece only when it is iterated.
+                    content=_pieces(source) if source.is_file else source.whole,
+                    headers={"content-type": "application/octet-stream"},
+                )
+                break
+            except ConnectionFailed:
+                if at is None or attempt == INPUT_ATTEMPTS or not source.rewind():
+                    raise
+        if at is not None and self._stdin_offset is not None:
+            self._stdin_offset = max(self._stdin_offset, at + source.sent)
 
     async def close_stdin(self) -> None:
         await self.write_stdin(b"", eof=True)
@@ -111,8 +131,8 @@ class ExecHandle:
         await self._http.call("POST", f"{self._path}:resize", json={"cols": cols, "rows": rows})
 
 
-async def _pieces(file: BinaryIO) -> Stream[bytes]:
-    while piece := file.read(64 * 1024):
+async def _pieces(source: InputSource) -> Stream[bytes]:
+    while piece := source.read():
         yield piece
 
 
@@ -172,10 +192,9 @@ async def exec_events(http: Http, path: str, *, after: int, follow: bool, connec
                             return
             raise ConnectionFailed(f"GET {path}/events: {http.address} ended the events before the exit")
         except BoxRunError as error:
-            passing = isinstance(error, ConnectionFailed) or error.status in (502, 503, 504)
             # One that never got through may be an idle connection that has died; more of it, and there is no server.
             attempts = len(RESUME_PAUSES) if connected else len(RETRY_PAUSES)
-            if not passing or failures == attempts:
+            if not is_passing(error) or failures == attempts:
                 raise
             await pause(RESUME_PAUSES[failures])
             failures += 1
@@ -193,13 +212,15 @@ def _exec_event(sse: ServerSentEvent) -> ExecEvent | None:
 class _Output:
     def __init__(self) -> None:
         self._pieces: dict[str, list[bytes]] = {"stdout": [], "stderr": []}
+        self._truncated = False
 
     def add(self, event: ExecEvent) -> None:
         if event.type == "log" and event.stream is not None:
             self._pieces[event.stream].append(event.raw)
+            self._truncated = self._truncated or event.truncated
 
     def result(self, info: ExecInfo) -> ExecResult:
-        return exec_result(info, b"".join(self._pieces["stdout"]), b"".join(self._pieces["stderr"]))
+        return exec_result(info, b"".join(self._pieces["stdout"]), b"".join(self._pieces["stderr"]), self._truncated)
 
 
 async def run_to_end(http: Http, box_id: str, request: Mapping[str, Any], *, check: bool) -> ExecResult:
@@ -220,7 +241,7 @@ async def run_with_input(
     http: Http, box_id: str, request: Mapping[str, Any], content: bytes | str | BinaryIO, *, check: bool
 ) -> ExecResult:
     info = exec_info(await http.call("POST", f"/v1/boxes/{segment(box_id)}/exec", json=request))
-    handle = ExecHandle(http, info)
+    handle = ExecHandle(http, info, stdin_offset=0)
     try:
         await handle.write_stdin(content, eof=True)
     except BoxRunError as error:

@@ -11,10 +11,11 @@ from typing import IO, BinaryIO
 
 from .._address import segment
 from .._transfer import Counted, pack_directory, unpack_archive
-from ..errors import BoxRunError, ConnectionFailed
-from ..types import FileChange, FileEntry, file_entry, given
-from .http import Http, parse_json
-from .platform import Stream, in_thread
+from ..errors import BoxRunError
+from ..types import FileChange, FileEntry, given, known
+from .changes import file_changes
+from .http import Http
+from .platform import Stream, closing, in_thread
 
 # Kept in memory up to this size, in bytes; larger archives go through a temporary file.
 SPOOL_BYTES = 8 * 1024 * 1024
@@ -33,12 +34,21 @@ class Files:
         self._http = http
         self._path = f"/v1/boxes/{segment(box_id)}/files"
 
-    async def read(self, path: str) -> bytes:
-        async with self._http.open("POST", f"{self._path}/download", json={"path": path}) as response:
-            return await response.aread()
+    async def read(self, path: str, *, progress: Progress | None = None) -> bytes:
+        content = bytearray()
+        async with closing(self._content(path, None, progress)) as pieces:
+            async for piece in pieces:
+                content += piece
+        return bytes(content)
 
     async def read_text(self, path: str, encoding: str = "utf-8") -> str:
         return (await self.read(path)).decode(encoding)
+
+    async def stream(self, path: str, *, progress: Progress | None = None) -> Stream[bytes]:
+        """A file's content, piece by piece. Leaving the loop ends the transfer."""
+        async with closing(self._content(path, None, progress)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def write(
         self,
@@ -55,12 +65,12 @@ class Files:
 
     async def list(self, path: str) -> list[FileEntry]:
         """A directory's entries, sorted by name."""
-        return [file_entry(entry) for entry in await self._http.get(self._path, {"path": path})]
+        return [known(FileEntry, entry) for entry in await self._http.get(self._path, {"path": path})]
 
     async def stat(self, path: str, *, follow: bool = False) -> FileEntry:
         """What is at a path: of a symlink itself, or with ``follow`` of what it leads to."""
         params = given({"path": path, "follow": "true" if follow else None})
-        return file_entry(await self._http.get(f"{self._path}/stat", params))
+        return known(FileEntry, await self._http.get(f"{self._path}/stat", params))
 
     async def mkdir(self, path: str, *, parents: bool = False, owner: str | None = None) -> None:
         """``parents``: also those on the way, and a directory that is there is no ``FILE_EXISTS``."""
@@ -72,28 +82,17 @@ class Files:
         """At once or not at all, within a file system. Without ``replace`` whatever is there is a ``FILE_EXISTS``."""
         await self._http.call("POST", f"{self._path}/rename", json={"path": path, "to": to, "replace": replace})
 
-    async def watch(self, path: str, *, recursive: bool = False) -> Stream[FileChange]:
+    async def watch(
+        self, path: str, *, recursive: bool = False, on_open: Callable[[], object] | None = None
+    ) -> Stream[FileChange]:
         """What happens to a file or in a directory, until it is gone. Nothing is missed, or there is an ``overflow``.
 
-        ``ConnectionFailed`` if the connection is lost: watch again then, and look at all that matters.
+        So it is when a connection that was lost has been taken up again. ``on_open`` is called once the box watches: nothing that happens from
+        then on is missed.
         """
-        params = given({"path": path, "recursive": "true" if recursive else None})
-        async with self._http.open("GET", f"{self._path}/watch", events=True, params=params) as response:
-            async for event in self._http.sse(response):
-                if event.event == "end":
-                    return
-                data = parse_json("a change of a file", event.data)
-                if event.event == "error":
-                    raise BoxRunError(data["code"], data["message"])
-                if event.event in {"created", "changed", "removed", "renamed", "overflow"}:
-                    yield FileChange(
-                        event=event.event,
-                        path=data.get("path", path),
-                        is_dir=data.get("is_dir", False),
-                        from_path=data.get("from"),
-                        reason=data.get("reason"),
-                    )
-        raise ConnectionFailed(f"the changes of {path} broke off")
+        async with closing(file_changes(self._http, f"{self._path}/watch", path, recursive, on_open)) as changes:
+            async for change in changes:
+                yield change
 
     async def remove(self, path: str) -> None:
         """A file, or a whole directory."""
@@ -116,6 +115,17 @@ class Files:
             return
         with await in_thread(lambda: source.open("rb")) as file:
             await self._send(dest, file, {"owner": owner}, progress)
+
+    async def upload_archive(self, dest: str, tar: bytes | BinaryIO, *, owner: str | None = None) -> None:
+        """Unpacks a tar below the directory ``dest``, made if missing. ``owner``: without it, what the tar says."""
+        await self._send(dest, tar, {"archive": "tar", "owner": owner}, None)
+
+    async def download_archive(self, path: str, *, full: bool = False) -> Stream[bytes]:
+        """A directory's content, names relative to it, or one file, as a tar, piece by piece. ``full``: docs/copying.md."""
+        params = {"archive": "tar", **({"full": "true"} if full else {})}
+        async with closing(self._content(path, params, None)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def download(self, remote: str, local: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
         """A file to the path ``local``, or a directory's content into the directory ``local``.
@@ -146,13 +156,18 @@ class Files:
 
     async def _receive(self, remote: str, archive: str | None, file: IO[bytes], progress: Progress | None) -> None:
         params = None if archive is None else {"archive": archive}
-        moved = 0
-        async with self._http.open("POST", f"{self._path}/download", params=params, json={"path": remote}) as response:
-            async for piece in response.aiter_bytes(256 * 1024):
+        async with closing(self._content(remote, params, progress)) as pieces:
+            async for piece in pieces:
                 file.write(piece)
+
+    async def _content(self, path: str, params: dict[str, str] | None, progress: Progress | None) -> Stream[bytes]:
+        moved = 0
+        async with self._http.open("POST", f"{self._path}/download", params=params, json={"path": path}) as response:
+            async for piece in response.aiter_bytes(256 * 1024):
                 moved += len(piece)
                 if progress is not None:
                     progress(moved)
+                yield piece
 
     async def _send(
         self, dest: str, content: bytes | IO[bytes], params: dict[str, str | None], progress: Progress | None

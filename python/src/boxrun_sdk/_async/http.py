@@ -17,10 +17,18 @@ from .platform import Stream, pause
 # Before the attempts to ask again what does no harm when asked twice, in seconds.
 RETRY_PAUSES = (0.05, 0.25)
 
+# Before the attempts to take up a stream again that broke, in seconds: 24 s in all, enough for a server to restart.
+RESUME_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 4.0, 4.0, 5.0, 5.0)
+
 # Servers send a comment line every 15 s: silence for longer than this is a dead connection. In seconds.
 EVENTS_SILENCE = 60.0
 
 EVENT_STREAM = "text/event-stream"
+
+# Of a list that has more than it was asked for: the ``cursor`` of its next page.
+NEXT_CURSOR = "boxrun-next-cursor"
+
+Params = Mapping[str, str | list[str]]
 
 
 class Http:
@@ -46,19 +54,35 @@ class Http:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+    async def get(self, path: str, params: Params | None = None) -> Any:
         """Asked again if the connection fails: asking twice does no more than asking once."""
+        return _json(f"GET {path}", (await self._asked(path, params)).text)
+
+    async def pages(self, path: str, params: Params) -> Stream[Any]:
+        """A list, page by page, from its beginning to its end."""
+        cursor: str | None = None
+        while True:
+            response = await self._asked(path, params if cursor is None else {**params, "cursor": cursor})
+            yield _json(f"GET {path}", response.text)
+            cursor = response.headers.get(NEXT_CURSOR)
+            if cursor is None:
+                return
+
+    async def call(self, method: str, path: str, **request: Any) -> Any:
+        """The answer's JSON."""
+        return _json(f"{method} {path}", (await self._answer(method, path, **request)).text)
+
+    async def _asked(self, path: str, params: Params | None) -> httpx.Response:
         for seconds in RETRY_PAUSES:
             try:
-                return await self.call("GET", path, params=params, quick=True)
+                return await self._answer("GET", path, params=params, quick=True)
             except ConnectionFailed as error:
                 if isinstance(error.__cause__, httpx.TimeoutException):
                     raise
                 await pause(seconds)
-        return await self.call("GET", path, params=params, quick=True)
+        return await self._answer("GET", path, params=params, quick=True)
 
-    async def call(self, method: str, path: str, *, quick: bool = False, **request: Any) -> Any:
-        """The answer's JSON."""
+    async def _answer(self, method: str, path: str, *, quick: bool = False, **request: Any) -> httpx.Response:
         what = f"{method} {path}"
         try:
             response = await self._client.request(
@@ -68,7 +92,7 @@ class Http:
             raise self._failed(what, error) from error
         if response.is_error:
             raise _refusal(what, response)
-        return _json(what, response.text)
+        return response
 
     @asynccontextmanager
     async def open(self, method: str, path: str, *, events: bool = False, **request: Any) -> Stream[httpx.Response]:
@@ -108,6 +132,11 @@ class Http:
                 f"{what}: the BoxRun server at {self.address} did not answer in time ({type(error).__name__})"
             )
         return ConnectionFailed(f"{what}: the connection to the BoxRun server at {self.address} was lost: {reason}")
+
+
+def is_passing(error: BoxRunError) -> bool:
+    """A server that is gone, or on its way: to be asked again."""
+    return isinstance(error, ConnectionFailed) or error.status in (502, 503, 504)
 
 
 def parse_json(what: str, text: str) -> Any:

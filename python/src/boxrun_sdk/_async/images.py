@@ -6,7 +6,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from ..errors import BoxRunError, ConnectionFailed
-from ..types import ImageInfo, PullProgress, image_info, pull_progress
+from ..types import ImageDetails, ImageInfo, PullProgress, image_details, known
 from .http import Http, parse_json
 from .platform import Stream, closing
 
@@ -14,6 +14,10 @@ from .platform import Stream, closing
 class Images:
     def __init__(self, http: Http) -> None:
         self._http = http
+
+    async def get(self, reference: str) -> ImageDetails:
+        """What it is and what it sets for boxes; of ``base`` its programs too. IMAGE_NOT_FOUND."""
+        return image_details(await self._http.get(f"/v1/images/{quote(reference, safe='')}"))
 
     async def pull(self, reference: str) -> ImageInfo:
         """IMAGE_PULL_FAILED carries the registry's own reason."""
@@ -32,9 +36,9 @@ class Images:
             async for sse in events:
                 data = parse_json("a pull's event", sse.data)
                 if sse.event == "progress":
-                    yield pull_progress(data)
+                    yield known(PullProgress, data)
                 elif sse.event == "done":
-                    yield PullProgress("done", image=image_info(data))
+                    yield PullProgress("done", image=known(ImageInfo, data))
                     return
                 elif sse.event == "error":
                     raise BoxRunError(data["code"], data["message"], details=data.get("details"))
@@ -54,10 +58,10 @@ class Images:
             content=pieces(),
             headers={"content-type": "application/x-tar"},
         )
-        return [image_info(image) for image in images]
+        return [known(ImageInfo, image) for image in images]
 
     async def remove(self, reference: str) -> None:
         await self._http.call("DELETE", f"/v1/images/{quote(reference, safe='')}")
 
     async def list(self) -> list[ImageInfo]:
-        return [image_info(image) for image in await self._http.get("/v1/images")]
+        return [known(ImageInfo, image) for image in await self._http.get("/v1/images")]

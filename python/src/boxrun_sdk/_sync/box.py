@@ -10,6 +10,8 @@ from typing import BinaryIO
 from urllib.parse import urlencode
 
 from .._address import segment
+from .._requests import box_filter
+from ..reports import ListeningPort, StatsHistory
 from ..types import (
     BoxInfo,
     BoxStats,
@@ -17,11 +19,11 @@ from ..types import (
     ExecInfo,
     ExecResult,
     SessionInfo,
+    StoppedBox,
     box_info,
-    box_stats,
     exec_info,
     given,
-    session_info,
+    known,
 )
 from .execs import ExecHandle, exec_request, run_to_end, run_with_input, start_and_follow
 from .files import Files
@@ -61,8 +63,9 @@ class BoxHandle:
     def _path(self) -> str:
         return f"/v1/boxes/{segment(self.info.id)}"
 
-    def refresh(self) -> BoxInfo:
-        self.info = box_info(self._http.get(self._path))
+    def refresh(self, *, show_secrets: bool = False) -> BoxInfo:
+        """``show_secrets``: also the values of variables that ``secret_env`` names."""
+        self.info = box_info(self._http.get(self._path, box_filter(show_secrets=show_secrets)))
         return self.info
 
     def start(self) -> BoxInfo:
@@ -70,9 +73,17 @@ class BoxHandle:
         self.info = box_info(self._http.call("POST", f"{self._path}:start"))
         return self.info
 
-    def stop(self) -> BoxInfo:
-        """Its disk is kept."""
-        self.info = box_info(self._http.call("POST", f"{self._path}:stop"))
+    def stop(self, *, timeout_ms: int | None = None) -> StoppedBox:
+        """Its disk is kept. ``timeout_ms``: what programs get between SIGTERM and SIGKILL, by default 10 s. The answer says which had to be killed."""
+        params = given({"timeout_ms": timeout_ms})
+        stopped = known(StoppedBox, self._http.call("POST", f"{self._path}:stop", params=params))
+        self.info = stopped
+        return stopped
+
+    def extend(self, ttl_seconds: int | None, *, on_expiry: str | None = None) -> BoxInfo:
+        """Sets when it expires, in seconds from now; ``None``: never. ``on_expiry``: ``"stop"`` or ``"remove"``; without it as it was."""
+        request = {"ttl_seconds": ttl_seconds, **given({"on_expiry": on_expiry})}
+        self.info = box_info(self._http.call("POST", f"{self._path}:extend", json=request))
         return self.info
 
     def remove(self, force: bool = False) -> None:
@@ -84,6 +95,7 @@ class BoxHandle:
         cmd: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
+        secret_env: Sequence[str] | None = None,
         workdir: str | None = None,
         timeout_ms: int | None = None,
         user: str | None = None,
@@ -92,7 +104,14 @@ class BoxHandle:
     ) -> ExecResult:
         """Runs a command to its end. A failing one is a result; with ``check`` it is a CommandFailed."""
         request = exec_request(
-            cmd, env=env, workdir=workdir, timeout_ms=timeout_ms, user=user, stdin=stdin is not None, tty=False
+            cmd,
+            env=env,
+            secret_env=secret_env,
+            workdir=workdir,
+            timeout_ms=timeout_ms,
+            user=user,
+            stdin=stdin is not None,
+            tty=False,
         )
         if stdin is not None:
             return run_with_input(self._http, self.id, request, stdin, check=check)
@@ -103,6 +122,7 @@ class BoxHandle:
         command: str,
         *,
         env: Mapping[str, str] | None = None,
+        secret_env: Sequence[str] | None = None,
         workdir: str | None = None,
         timeout_ms: int | None = None,
         user: str | None = None,
@@ -113,6 +133,7 @@ class BoxHandle:
         return self.exec(
             ["sh", "-c", command],
             env=env,
+            secret_env=secret_env,
             workdir=workdir,
             timeout_ms=timeout_ms,
             user=user,
@@ -125,12 +146,22 @@ class BoxHandle:
         cmd: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
+        secret_env: Sequence[str] | None = None,
         workdir: str | None = None,
         timeout_ms: int | None = None,
         user: str | None = None,
     ) -> Stream[ExecEvent]:
         """Runs a command and yields its output as it comes, then its exit. A connection that breaks is taken up again."""
-        request = exec_request(cmd, env=env, workdir=workdir, timeout_ms=timeout_ms, user=user, stdin=False, tty=False)
+        request = exec_request(
+            cmd,
+            env=env,
+            secret_env=secret_env,
+            workdir=workdir,
+            timeout_ms=timeout_ms,
+            user=user,
+            stdin=False,
+            tty=False,
+        )
         with closing(start_and_follow(self._http, self.id, request)) as events:
             for event in events:
                 if isinstance(event, ExecEvent):
@@ -141,6 +172,7 @@ class BoxHandle:
         cmd: Sequence[str],
         *,
         env: Mapping[str, str] | None = None,
+        secret_env: Sequence[str] | None = None,
         workdir: str | None = None,
         timeout_ms: int | None = None,
         user: str | None = None,
@@ -148,19 +180,35 @@ class BoxHandle:
         tty: bool | tuple[int, int] = False,
     ) -> ExecHandle:
         """Starts a command and leaves it running: follow, feed, signal or cancel it by its handle. ``tty``: True, or (columns, rows)."""
-        request = exec_request(cmd, env=env, workdir=workdir, timeout_ms=timeout_ms, user=user, stdin=stdin, tty=tty)
-        return ExecHandle(self._http, exec_info(self._http.call("POST", f"{self._path}/exec", json=request)))
+        request = exec_request(
+            cmd,
+            env=env,
+            secret_env=secret_env,
+            workdir=workdir,
+            timeout_ms=timeout_ms,
+            user=user,
+            stdin=stdin,
+            tty=tty,
+        )
+        info = exec_info(self._http.call("POST", f"{self._path}/exec", json=request))
+        return ExecHandle(self._http, info, stdin_offset=0)
 
     def execs(self) -> list[ExecInfo]:
-        """Newest first."""
+        """Newest first, 10,000 at most."""
         return [exec_info(data) for data in self._http.get(f"{self._path}/execs")]
+
+    def exec_pages(self, limit: int = 100) -> Stream[list[ExecInfo]]:
+        """All of its commands, newest first, ``limit`` (1 to 1,000) at a time."""
+        with closing(self._http.pages(f"{self._path}/execs", {"limit": str(limit)})) as pages:
+            for page in pages:
+                yield [exec_info(data) for data in page]
 
     def get_exec(self, exec_id: str) -> ExecHandle:
         return ExecHandle(self._http, exec_info(self._http.get(f"{self._path}/exec/{segment(exec_id)}")))
 
     def stats(self) -> BoxStats:
         """What it uses now."""
-        return box_stats(self._http.get(f"{self._path}/stats"))
+        return known(BoxStats, self._http.get(f"{self._path}/stats"))
 
     def follow_stats(self) -> Stream[BoxStats]:
         """What it uses, every two seconds, until it runs no more. ConnectionFailed if the connection breaks."""
@@ -170,11 +218,19 @@ class BoxHandle:
         ):
             for sse in events:
                 if sse.event == "stats":
-                    yield box_stats(parse_json("a stats event", sse.data))
+                    yield known(BoxStats, parse_json("a stats event", sse.data))
+
+    def stats_history(self) -> StatsHistory:
+        """The last hour, a sample every 10 seconds, in columns."""
+        return known(StatsHistory, self._http.get(f"{self._path}/stats/history"))
+
+    def ports(self) -> list[ListeningPort]:
+        """The TCP ports on which something in it listens."""
+        return [known(ListeningPort, port) for port in self._http.get(f"{self._path}/ports")]
 
     def sessions(self) -> list[SessionInfo]:
         """Shells that outlive their clients, newest first."""
-        return [session_info(data) for data in self._http.get(f"{self._path}/sessions")]
+        return [known(SessionInfo, data) for data in self._http.get(f"{self._path}/sessions")]
 
     def remove_session(self, name: str) -> None:
         """Ends it, and everything that was started in it."""

@@ -1,0 +1,24 @@
+"""Boxes that an engine has and the server's database does not."""
+
+from __future__ import annotations
+
+from .._address import segment
+from ..reports import Orphan
+from ..types import BoxInfo, box_info, known
+from .http import Http
+
+
+class Orphans:
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def list(self) -> list[Orphan]:
+        return [known(Orphan, orphan) for orphan in await self._http.get("/v1/orphans")]
+
+    async def adopt(self, orphan_id: str) -> BoxInfo:
+        """Takes it in again as a box. RUNTIME_ERROR if too little is known of it."""
+        return box_info(await self._http.call("POST", f"/v1/orphans/{segment(orphan_id)}:adopt"))
+
+    async def remove(self, orphan_id: str) -> None:
+        """Ends it and destroys its disk."""
+        await self._http.call("DELETE", f"/v1/orphans/{segment(orphan_id)}")
