@@ -36,6 +36,10 @@ export const errorTable = {
   },
   BOX_ALREADY_RUNNING: { status: 409, hint: "It runs already. To remove it, stop it first or use force." },
   NAME_ALREADY_EXISTS: { status: 409, hint: "Choose another name, or remove the box that has it." },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 409,
+    hint: "Send each request with a key of its own; the same key only where the same request is sent again.",
+  },
   RESOURCE_EXCEEDED: {
     status: 409,
     hint: "Stop a box or end programs in it, ask for less, or raise BOXRUN_MAX_CPU or BOXRUN_MAX_MEMORY_MB.",

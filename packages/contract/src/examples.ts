@@ -277,5 +277,6 @@ const errorMessages: Partial<Record<keyof typeof errorTable, string>> = {
   BOX_NOT_RUNNING: "Box dev is stopped",
   FILE_NOT_FOUND: "There is no /root/notes.txt in box dev",
   NAME_ALREADY_EXISTS: "There is a box named dev already: box_7dKqW2mXnR4s",
+  IDEMPOTENCY_KEY_REUSED: "The Idempotency-Key was sent before, with another request",
   UNAUTHORIZED: "Not authorized: calls to this address need the server's token",
 };

@@ -7,6 +7,7 @@ export * from "./exec.ts";
 export * from "./file-changes.ts";
 export * from "./files.ts";
 export * from "./history.ts";
+export * from "./idempotency.ts";
 export * from "./ids.ts";
 export * from "./images.ts";
 export * from "./info.ts";

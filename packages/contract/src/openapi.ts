@@ -33,7 +33,7 @@ import { listeningPortSchema } from "./ports.ts";
 import { sessionSchema, terminalClientMessageSchema, terminalServerMessageSchema } from "./sessions.ts";
 import { signedInSchema, signInLinkSchema } from "./sign-in.ts";
 import { boxStatsSchema, statsHistorySchema, statsOverviewSchema } from "./stats.ts";
-import { nextCursorHeader } from "./urls.ts";
+import { idempotencyKeyHeader, nextCursorHeader, replayedHeader } from "./urls.ts";
 import { usageSchema } from "./usage.ts";
 
 /** What clients call the schemas of request bodies: as a caller writes them, defaults optional. */
@@ -108,7 +108,7 @@ export function openApiDocument(version: string): Json {
         ...parameters(operation, requests),
         ...requestBody(operation, requests, example),
         responses: {
-          ...withPageHeader(operation, success(operation, responses, requests, example)),
+          ...withAnswerHeaders(operation, success(operation, responses, requests, example)),
           ...failures(operation),
           ...refusals(operation, responses),
         },
@@ -256,11 +256,18 @@ function requestBody({ body }: Operation, writer: SchemaWriter, { body: example 
   return { requestBody: { required: true, content: { "multipart/form-data": { schema, encoding, ...shown } } } };
 }
 
-/** Where a list goes on. */
-function withPageHeader({ query }: Operation, answers: Json): Json {
-  if (query?.shape.cursor === undefined) return answers;
-  const description = "The `cursor` of the list's next page; missing on its last one.";
-  const headers = { [nextCursorHeader]: { description, schema: { type: "string" } } };
+/** Where a list goes on, and whether an answer was given before. */
+function withAnswerHeaders({ query, headers: asked }: Operation, answers: Json): Json {
+  const headers: Json = {};
+  if (query?.shape.cursor !== undefined) {
+    const description = "The `cursor` of the list's next page; missing on its last one.";
+    headers[nextCursorHeader] = { description, schema: { type: "string" } };
+  }
+  if (asked?.shape[idempotencyKeyHeader] !== undefined) {
+    const description = "`true` where the request's key was there before; else missing.";
+    headers[replayedHeader] = { description, schema: { const: "true" } };
+  }
+  if (Object.keys(headers).length === 0) return answers;
   return Object.fromEntries(
     Object.entries(answers).map(([status, answer]) => [status, { ...Object(answer), headers }]),
   );

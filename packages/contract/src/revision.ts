@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "bde8299c86b707c6";
+export const revision = "4311add38a2a7cc2";

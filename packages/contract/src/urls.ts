@@ -92,3 +92,9 @@ export const revisionHeader = "boxrun-contract";
 
 /** Of a list that has more than it was asked for: the `cursor` of its next page. */
 export const nextCursorHeader = "boxrun-next-cursor";
+
+/** Names a request, so that it can be sent again: a create, an exec and a run know it. */
+export const idempotencyKeyHeader = "idempotency-key";
+
+/** `true` on what a request is answered whose key was there before. */
+export const replayedHeader = "idempotency-replayed";

@@ -25,8 +25,8 @@ import { type HostPorts, noHostPorts } from "./ports/host-ports.ts";
 import type { ImageContent } from "./ports/images.ts";
 import type { Logger } from "./ports/logger.ts";
 import type { Store } from "./ports/store.ts";
+import { KeyedRequests } from "./requests/keyed-requests.ts";
 import { type RetryTimes, usualRetryTimes } from "./retry.ts";
-import { runOnce } from "./run.ts";
 import { ServerEvents } from "./server-events.ts";
 import { PortManager } from "./services/port-manager.ts";
 import { PublishedPorts } from "./services/published-ports.ts";
@@ -73,6 +73,8 @@ export class BoxRunCore {
   readonly images: ImageManager;
   readonly orphans: Orphans;
   readonly stats: StatsManager;
+  /** What may be sent again. */
+  readonly requests: KeyedRequests;
   readonly #options: CoreOptions;
   readonly #engines: Engines;
   readonly #resources: Resources;
@@ -127,6 +129,7 @@ export class BoxRunCore {
     this.files = new FileManager(shared);
     this.services = new PortManager(shared);
     this.stats = new StatsManager({ ...shared, engine: this.#engines });
+    this.requests = new KeyedRequests({ ...shared, boxes: this.boxes, execs });
     this.orphans = new Orphans({ ...shared, boxes: this.boxes });
     this.#engines.onDeath((death) => this.boxes.died(death));
     this.#engines.onImpairment((boxId) => this.boxes.recovery.tellReach(boxId));
@@ -166,8 +169,8 @@ export class BoxRunCore {
     void this.orphans.report();
   }
 
-  run(request: RunRequest, options: { readonly signal: AbortSignal }): Promise<RunResponse> {
-    return runOnce(request, { boxes: this.boxes, execs: this.execs, signal: options.signal });
+  run(request: RunRequest, { signal }: { readonly signal: AbortSignal }): Promise<RunResponse> {
+    return this.requests.run(request, { key: undefined, caller: signal, signal });
   }
 
   async gc({ older_than, output_older_than }: GcRequest): Promise<GcResponse> {

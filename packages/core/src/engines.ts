@@ -295,7 +295,7 @@ export function withEngineTrouble(store: Store, engines: Pick<Engines, "told">):
   return {
     ...store,
     boxes: {
-      insert: (box) => boxes.insert(box),
+      insert: (box, key) => boxes.insert(box, key),
       delete: (id) => boxes.delete(id),
       get: (id) => toldIfThere(boxes.get(id)),
       getByName: (name) => toldIfThere(boxes.getByName(name)),

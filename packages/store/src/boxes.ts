@@ -1,10 +1,11 @@
 import { BoxRunError, type BoxStatus, boxStatusSchema } from "@boxrun/contract";
-import type { BoxPatch, BoxRecord, BoxStore } from "@boxrun/core";
+import type { BoxPatch, BoxRecord, BoxStore, RequestKey } from "@boxrun/core";
 import { z } from "zod";
 import { boxRow } from "./box-row.ts";
 import { cursors, pageParameters } from "./cursors.ts";
 import { type Database, durable, jsonColumn, jsonOrNull } from "./database.ts";
 import { behindPrefix } from "./prefix.ts";
+import type { RequestKeys } from "./request-keys.ts";
 import { isUniqueViolation } from "./sqlite-errors.ts";
 
 export const environmentColumn = jsonColumn(z.record(z.string(), z.string())).nullable();
@@ -29,9 +30,8 @@ const countRow = z.object({ status: boxStatusSchema, count: z.int() });
 const execsAtOnce = 1_000;
 
 /** `onDelete` is called after a box's output, and execs, were given up, for someone to collect them. */
-export function boxStore(db: Database, onDelete: () => void): BoxStore {
-  const insert = durable(
-    db,
+export function boxStore(db: Database, keys: RequestKeys, onDelete: () => void): BoxStore {
+  const insert = db.command(
     "insert a box",
     `INSERT INTO boxes (id, name, status, image, image_digest, image_config, cpu, memory_mb, disk_size_gb, network, workdir, env,
        volumes, secret_env, ports, labels, expires_at_ms, on_expiry, ephemeral, engine, engine_id, error_code, error_message, created_at_ms, started_at_ms, stopped_at_ms)
@@ -77,37 +77,41 @@ export function boxStore(db: Database, onDelete: () => void): BoxStore {
   const removeSessions = db.command("delete a box's sessions", "DELETE FROM sessions WHERE box_id = ?");
   const hide = db.command("delete a box", "UPDATE boxes SET status = 'removed', name = NULL WHERE id = ?");
 
+  const insertBox = (box: BoxRecord) =>
+    insert(
+      box.id,
+      box.name,
+      box.status,
+      box.image,
+      box.imageDigest,
+      jsonOrNull(box.imageConfig),
+      box.cpu,
+      box.memoryMb,
+      box.diskSizeGb,
+      box.network ? 1 : 0,
+      box.workdir,
+      jsonOrNull(box.env),
+      jsonOrNull(box.volumes),
+      namesOrNull(box.secretEnv),
+      jsonOrNull(box.ports.length === 0 ? null : box.ports),
+      jsonOrNull(Object.keys(box.labels).length === 0 ? null : box.labels),
+      box.expiresAtMs,
+      box.onExpiry,
+      box.ephemeral ? 1 : 0,
+      box.engine,
+      box.engineId,
+      box.errorCode,
+      box.errorMessage,
+      box.createdAtMs,
+      box.startedAtMs,
+      box.stoppedAtMs,
+    );
+
   return {
-    insert(box: BoxRecord): void {
+    insert(box: BoxRecord, key?: RequestKey): void {
+      const made = { boxId: box.id, execId: null };
       try {
-        insert(
-          box.id,
-          box.name,
-          box.status,
-          box.image,
-          box.imageDigest,
-          jsonOrNull(box.imageConfig),
-          box.cpu,
-          box.memoryMb,
-          box.diskSizeGb,
-          box.network ? 1 : 0,
-          box.workdir,
-          jsonOrNull(box.env),
-          jsonOrNull(box.volumes),
-          namesOrNull(box.secretEnv),
-          jsonOrNull(box.ports.length === 0 ? null : box.ports),
-          jsonOrNull(Object.keys(box.labels).length === 0 ? null : box.labels),
-          box.expiresAtMs,
-          box.onExpiry,
-          box.ephemeral ? 1 : 0,
-          box.engine,
-          box.engineId,
-          box.errorCode,
-          box.errorMessage,
-          box.createdAtMs,
-          box.startedAtMs,
-          box.stoppedAtMs,
-        );
+        db.durably("insert a box", () => keys.with("insert a box", key, made, () => insertBox(box)));
       } catch (error) {
         if (!isUniqueViolation(error) || box.name === null || byName.get(box.name) === undefined) throw error;
         throw new BoxRunError("NAME_ALREADY_EXISTS", `Cannot create the box: another one has the name '${box.name}'.`, {

@@ -1,7 +1,6 @@
 import type { Logger } from "@boxrun/core";
 import { z } from "zod";
 import type { Database } from "./database.ts";
-import type { OutputRetention } from "./retention.ts";
 
 /** How long one slice may keep the event loop. */
 const sliceMs = 8;
@@ -17,14 +16,20 @@ const minRows = 16;
 const maxRows = 4_096;
 const vacuumPages = 64;
 
+/** What goes because it is too old or too much. */
+interface Expiring {
+  /** Some of it; `false` if there was none. */
+  expireNext(): boolean;
+}
+
 /**
- * Deletes the output of removed boxes, their execs where those are many, and what is too old or too much, a slice at a time, and gives the space back to the file system. What a crash or a close
+ * Deletes the output of removed boxes, their execs where those are many, and whatever is too old or too much, a slice at a time, and gives the space back to the file system. What a crash or a close
  * leaves is on record in `discarded_output` and goes on with the next start.
  */
 export class OutputCollector {
   readonly #db: Database;
   readonly #logger: Logger;
-  readonly #retention: OutputRetention;
+  readonly #expiring: readonly Expiring[];
   readonly #statements: ReturnType<typeof prepare>;
   /** Rows a step, found by measuring: a row is anything from 50 bytes to 64 KiB. */
   #rows = 64;
@@ -33,9 +38,9 @@ export class OutputCollector {
   readonly #look: NodeJS.Timeout;
   #stopped = false;
 
-  constructor(db: Database, logger: Logger, retention: OutputRetention) {
+  constructor(db: Database, logger: Logger, expiring: readonly Expiring[]) {
     this.#db = db;
-    this.#retention = retention;
+    this.#expiring = expiring;
     this.#logger = logger;
     this.#statements = prepare(db);
     this.#look = setInterval(() => this.wake(), lookMs).unref();
@@ -77,7 +82,8 @@ export class OutputCollector {
   #step(): boolean {
     const next = this.#statements.next.get();
     if (next === undefined) {
-      return this.#removeExecs() || this.#retention.expireNext() || this.#db.vacuumPages(vacuumPages);
+      const expires = () => this.#expiring.some((expiring) => expiring.expireNext());
+      return this.#removeExecs() || expires() || this.#db.vacuumPages(vacuumPages);
     }
     const { exec_key: key, before_seq: end } = next;
     const startedMs = performance.now();

@@ -1,10 +1,11 @@
 import { BoxRunError, execStatuses } from "@boxrun/contract";
-import type { ExecRecord, ExecStore } from "@boxrun/core";
+import type { ExecRecord, ExecStore, RequestKey } from "@boxrun/core";
 import { z } from "zod";
 import { environmentColumn, namesColumn, namesOrNull } from "./boxes.ts";
 import { cursors, pageParameters } from "./cursors.ts";
 import { booleanColumn, type Database, jsonColumn, jsonOrNull } from "./database.ts";
 import { behindPrefix } from "./prefix.ts";
+import type { RequestKeys } from "./request-keys.ts";
 import { isForeignKeyViolation } from "./sqlite-errors.ts";
 
 const execRow = z
@@ -49,7 +50,7 @@ const execRow = z
 export const ofBoxThatIsThere =
   "EXISTS (SELECT 1 FROM boxes WHERE boxes.id = execs.box_id AND boxes.status <> 'removed')";
 
-export function execStore(db: Database): ExecStore {
+export function execStore(db: Database, keys: RequestKeys): ExecStore {
   const insert = db.command(
     "insert an exec",
     `INSERT INTO execs (id, box_id, status, cmd, env, secret_env, workdir, user, tty, stdin, timeout_ms, exit_code, error_message,
@@ -79,27 +80,30 @@ export function execStore(db: Database): ExecStore {
     z.record(z.string(), z.unknown()),
   );
 
+  const insertExec = (exec: ExecRecord) =>
+    insert(
+      exec.id,
+      exec.boxId,
+      exec.status,
+      JSON.stringify(exec.cmd),
+      jsonOrNull(exec.env),
+      namesOrNull(exec.secretEnv),
+      exec.workdir,
+      exec.user,
+      exec.tty ? 1 : 0,
+      exec.stdin ? 1 : 0,
+      exec.timeoutMs,
+      exec.exitCode,
+      exec.errorMessage,
+      exec.createdAtMs,
+      exec.finishedAtMs,
+    );
+
   return {
-    insert(exec: ExecRecord): void {
+    insert(exec: ExecRecord, key?: RequestKey): void {
       if (isRemoved.get(exec.boxId) !== undefined) throw boxRemoved(exec.boxId);
       try {
-        insert(
-          exec.id,
-          exec.boxId,
-          exec.status,
-          JSON.stringify(exec.cmd),
-          jsonOrNull(exec.env),
-          namesOrNull(exec.secretEnv),
-          exec.workdir,
-          exec.user,
-          exec.tty ? 1 : 0,
-          exec.stdin ? 1 : 0,
-          exec.timeoutMs,
-          exec.exitCode,
-          exec.errorMessage,
-          exec.createdAtMs,
-          exec.finishedAtMs,
-        );
+        keys.with("insert an exec", key, { boxId: exec.boxId, execId: exec.id }, () => insertExec(exec));
       } catch (error) {
         if (!isForeignKeyViolation(error)) throw error;
         throw boxRemoved(exec.boxId, error);

@@ -199,6 +199,21 @@ export const migrations: readonly string[] = [
   ALTER TABLE boxes ADD COLUMN secret_env TEXT;
   ALTER TABLE execs ADD COLUMN secret_env TEXT;
   `,
+  // Requests that may be sent again. What was made of them may be gone: no foreign keys.
+  `
+  CREATE TABLE request_keys (
+    seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms         INTEGER NOT NULL,
+    digest        TEXT NOT NULL UNIQUE,
+    fingerprint   TEXT NOT NULL,
+    box_id        TEXT NOT NULL,
+    exec_id       TEXT,
+    answer        TEXT,
+    answer_length INTEGER
+  ) STRICT;
+  -- Their sum without reading them.
+  CREATE INDEX request_keys_answers ON request_keys (seq, answer_length) WHERE answer_length IS NOT NULL;
+  `,
 ];
 
 /**

@@ -6,6 +6,7 @@ import { execStore } from "./execs.ts";
 import { type HistoryLimits, SqliteHistoryStore } from "./history.ts";
 import { imageRecordStore } from "./images.ts";
 import { SqliteOutputStore } from "./output.ts";
+import { type KeyLimits, RequestKeys, usualKeyLimits } from "./request-keys.ts";
 import { OutputRetention, type RetentionLimits } from "./retention.ts";
 import { sessionStore } from "./sessions.ts";
 import { signInStore } from "./sign-ins.ts";
@@ -18,6 +19,8 @@ export interface StoreOptions {
   readonly retention?: RetentionLimits;
   /** Default: all of it is kept. */
   readonly history?: HistoryLimits;
+  /** Default: `usualKeyLimits`. */
+  readonly keys?: KeyLimits;
   /** The time, in milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -33,7 +36,8 @@ const allHistory: HistoryLimits = { maxAgeMs: Number.MAX_SAFE_INTEGER, maxEntrie
 export function openStore(options: StoreOptions): Store {
   const db = new Database(options.path);
   const retention = new OutputRetention(db, options.retention ?? everything, options.now ?? Date.now);
-  const collector = new OutputCollector(db, options.logger ?? silentLogger, retention);
+  const keys = new RequestKeys(db, options.keys ?? usualKeyLimits, options.now ?? Date.now);
+  const collector = new OutputCollector(db, options.logger ?? silentLogger, [retention, keys]);
   const output = new SqliteOutputStore(db, retention, () => collector.wake());
   const logger = options.logger ?? silentLogger;
   const history = new SqliteHistoryStore(db, logger, options.history ?? allHistory, options.now ?? Date.now);
@@ -41,13 +45,14 @@ export function openStore(options: StoreOptions): Store {
   // A crash may have left output of removed boxes.
   collector.wake();
   return {
-    boxes: boxStore(db, () => collector.wake()),
-    execs: execStore(db),
+    boxes: boxStore(db, keys, () => collector.wake()),
+    execs: execStore(db, keys),
     output,
     sessions: sessionStore(db),
     images: imageRecordStore(db),
     signIns: signInStore(db),
     history,
+    keys,
     async close(): Promise<void> {
       if (closed) return;
       closed = true;

@@ -5,7 +5,7 @@ import { openStore } from "../src/index.ts";
 import { temporaryDir } from "./support/fixtures.ts";
 
 /** They grow with use. */
-const step = /^SCAN (boxes|execs|events|discarded_output|sessions|history)\b|TEMP B-TREE/;
+const step = /^SCAN (boxes|execs|events|discarded_output|sessions|history|request_keys)\b|TEMP B-TREE/;
 
 test("no statement goes through a table that grows, or sorts what it finds, but those whose answer is all of it or its first row", async () => {
   const path = join(temporaryDir(), "boxrun.db");
@@ -30,6 +30,13 @@ test("no statement goes through a table that grows, or sorts what it finds, but 
     // Its newest row, and so many of the oldest.
     "history: SCAN history",
     "history: SCAN history",
+    // The oldest, the newest, and so many of the oldest.
+    "request_keys: SCAN request_keys",
+    "request_keys: SCAN request_keys",
+    "request_keys: SCAN request_keys",
+    // The lengths of answers, from an index of nothing else, when a run has ended; and the oldest.
+    "request_keys: SCAN request_keys USING COVERING INDEX request_keys_answers",
+    "request_keys: SCAN request_keys USING INDEX request_keys_answers",
     // Once, when a server starts.
     "sessions: SCAN sessions, USE TEMP B-TREE FOR ORDER BY",
   ]);

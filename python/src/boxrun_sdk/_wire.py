@@ -105,6 +105,7 @@ class Error(TypedDict):
         "SERVER_RECOVERING",
         "BOX_ALREADY_RUNNING",
         "NAME_ALREADY_EXISTS",
+        "IDEMPOTENCY_KEY_REUSED",
         "RESOURCE_EXCEEDED",
         "EXEC_ALREADY_FINISHED",
         "IMAGE_PULL_FAILED",

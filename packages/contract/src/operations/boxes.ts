@@ -9,9 +9,10 @@ import {
   stopBoxQuerySchema,
   stoppedBoxSchema,
 } from "../box.ts";
+import { idempotencyHeadersSchema } from "../idempotency.ts";
 import { extendRequestSchema } from "../lifetime.ts";
 import type { Operation } from "./operation.ts";
-import { boxMissing, boxNeeded, bringUp, created, json, jsonBody } from "./parts.ts";
+import { boxMissing, boxNeeded, bringUp, created, json, jsonBody, repeatable } from "./parts.ts";
 
 export const boxOperations = {
   createBox: {
@@ -19,9 +20,10 @@ export const boxOperations = {
     path: "/v1/boxes",
     tag: "boxes",
     summary: "Create a box and wait until it runs",
+    headers: idempotencyHeadersSchema,
     body: jsonBody(createBoxRequestSchema),
     response: created(boxSchema),
-    errors: ["NAME_ALREADY_EXISTS", ...bringUp],
+    errors: ["NAME_ALREADY_EXISTS", ...bringUp, ...repeatable, ...boxMissing],
   },
   listBoxes: {
     method: "GET",

@@ -2,9 +2,10 @@ import { z } from "zod";
 import { okSchema } from "../box.ts";
 import { endEventSchema, eventsHeadersSchema, eventsQuerySchema, exitEventSchema, logEventSchema } from "../events.ts";
 import { execRequestSchema, execSchema, signalRequestSchema, stdinQuerySchema, terminalSizeSchema } from "../exec.ts";
+import { idempotencyHeadersSchema } from "../idempotency.ts";
 import { pageQuerySchema } from "../pages.ts";
 import type { Operation } from "./operation.ts";
-import { boxCounts, boxMissing, created, execMissing, execNeeded, json, jsonBody } from "./parts.ts";
+import { boxCounts, boxMissing, created, execMissing, execNeeded, json, jsonBody, repeatable } from "./parts.ts";
 
 export const execOperations = {
   startExec: {
@@ -13,9 +14,10 @@ export const execOperations = {
     tag: "execs",
     summary:
       "Start a command in a box, without waiting for its end, which the answer tells if the command is over at once; with `Accept: text/event-stream`, follow its output in the same answer",
+    headers: idempotencyHeadersSchema,
     body: jsonBody(execRequestSchema),
     response: { ...created(execSchema), events: { exec: execSchema, log: logEventSchema, exit: exitEventSchema } },
-    errors: boxCounts,
+    errors: [...boxCounts, ...repeatable],
   },
   listExecs: {
     method: "GET",

@@ -3,21 +3,24 @@ import { boxSchema, okSchema } from "../box.ts";
 import { findingSchema } from "../doctor.ts";
 import { boxRemovedSchema } from "../events.ts";
 import { execSchema, runRequestSchema, runResponseSchema } from "../exec.ts";
+import { idempotencyHeadersSchema } from "../idempotency.ts";
 import { gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "../info.ts";
 import { orphanSchema } from "../orphans.ts";
 import { usageSchema } from "../usage.ts";
 import type { Operation } from "./operation.ts";
-import { boxMissing, bringUp, json, jsonBody } from "./parts.ts";
+import { boxMissing, bringUp, json, jsonBody, repeatable } from "./parts.ts";
 
 export const serverOperations = {
   run: {
     method: "POST",
     path: "/v1/run",
     tag: "server",
-    summary: "Run one command in a box of its own, which is gone afterwards, also when the caller hangs up",
+    summary:
+      "Run one command in a box of its own, which is gone afterwards, also when the caller hangs up: at once, or, of a request with a key, when nobody has come back for it within 30 s",
+    headers: idempotencyHeadersSchema,
     body: jsonBody(runRequestSchema),
     response: json(runResponseSchema),
-    errors: ["NAME_ALREADY_EXISTS", ...bringUp],
+    errors: ["NAME_ALREADY_EXISTS", ...bringUp, ...repeatable],
   },
   collectGarbage: {
     method: "POST",

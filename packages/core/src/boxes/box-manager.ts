@@ -18,7 +18,7 @@ import { type Page, pageOf } from "../pages.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type BoxDeath, defaultStopGraceMs, nothingStopped, type StopReport } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
-import type { BoxRecord, PageRequest, Store } from "../ports/store.ts";
+import type { BoxRecord, PageRequest, RequestKey, Store } from "../ports/store.ts";
 import { nowOrLater, type RetryTimes, untilDone, whileBusy } from "../retry.ts";
 import type { ServerEvents } from "../server-events.ts";
 import type { PublishedPorts } from "../services/published-ports.ts";
@@ -64,6 +64,8 @@ interface CreateOptions {
   readonly onInserted?: (boxId: string) => void;
   /** The box belongs to the request, and goes with it. */
   readonly ephemeral?: boolean;
+  /** Of the request, kept with the box. */
+  readonly key?: RequestKey | undefined;
 }
 
 interface ShowOptions {
@@ -138,7 +140,7 @@ export class BoxManager {
     await checkVolumes(request.volumes ?? []);
     await checkRoom(request, this.#parts);
     const begunAtMs = this.#parts.clock.now();
-    const box = await this.#insert(request, options.ephemeral ?? false);
+    const box = await this.#insert(request, options);
     options.onInserted?.(box.id);
     const seconds = () => (this.#parts.clock.now() - begunAtMs) / 1000;
     try {
@@ -355,14 +357,14 @@ export class BoxManager {
     return execs.endAll(boxId, message, () => sessions.endAll(boxId, message, end));
   }
 
-  async #insert(request: CreateBoxRequest, ephemeral: boolean): Promise<BoxRecord> {
+  async #insert(request: CreateBoxRequest, { ephemeral = false, key }: CreateOptions): Promise<BoxRecord> {
     const { store, resources, published, clock, engine, events, retryTimes } = this.#parts;
     const wanted = newBoxRecord(request, engine.name, clock.now(), ephemeral);
     resources.reserve(wanted.id, wanted);
     let box = wanted;
     try {
       box = { ...wanted, ports: await published.open(wanted) };
-      await whileBusy(() => store.boxes.insert(box), retryTimes);
+      await whileBusy(() => store.boxes.insert(box, key), retryTimes);
     } catch (error) {
       resources.release(wanted.id);
       published.close(wanted.id);

@@ -1,6 +1,6 @@
 import type { BoxStatus, LabelFilter } from "@boxrun/contract";
 import type { KeptWrites } from "../kept-writes.ts";
-import type { BoxPatch, BoxRecord, BoxStore, PageRequest, Store } from "../ports/store.ts";
+import type { BoxPatch, BoxRecord, BoxStore, PageRequest, RequestKey, Store } from "../ports/store.ts";
 
 type Change = { readonly kind: "patch"; readonly patch: BoxPatch } | { readonly kind: "delete" };
 
@@ -19,10 +19,10 @@ export class KeptBoxes implements BoxStore {
   }
 
   /** The only change that may fail: nothing has happened yet. */
-  insert(box: BoxRecord): void {
+  insert(box: BoxRecord, key?: RequestKey): void {
     // A removed box's name is free, also if its row is still there.
     this.#writes.flush();
-    this.#boxes.insert(box);
+    this.#boxes.insert(box, key);
   }
 
   get(id: string): BoxRecord | undefined {

@@ -27,6 +27,7 @@ import {
   type OutputEvent,
   type OutputProgress,
   type PageRequest,
+  type RequestKey,
   type Store,
 } from "../ports/store.ts";
 import { type RetryTimes, whileBusy } from "../retry.ts";
@@ -84,7 +85,12 @@ export class ExecManager {
     this.#parts = parts;
   }
 
-  async start(idOrName: string, request: ExecRequest): Promise<Exec> {
+  /** `key`: of the request, kept with the exec. */
+  async start(
+    idOrName: string,
+    request: ExecRequest,
+    { key }: { readonly key?: RequestKey | undefined } = {},
+  ): Promise<Exec> {
     const box = findBox(this.#parts.store, idOrName);
     requireAllowed(box, "exec");
     this.#requireStaying(box);
@@ -108,7 +114,7 @@ export class ExecManager {
       createdAtMs: this.#parts.clock.now(),
       finishedAtMs: null,
     };
-    await whileBusy(() => this.#parts.store.execs.insert(exec), this.#parts.retryTimes);
+    await whileBusy(() => this.#parts.store.execs.insert(exec, key), this.#parts.retryTimes);
     this.#parts.events.exec(execView(exec));
     const spec = execSpec(exec, box, tty);
     const { active, done } = this.#follow(exec, () => this.#parts.engine.exec(box.id, spec), noOutput);

@@ -25,6 +25,7 @@ export interface Store {
   readonly images: ImageRecordStore;
   readonly signIns: SignInStore;
   readonly history: HistoryStore;
+  readonly keys: KeyStore;
   /** Writes what is queued and closes the file. */
   close(): Promise<void>;
 }
@@ -89,8 +90,8 @@ export interface PageRequest {
 }
 
 export interface BoxStore {
-  /** NAME_ALREADY_EXISTS if another box has the name. */
-  insert(box: BoxRecord): void;
+  /** NAME_ALREADY_EXISTS if another box has the name. `key`: of the request that it was made for, kept with it or not at all. */
+  insert(box: BoxRecord, key?: RequestKey): void;
   get(id: string): BoxRecord | undefined;
   getByName(name: string): BoxRecord | undefined;
   /** Those whose id begins so, ten at most. */
@@ -129,7 +130,8 @@ export interface ExecRecord {
 }
 
 export interface ExecStore {
-  insert(exec: ExecRecord): void;
+  /** `key`: of the request that it was made for, kept with it or not at all. */
+  insert(exec: ExecRecord, key?: RequestKey): void;
   get(id: string): ExecRecord | undefined;
   /** Those of a box whose id begins so, ten at most. */
   startingWith(boxId: string, prefix: string): readonly ExecRecord[];
@@ -347,4 +349,27 @@ export interface HistoryStore {
     readonly before?: number | undefined;
     readonly limit: number;
   }): readonly HistoryRecord[];
+}
+
+/** What names a request that may be sent again, and tells it from others under the same name. Neither shows what was asked. */
+export interface RequestKey {
+  readonly digest: string;
+  readonly fingerprint: string;
+}
+
+/** A request that something was made of. It outlives that. */
+export interface KeyRecord extends RequestKey {
+  readonly boxId: string;
+  /** `null`: the box is what was made. */
+  readonly execId: string | null;
+  /** JSON text, where that is all that is left of it; `null` if it isn't there (yet). */
+  readonly answer: string | null;
+}
+
+/** The keys of requests, for as long as these may be sent again. */
+export interface KeyStore {
+  /** `undefined` also for one that has expired. */
+  get(digest: string): KeyRecord | undefined;
+  /** Keeps the answer with its key. Where all answers together are too much, the oldest go, with their keys. */
+  answer(digest: string, answer: string): void;
 }

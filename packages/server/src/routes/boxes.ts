@@ -1,6 +1,7 @@
 import { labelFilter } from "@boxrun/contract";
 import type { Handlers } from "../register.ts";
 import { type Context, itemsOf } from "./context.ts";
+import { repeatable } from "./repeatable.ts";
 
 type BoxHandlers = Pick<
   Handlers,
@@ -11,13 +12,14 @@ type BoxHandlers = Pick<
 export function boxHandlers({ core, lifetime }: Context): BoxHandlers {
   const signal = lifetime.givingUp;
   return {
-    createBox: ({ body, request }) =>
-      core.boxes.create(body, {
-        signal,
-        onInserted: (id) => {
-          request.subject = { box_id: id };
-        },
-      }),
+    createBox: async ({ body, request, reply }) => {
+      const about = (id: string) => {
+        request.subject = { box_id: id };
+      };
+      const box = await core.requests.create(body, { ...repeatable(request, reply), signal, onInserted: about });
+      about(box.id);
+      return box;
+    },
     listBoxes: async ({ query: { status, label, ...query }, reply }) =>
       itemsOf(core.boxes.page(query, status === "all" ? undefined : status, labelFilter(label)), reply),
     getBox: async ({ path, query }) => core.boxes.get(path.id, query),

@@ -4,6 +4,7 @@ import type { Handlers } from "../register.ts";
 import type { SseEvent } from "../sse.ts";
 import { validate } from "../validation.ts";
 import { answerEvents, type Context, callerSignal, itemsOf } from "./context.ts";
+import { repeatable } from "./repeatable.ts";
 
 type ExecHandlers = Pick<
   Handlers,
@@ -21,7 +22,7 @@ export function execHandlers(context: Context): ExecHandlers {
   const { core, lifetime } = context;
   return {
     startExec: async ({ path, body, request, reply }) => {
-      const exec = await core.execs.start(path.id, body);
+      const exec = await core.requests.exec(path.id, body, repeatable(request, reply));
       request.subject = { box_id: exec.box_id, exec_id: exec.id };
       request.happened?.({});
       if (!acceptsEvents(request.headers.accept)) return exec;

@@ -3,6 +3,7 @@ import { diskUsage } from "../disk-usage.ts";
 import { findings } from "../findings.ts";
 import type { Handlers } from "../register.ts";
 import { answerEvents, type Context, callerSignal } from "./context.ts";
+import { repeatable } from "./repeatable.ts";
 
 type ServerHandlers = Pick<
   Handlers,
@@ -24,7 +25,12 @@ export function serverHandlers(context: Context): ServerHandlers {
   const { core, lifetime, metrics, version } = context;
   let openApi: Record<string, unknown> | undefined;
   return {
-    run: ({ body, reply }) => core.run(body, { signal: callerSignal(reply, lifetime) }),
+    run: ({ body, request, reply }) =>
+      core.requests.run(body, {
+        ...repeatable(request, reply),
+        caller: callerSignal(reply, lifetime),
+        signal: lifetime.givingUp,
+      }),
     collectGarbage: ({ body }) => core.gc(body),
     getUsage: () => diskUsage(core, context),
     getFindings: () => findings(context),

@@ -82,6 +82,7 @@ export function faultyStore(store: Store, faults: Faults): Store {
     images: synchronous("images", store.images, faults),
     signIns: synchronous("signIns", store.signIns, faults),
     history: store.history,
+    keys: synchronous("keys", store.keys, faults),
     output: {
       append: (...args) => faults.around("output.append", false, () => output.append(...args)),
       finish: (...args) => faults.around("output.finish", false, () => output.finish(...args)),
