@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { killAll, processRef } from "@boxrun/host";
+import { killAll, processRef, signalProcess } from "@boxrun/host";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { helpersOf, Surroundings } from "../src/vm/surroundings.ts";
 
@@ -38,7 +38,7 @@ function ear() {
   return { hear, next };
 }
 
-test("a network without passt, and a volume whose server has ended, are told by their names, and what works again too", async () => {
+test("a network without passt, and a volume whose server is stopped or has ended, are told by their names, and what works again too", async () => {
   mkdirSync(join(dir, "s"));
   const [volume, network] = [sleeper(), sleeper()];
   const spec = { volumes: [{ hostPath: "/host", guestPath: "/data", readonly: false }], network: true };
@@ -49,6 +49,12 @@ test("a network without passt, and a volume whose server has ended, are told by 
   writeFileSync(join(dir, "s/net.state"), "passt ended:\u001b[31m no route\n");
   expect(await next()).toBe("the network does not work: passt ended: [31m no route; it is tried again all the time");
   writeFileSync(join(dir, "s/net.state"), "");
+  expect(await next()).toBeUndefined();
+  signalProcess(volume, "SIGSTOP");
+  expect(await next()).toBe(
+    `the volume /data does not work: the process that serves it was stopped by the host; \`kill -CONT ${volume.pid}\` lets it go on`,
+  );
+  signalProcess(volume, "SIGCONT");
   expect(await next()).toBeUndefined();
   await killAll([volume]);
   expect(await next()).toBe(

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BoxSpec } from "@boxrun/core";
-import { isAlive, type ProcessRef } from "@boxrun/host";
+import { isAlive, isStopped, type ProcessRef } from "@boxrun/host";
 import { boxFiles } from "./command-line.ts";
 
 /** A process that serves a part of a box, and whose end the box outlives. */
@@ -67,6 +67,9 @@ export class Surroundings {
 function troubleOf({ ref, part, stateFile }: Helper): string | undefined {
   if (!isAlive(ref)) {
     return `${part} does not work: the process that serves it has ended; stop the box and start it again`;
+  }
+  if (isStopped(ref)) {
+    return `${part} does not work: the process that serves it was stopped by the host; \`kill -CONT ${ref.pid}\` lets it go on`;
   }
   const state = stateFile === undefined ? "" : readState(stateFile);
   return state === "" ? undefined : `${part} does not work: ${state}; it is tried again all the time`;

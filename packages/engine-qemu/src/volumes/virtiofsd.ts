@@ -82,7 +82,9 @@ export async function startVolume(
     support.kind === "c"
       ? [support.bwrap, sandboxed(support.virtiofsd, directory, volume.readonly, socket, boxDir, hostHelper)]
       : [hostHelper, direct(support, directory, volume.readonly, socket)];
-  const process = await spawnDetached(program, args, boxDir);
+  // The process that serves, and not bwrap, which only waits for its end: the one's end is the volume's, the other's is nothing.
+  const wrapped = support.kind === "c" ? { wrapped: { beforeGo: () => Promise.resolve() } } : {};
+  const process = await spawnDetached(program, args, boxDir, wrapped);
   await waitUntilListening(`the volume ${volume.hostPath}`, socket, process, signal);
   return process;
 }
@@ -111,7 +113,19 @@ function sandboxed(
   hostHelper: string,
 ): readonly string[] {
   return [
-    ...["--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"],
+    ...[
+      "--info-fd",
+      "3",
+      "--ro-bind",
+      "/usr",
+      "/usr",
+      "--symlink",
+      "usr/lib",
+      "/lib",
+      "--symlink",
+      "usr/lib64",
+      "/lib64",
+    ],
     ...[
       "--ro-bind-try",
       "/etc/ld.so.cache",
