@@ -213,7 +213,7 @@ export const operationExamples: Partial<Record<OperationId, OperationExample>> =
     answer: {
       ...{ boxes: [{ id: box.id, name: box.name, disk_bytes: 18_874_368 }], boxes_bytes: 18_874_368 },
       ...{ images_bytes: 0, prepared_images_bytes: 4_481_024, output_bytes: 6, database_bytes: 126_976 },
-      ...{ logs_bytes: 20_480, free_bytes: 214_748_364_800 },
+      ...{ logs_bytes: 20_480, free_bytes: 214_748_364_800, promised_bytes: 16_777_216_000 },
     },
   },
   listPorts: {

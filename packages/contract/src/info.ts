@@ -25,6 +25,8 @@ export const engineInfoSchema = z.object({
   capabilities: z.array(z.string()),
   /** A box with less memory does not come up, and is refused. */
   least_memory_mb: z.int().optional(),
+  /** What a box's processes take of the host's memory beside the guest's: counted against `max_memory_mb` for each box, and not in `used_memory_mb`. */
+  own_memory_mb: z.int().optional(),
   ...engineChoiceSchema.partial().shape,
 });
 export type EngineInfo = z.infer<typeof engineInfoSchema>;

@@ -17,5 +17,7 @@ export const usageSchema = z.object({
   logs_bytes: bytes,
   /** What is free where the state directory is. */
   free_bytes: bytes,
+  /** What boxes that are up may still write there, if each fills its disk. */
+  promised_bytes: bytes.optional(),
 });
 export type Usage = z.infer<typeof usageSchema>;

@@ -13,6 +13,7 @@ import { KeptBoxes, keptStore } from "./boxes/kept-boxes.ts";
 import { Orphans } from "./boxes/orphans.ts";
 import { Reach } from "./boxes/reach.ts";
 import { type ResourceLimits, Resources } from "./boxes/resources.ts";
+import type { BoxDisks } from "./boxes/room-check.ts";
 import { Engines, noOtherEngines, type OtherEngines, withEngineTrouble } from "./engines.ts";
 import { ExecManager } from "./execs/exec-manager.ts";
 import { FileManager } from "./files/file-manager.ts";
@@ -44,7 +45,7 @@ export interface CoreOptions {
   readonly engineChoice?: EngineChoice;
   readonly images: ImageContent;
   /** What is free where the boxes' disks are, in bytes. Default: enough. */
-  readonly freeDiskBytes?: () => Promise<number>;
+  readonly boxDisks?: BoxDisks;
   /** Where boxes' ports are published. Default: nowhere. */
   readonly hostPorts?: HostPorts;
   readonly clock: Clock;
@@ -62,6 +63,8 @@ export interface CoreOptions {
 
 /** How long a server that stops waits for what it is taking over. */
 const leaveMs = 2_000;
+
+const endlessDisk: BoxDisks = { free: async () => Number.POSITIVE_INFINITY, written: async () => 0 };
 
 /** Everything BoxRun does, without a network in front of it. */
 export class BoxRunCore {
@@ -108,7 +111,7 @@ export class BoxRunCore {
       connect: (boxId, port, call) => this.services.connect(boxId, port, call),
       logger,
     });
-    const freeDiskBytes = options.freeDiskBytes ?? (async () => Number.POSITIVE_INFINITY);
+    const boxDisks = options.boxDisks ?? endlessDisk;
     const shared = { ...options, store, engine: this.#engines, events: this.#events, reach: this.#reach, retryTimes };
     this.#options = options;
     this.#resources = new Resources(options.limits);
@@ -124,7 +127,7 @@ export class BoxRunCore {
       sessions,
       resources: this.#resources,
       published: this.#published,
-      freeDiskBytes,
+      boxDisks,
     });
     this.files = new FileManager(shared);
     this.services = new PortManager(shared);
@@ -132,7 +135,12 @@ export class BoxRunCore {
     this.requests = new KeyedRequests({ ...shared, boxes: this.boxes, execs });
     this.orphans = new Orphans({ ...shared, boxes: this.boxes });
     this.#engines.onDeath((death) => this.boxes.died(death));
-    this.#engines.onImpairment((boxId) => this.boxes.recovery.tellReach(boxId));
+    this.#engines.onImpairment((boxId) => {
+      const impaired = this.#engines.impairment(boxId);
+      if (impaired === undefined) logger.info({ box_id: boxId }, "what is around a box works again");
+      else logger.warn({ box_id: boxId, impaired }, "something around a box does not work");
+      this.boxes.recovery.tellReach(boxId);
+    });
   }
 
   /** Takes over what the last server left. Call it once; what changes boxes, or reads what is under way in them, waits for `recovered`. */
@@ -189,7 +197,7 @@ export class BoxRunCore {
     const { engine, engineChoice, version } = this.#options;
     const { limits } = this.#resources;
     const used = this.#resources.used();
-    const { leastMemoryMb, ...described } = await engine.describe();
+    const { leastMemoryMb, ownMemoryMb, ...described } = await engine.describe();
     return {
       max_cpu: limits.maxCpu,
       max_memory_mb: limits.maxMemoryMb,
@@ -199,6 +207,7 @@ export class BoxRunCore {
         ...described,
         capabilities: [...described.capabilities],
         ...(leastMemoryMb === undefined ? {} : { least_memory_mb: leastMemoryMb }),
+        ...(ownMemoryMb === undefined ? {} : { own_memory_mb: ownMemoryMb }),
         ...engineChoice,
       },
       used_cpu: used.cpu,

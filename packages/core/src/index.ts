@@ -1,3 +1,4 @@
+export type { BoxDisks } from "./boxes/room-check.ts";
 export { BoxRunCore, type CoreOptions } from "./core.ts";
 export type { OtherEngines } from "./engines.ts";
 export { KeyedLock } from "./keyed-lock.ts";

@@ -182,19 +182,24 @@ describe("shared tasks", () => {
 describe("resources", () => {
   it("refuse what passes a limit and say how much is free", () => {
     const resources = new Resources({ maxCpu: 4, maxMemoryMb: 1000 });
-    resources.reserve("a", { cpu: 3, memoryMb: 600 });
-    expect(() => resources.reserve("b", { cpu: 2, memoryMb: 1 })).toThrow(/1 of the server's 4 are free/);
-    expect(() => resources.reserve("b", { cpu: 1, memoryMb: 500 })).toThrow(/400 of the server's 1000 MB/);
+    resources.reserve("a", { cpu: 3, memoryMb: 600, diskSizeGb: 1 });
+    expect(() => resources.reserve("b", { cpu: 2, memoryMb: 1, diskSizeGb: 1 })).toThrow(
+      /1 of the server's 4 are free/,
+    );
+    expect(() => resources.reserve("b", { cpu: 1, memoryMb: 500, diskSizeGb: 1 })).toThrow(
+      /400 of the server's 1000 MB/,
+    );
     expect(resources.used()).toEqual({ cpu: 3, memoryMb: 600 });
   });
 
   it("come back when released, once", () => {
     const resources = new Resources({ maxCpu: 4, maxMemoryMb: 1000 });
-    resources.reserve("a", { cpu: 4, memoryMb: 1000 });
-    resources.reserve("a", { cpu: 4, memoryMb: 1000 });
+    const all = { cpu: 4, memoryMb: 1000, diskSizeGb: 1 };
+    resources.reserve("a", all);
+    resources.reserve("a", all);
     resources.release("a");
     resources.release("a");
-    resources.reserve("b", { cpu: 4, memoryMb: 1000 });
+    resources.reserve("b", all);
     expect(resources.used()).toEqual({ cpu: 4, memoryMb: 1000 });
   });
 });

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Machine, MakeOptions, VmProvider } from "@boxrun/agent-engine";
 import type { Adoption, BoxSpec, EngineCapability, EngineDescription, Logger } from "@boxrun/core";
@@ -22,10 +23,11 @@ import { ImageDisks } from "./disks/image-disks.ts";
 import { Host } from "./host.ts";
 import { Templates } from "./templates/templates.ts";
 import { adoptMachine } from "./vm/adopt.ts";
-import { boxFiles } from "./vm/command-line.ts";
+import { boxFiles, ownMemoryMb } from "./vm/command-line.ts";
 import { endProcesses } from "./vm/machine.ts";
 import { QemuMachine, quitLimitMs } from "./vm/qemu-machine.ts";
 import { processesOf, readVmRecord } from "./vm/record.ts";
+import { Slots } from "./vm/slots.ts";
 import { volumeSupport } from "./volumes/virtiofsd.ts";
 
 export interface QemuProviderOptions {
@@ -49,6 +51,8 @@ export class QemuProvider implements VmProvider {
   readonly #images: ImageDisks;
   readonly #templates: Templates | undefined;
   readonly #booter: BoxBooter;
+  /** Of many boxes that are made at once, the others wait: each is two programs that write to the disk. */
+  readonly #diskMakers = new Slots(Math.max(2, availableParallelism()));
 
   constructor({ stateDir, cacheDir, logger, bootLimitMs, templateCacheMb }: QemuProviderOptions) {
     this.#layout = new BoxLayout(stateDir);
@@ -85,7 +89,8 @@ export class QemuProvider implements VmProvider {
       onEngineId(spec.id);
       await allOrNone(signal, [
         (either) => this.#images.linkTo(join(boxDir, boxFiles.image), spec.image, either),
-        (either) => makeBoxDisk(join(boxDir, boxFiles.disk), spec.diskSizeGb, either),
+        (either) =>
+          this.#diskMakers.run(either, () => makeBoxDisk(join(boxDir, boxFiles.disk), spec.diskSizeGb, either)),
       ]);
     } catch (error) {
       await rm(boxDir, { recursive: true, force: true });
@@ -162,7 +167,12 @@ export class QemuProvider implements VmProvider {
       requireTool("mkfs.ext4", "run a box");
       const accelerator = await this.#host.accelerator();
       const { jail, how } = await this.#host.confinement();
-      return { ready: true, ...accelerator, confinement: { complete: jail?.userNamespace === true, how } };
+      return {
+        ready: true,
+        ...accelerator,
+        ownMemoryMb: ownMemoryMb[accelerator.accelerator],
+        confinement: { complete: jail?.userNamespace === true, how },
+      };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       return { accelerator: "none", ready: false, why };

@@ -1,14 +1,4 @@
-import type {
-  BoxStatus,
-  Finding,
-  GcInput,
-  GcResponse,
-  Health,
-  Info,
-  RunInput,
-  ServerEvent,
-  Usage,
-} from "@boxrun/contract";
+import type { Finding, GcInput, GcResponse, Health, Info, RunInput, ServerEvent, Usage } from "@boxrun/contract";
 import { urls } from "@boxrun/contract/plain";
 import { findServer } from "#find-server";
 import { BoxHandle, type Resources } from "./box/box-handle.ts";

@@ -1,7 +1,7 @@
 import { lstat, opendir, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Usage } from "@boxrun/contract";
-import type { BoxRunCore } from "@boxrun/core";
+import type { BoxDisks, BoxRunCore } from "@boxrun/core";
 
 /** POSIX counts a file's blocks in these. */
 const blockBytes = 512;
@@ -26,16 +26,31 @@ export async function diskUsage(core: BoxRunCore, { stateDir, dbPath }: Places):
     database_bytes: await sizeOfFiles(dirname(dbPath), basename(dbPath)),
     logs_bytes: await sizeOfFiles(stateDir, "server.log"),
     free_bytes: file.bavail * file.bsize,
+    promised_bytes: await core.boxes.promisedDiskBytes(),
   };
 }
 
-/** Of a file, or of everything in a directory. */
-async function sizeOf(path: string): Promise<number> {
+/** What boxes may write to, as the core asks for it. */
+export function boxDisks(stateDir: string): BoxDisks {
+  return {
+    free: async () => {
+      const { bavail, bsize } = await statfs(stateDir);
+      return bavail * bsize;
+    },
+    written: async (boxIds) => {
+      const sizes = boxIds.map((id) => sizeOf(join(stateDir, "vm", id), { shared: false }));
+      return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+    },
+  };
+}
+
+/** Of a file, or of everything in a directory; `shared`: also of files that have another name, as a box's image has. */
+async function sizeOf(path: string, { shared } = { shared: true }): Promise<number> {
   const stats = await ifThere(lstat(path));
-  if (stats === undefined) return 0;
+  if (stats === undefined || (!shared && !stats.isDirectory() && stats.nlink > 1)) return 0;
   let sum = stats.blocks * blockBytes;
   if (!stats.isDirectory()) return sum;
-  for (const name of await namesIn(path)) sum += await sizeOf(join(path, name));
+  for (const name of await namesIn(path)) sum += await sizeOf(join(path, name), { shared });
   return sum;
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, stat, statfs } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError, stateDirFault } from "@boxrun/contract";
 import { BoxRunCore, systemClock } from "@boxrun/core";
@@ -6,6 +6,7 @@ import { createQemuEngine, type QemuEngineOptions } from "@boxrun/engine-qemu";
 import { createImageContent } from "@boxrun/images";
 import { lockStateDir, openStore } from "@boxrun/store";
 import { publish } from "./discovery.ts";
+import { boxDisks } from "./disk-usage.ts";
 import { type EngineFactories, wireEngines } from "./engines/wire.ts";
 import { hostPorts } from "./host-ports.ts";
 import { bracketed, type TcpAddress } from "./listen.ts";
@@ -70,14 +71,15 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     ...engines,
     images,
     hostPorts,
-    freeDiskBytes: async () => {
-      const { bavail, bsize } = await statfs(stateDir);
-      return bavail * bsize;
-    },
+    boxDisks: boxDisks(stateDir),
     clock: systemClock,
     logger,
     metrics: metrics.core,
-    limits: { maxCpu: settings.maxCpu, maxMemoryMb: settings.maxMemoryMb },
+    limits: {
+      maxCpu: settings.maxCpu,
+      maxMemoryMb: settings.maxMemoryMb,
+      diskOvercommit: settings.diskOvercommit,
+    },
     outputLimitBytes: settings.outputLimitBytes,
     readerStallMs: settings.readerStallMs,
     version,

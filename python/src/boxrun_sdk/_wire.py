@@ -373,6 +373,7 @@ class Usage(TypedDict):
     database_bytes: int
     logs_bytes: int
     free_bytes: int
+    promised_bytes: NotRequired[int]
 
 
 class TerminalServerMessage1(TypedDict):
@@ -470,6 +471,7 @@ class EngineInfo(TypedDict):
     confinement: NotRequired[Confinement]
     capabilities: list[str]
     least_memory_mb: NotRequired[int]
+    own_memory_mb: NotRequired[int]
     requested: NotRequired[Literal["auto", "boxlite", "qemu"]]
     reason: NotRequired[str]
     considered: NotRequired[list[ConsideredItem]]

@@ -26,6 +26,11 @@ Examples:
 /** How many boxes are named; --json has them all. */
 const largest = 5;
 
+function promised({ promised_bytes: promised, free_bytes: free }: Usage): [string, string][] {
+  if (promised === undefined || promised === 0) return [];
+  return [["boxes may write", `${bytes(promised)} more${promised > free ? ": more than is free" : ""}`]];
+}
+
 function description(usage: Usage): string {
   const boxes = usage.boxes
     .slice(0, largest)
@@ -38,5 +43,6 @@ function description(usage: Usage): string {
     ["database", `${bytes(usage.database_bytes)}, with ${bytes(usage.output_bytes)} of output`],
     ["logs", bytes(usage.logs_bytes)],
     ["free", bytes(usage.free_bytes)],
+    ...promised(usage),
   ]);
 }

@@ -29,6 +29,10 @@ function choice({ requested, reason, considered = [] }: EngineInfo): [string, st
   ];
 }
 
+function own({ own_memory_mb: own }: EngineInfo): string {
+  return own === undefined ? "" : `, and ${own} MB for the VM of each box that runs`;
+}
+
 function description(info: Info): string {
   const { engine } = info;
   const boxes = Object.entries(info.boxes).flatMap(([status, count]) => (count ? [`${count} ${status}`] : []));
@@ -40,7 +44,7 @@ function description(info: Info): string {
     ...(engine.confinement === undefined ? [] : [["confined", engine.confinement.how] as const]),
     ["abilities", engine.capabilities.join(", ") || "-"],
     ["cpu", `${info.used_cpu} of ${info.max_cpu} used`],
-    ["memory", `${info.used_memory_mb} of ${info.max_memory_mb} MB used`],
+    ["memory", `${info.used_memory_mb} of ${info.max_memory_mb} MB used${own(engine)}`],
     ["boxes", boxes.join(", ") || "none"],
   ]);
 }

@@ -34,7 +34,7 @@ import { Lifetimes } from "./lifetimes.ts";
 import { expiryOf, newBoxRecord } from "./new-box.ts";
 import type { Reach } from "./reach.ts";
 import type { Resources } from "./resources.ts";
-import { checkRoom } from "./room-check.ts";
+import { type BoxDisks, checkRoom, lookForRoom } from "./room-check.ts";
 import { shownBox } from "./shown-box.ts";
 import { specOf } from "./spec.ts";
 import { checkVolumes } from "./volume-check.ts";
@@ -48,7 +48,7 @@ interface Parts {
   readonly execs: ExecManager;
   readonly sessions: SessionManager;
   readonly resources: Resources;
-  readonly freeDiskBytes: () => Promise<number>;
+  readonly boxDisks: BoxDisks;
   readonly published: PublishedPorts;
   readonly reach: Reach;
   readonly events: ServerEvents;
@@ -95,6 +95,7 @@ export class BoxManager {
   /** How often a box was started: what tells the death of a VM from that of the one before. */
   readonly #lives = new Map<string, number>();
   readonly #released = new AbortController();
+  #isDiskShort = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -357,10 +358,34 @@ export class BoxManager {
     return execs.endAll(boxId, message, () => sessions.endAll(boxId, message, end));
   }
 
+  /** What boxes that are up may still write, if each fills its disk, in bytes. */
+  async promisedDiskBytes(): Promise<number> {
+    const { resources, boxDisks } = this.#parts;
+    return resources.promisedDiskBytes(await boxDisks.written(resources.holders()));
+  }
+
+  /** Once, when boxes may write more than there is room for, and once more only if they could not in between. */
+  async #warnOfDisk(): Promise<void> {
+    const { boxDisks, logger } = this.#parts;
+    try {
+      const [promised, free] = await Promise.all([this.promisedDiskBytes(), boxDisks.free()]);
+      const wasShort = this.#isDiskShort;
+      this.#isDiskShort = promised > free;
+      if (!this.#isDiskShort || wasShort) return;
+      logger.warn(
+        { promised_bytes: promised, free_bytes: free },
+        "boxes that are up may write more to their disks than the host's disk has room for: `boxrun df` shows what takes how much",
+      );
+    } catch (error) {
+      logger.warn({ err: error }, "what boxes may still write was not found out");
+    }
+  }
+
   async #insert(request: CreateBoxRequest, { ephemeral = false, key }: CreateOptions): Promise<BoxRecord> {
     const { store, resources, published, clock, engine, events, retryTimes } = this.#parts;
     const wanted = newBoxRecord(request, engine.name, clock.now(), ephemeral);
-    resources.reserve(wanted.id, wanted);
+    resources.reserve(wanted.id, wanted, await lookForRoom(this.#parts, resources.holders()));
+    void this.#warnOfDisk();
     let box = wanted;
     try {
       box = { ...wanted, ports: await published.open(wanted) };
@@ -414,7 +439,9 @@ export class BoxManager {
     await this.#parts.engine.requireUsable(box);
     const spec = specOf(box, this.#parts.images);
     await checkVolumes(box.volumes ?? []);
-    this.#parts.resources.reserve(box.id, box);
+    const { resources } = this.#parts;
+    resources.reserve(box.id, box, await lookForRoom(this.#parts, resources.holders()));
+    void this.#warnOfDisk();
     this.#lives.set(id, (this.#lives.get(id) ?? 0) + 1);
     try {
       await this.#parts.published.open(box);

@@ -3,14 +3,30 @@ import { BoxRunError } from "@boxrun/contract";
 export interface ResourceLimits {
   readonly maxCpu: number;
   readonly maxMemoryMb: number;
+  /** How many times what is free on the disk boxes that are up may still write, all together; without it, whatever they like. */
+  readonly diskOvercommit?: number;
 }
 
+/** What a box was given. */
 interface Holding {
   readonly cpu: number;
   readonly memoryMb: number;
+  readonly diskSizeGb: number;
 }
 
-/** CPU and memory of the boxes that are up or coming up. Synchronous, so that two creates can't both pass a limit. */
+/** What the host has and its engine takes, looked up shortly before. */
+export interface HostRoom {
+  /** What a box's processes take of the host's memory, beside the guest's own. */
+  readonly ownMemoryMb: number;
+  readonly freeDiskBytes: number;
+  /** What the disks of the boxes that are up have taken of theirs. */
+  readonly writtenDiskBytes: number;
+}
+
+const endlessRoom: HostRoom = { ownMemoryMb: 0, freeDiskBytes: Number.POSITIVE_INFINITY, writtenDiskBytes: 0 };
+const gb = 1024 ** 3;
+
+/** CPU, memory and disk of the boxes that are up or coming up. Synchronous, so that two creates can't both pass a limit. */
 export class Resources {
   readonly limits: ResourceLimits;
   readonly #holdings = new Map<string, Holding>();
@@ -20,10 +36,10 @@ export class Resources {
   }
 
   /** RESOURCE_EXCEEDED if the box does not fit. A box that holds its share already keeps it. */
-  reserve(boxId: string, wanted: Holding): void {
+  reserve(boxId: string, wanted: Holding, room: HostRoom = endlessRoom): void {
     if (this.#holdings.has(boxId)) return;
     const used = this.used();
-    const { maxCpu, maxMemoryMb } = this.limits;
+    const { maxCpu } = this.limits;
     if (used.cpu + wanted.cpu > maxCpu) {
       throw new BoxRunError(
         "RESOURCE_EXCEEDED",
@@ -31,13 +47,8 @@ export class Resources {
         { details: { resource: "cpu", wanted: wanted.cpu, used: used.cpu, limit: maxCpu } },
       );
     }
-    if (used.memoryMb + wanted.memoryMb > maxMemoryMb) {
-      throw new BoxRunError(
-        "RESOURCE_EXCEEDED",
-        `The box wants ${wanted.memoryMb} MB of memory; ${maxMemoryMb - used.memoryMb} of the server's ${maxMemoryMb} MB are free`,
-        { details: { resource: "memory_mb", wanted: wanted.memoryMb, used: used.memoryMb, limit: maxMemoryMb } },
-      );
-    }
+    this.#checkMemory(wanted.memoryMb, used.memoryMb, room.ownMemoryMb);
+    this.#checkDisk(wanted.diskSizeGb, room);
     this.#holdings.set(boxId, wanted);
   }
 
@@ -50,7 +61,12 @@ export class Resources {
     this.#holdings.delete(boxId);
   }
 
-  used(): Holding {
+  /** Who holds something. */
+  holders(): readonly string[] {
+    return [...this.#holdings.keys()];
+  }
+
+  used(): { readonly cpu: number; readonly memoryMb: number } {
     let cpu = 0;
     let memoryMb = 0;
     for (const holding of this.#holdings.values()) {
@@ -59,4 +75,56 @@ export class Resources {
     }
     return { cpu, memoryMb };
   }
+
+  /** What boxes that are up may still write, if each fills its disk. */
+  promisedDiskBytes(writtenDiskBytes: number): number {
+    let sum = 0;
+    for (const { diskSizeGb } of this.#holdings.values()) sum += diskSizeGb * gb;
+    return Math.max(0, sum - writtenDiskBytes);
+  }
+
+  #checkMemory(wantedMb: number, usedMb: number, ownMb: number): void {
+    const { maxMemoryMb } = this.limits;
+    const usedOwnMb = this.#holdings.size * ownMb;
+    if (usedMb + usedOwnMb + wantedMb + ownMb <= maxMemoryMb) return;
+    const free = Math.max(0, maxMemoryMb - usedMb - usedOwnMb);
+    const own = ownMb === 0 ? "" : `, and ${ownMb} MB for its VM's own process`;
+    throw new BoxRunError(
+      "RESOURCE_EXCEEDED",
+      `The box wants ${wantedMb} MB of memory${own}; ${free} of the server's ${maxMemoryMb} MB are free`,
+      {
+        details: {
+          ...{ resource: "memory_mb", wanted: wantedMb, used: usedMb, limit: maxMemoryMb },
+          ...(ownMb === 0 ? {} : { own: ownMb, used_own: usedOwnMb }),
+        },
+      },
+    );
+  }
+
+  #checkDisk(wantedGb: number, { freeDiskBytes, writtenDiskBytes }: HostRoom): void {
+    const { diskOvercommit } = this.limits;
+    if (diskOvercommit === undefined) return;
+    const promised = this.promisedDiskBytes(writtenDiskBytes);
+    const limit = freeDiskBytes * diskOvercommit;
+    if (promised + wantedGb * gb <= limit) return;
+    throw new BoxRunError(
+      "RESOURCE_EXCEEDED",
+      `The box wants a disk of ${wantedGb} GB; boxes that are up may still write ${inGb(promised)} GB, and with ${inGb(freeDiskBytes)} GB free on the server's disk ` +
+        `all together may have ${inGb(limit)} GB (${diskOvercommit} times that). A smaller disk (disk_size_gb), fewer boxes that are up, or room on the disk ` +
+        "(`boxrun df`, `boxrun gc`) let it in; so does the server's setting BOXRUN_DISK_OVERCOMMIT.",
+      {
+        details: {
+          resource: "disk",
+          wanted_bytes: wantedGb * gb,
+          promised_bytes: promised,
+          free_bytes: freeDiskBytes,
+          overcommit: diskOvercommit,
+        },
+      },
+    );
+  }
+}
+
+function inGb(bytes: number): string {
+  return (bytes / gb).toFixed(1);
 }

@@ -1,17 +1,34 @@
 import { BoxRunError, type CreateBoxRequest } from "@boxrun/contract";
 import type { EngineDescription } from "../ports/engine.ts";
+import type { HostRoom } from "./resources.ts";
 
 /** What a box needs to come up and write something, in bytes: disks grow as they are written. */
 const leastFreeBytes = 256 * 1024 * 1024;
 
+export interface BoxDisks {
+  /** Free where they are, in bytes. */
+  free(): Promise<number>;
+  /** What those of these boxes have taken of the host's, in bytes. */
+  written(boxIds: readonly string[]): Promise<number>;
+}
+
 interface Host {
   readonly engine: { readonly name: string; describe(): Promise<EngineDescription> };
-  /** Free where the boxes' disks are, in bytes. */
-  readonly freeDiskBytes: () => Promise<number>;
+  readonly boxDisks: BoxDisks;
+}
+
+/** What there is for a box to come up in, beside the boxes that hold something of it. */
+export async function lookForRoom({ engine, boxDisks }: Host, holders: readonly string[]): Promise<HostRoom> {
+  const [{ ownMemoryMb = 0 }, freeDiskBytes, writtenDiskBytes] = await Promise.all([
+    engine.describe(),
+    boxDisks.free(),
+    boxDisks.written(holders),
+  ]);
+  return { ownMemoryMb, freeDiskBytes, writtenDiskBytes };
 }
 
 /** Refuses a box that could not come up, before there is one. VALIDATION_ERROR, RESOURCE_EXCEEDED. */
-export async function checkRoom(request: CreateBoxRequest, { engine, freeDiskBytes }: Host): Promise<void> {
+export async function checkRoom(request: CreateBoxRequest, { engine, boxDisks }: Host): Promise<void> {
   const { leastMemoryMb } = await engine.describe();
   if (leastMemoryMb !== undefined && request.memory_mb < leastMemoryMb) {
     throw new BoxRunError(
@@ -20,7 +37,7 @@ export async function checkRoom(request: CreateBoxRequest, { engine, freeDiskByt
       { details: { resource: "memory_mb", wanted: request.memory_mb, least: leastMemoryMb } },
     );
   }
-  const free = await freeDiskBytes();
+  const free = await boxDisks.free();
   if (free < leastFreeBytes) {
     throw new BoxRunError(
       "RESOURCE_EXCEEDED",

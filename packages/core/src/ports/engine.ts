@@ -168,6 +168,8 @@ export interface EngineDescription {
   readonly capabilities: readonly EngineCapability[];
   /** A box with less does not come up. */
   readonly leastMemoryMb?: number;
+  /** What a box's processes take of the host's memory, beside the guest's own: what is usual for one that works. */
+  readonly ownMemoryMb?: number;
 }
 
 export interface BoxSpec {

@@ -23,7 +23,10 @@ interface HarnessOptions {
   readonly outputLimitBytes?: number;
   readonly readerStallMs?: number;
   readonly maxMemoryMb?: number;
+  readonly diskOvercommit?: number;
+  readonly boxDisks?: CoreOptions["boxDisks"];
   readonly retryTimes?: CoreOptions["retryTimes"];
+  readonly logger?: CoreOptions["logger"];
 }
 
 /** A core on a real SQLite file and the in-memory engine, which can be "killed" and started again on what it left. */
@@ -73,9 +76,14 @@ export class CoreHarness implements AsyncDisposable {
       ...(engines.others && { otherEngines: engines.others }),
       images: this.images,
       clock: this.#options.clock ?? systemClock,
-      logger: silentLogger,
+      logger: this.#options.logger ?? silentLogger,
       metrics: noMetrics,
-      limits: { maxCpu: 16, maxMemoryMb: this.#options.maxMemoryMb ?? 16_384 },
+      limits: {
+        maxCpu: 16,
+        maxMemoryMb: this.#options.maxMemoryMb ?? 16_384,
+        ...(this.#options.diskOvercommit && { diskOvercommit: this.#options.diskOvercommit }),
+      },
+      ...(this.#options.boxDisks && { boxDisks: this.#options.boxDisks }),
       outputLimitBytes: this.#options.outputLimitBytes ?? 64 * 1024 * 1024,
       readerStallMs: this.#options.readerStallMs ?? 60_000,
       version: "test",

@@ -44,6 +44,7 @@ export interface MemoryEngineOptions {
   /** Default: all that it really has, which is neither network nor volumes. */
   readonly capabilities?: readonly EngineCapability[];
   readonly leastMemoryMb?: number;
+  readonly ownMemoryMb?: number;
   /** Output that an exec may be ahead of the acknowledgements. Default 1 MiB. */
   readonly spoolBytes?: number;
   /** Between SIGTERM and SIGKILL. Default 5 s. */
@@ -108,6 +109,7 @@ export class MemoryEngine implements Engine {
       why: this.#options.notReady ?? "for tests: nothing here is a virtual machine",
       capabilities: this.#options.capabilities ?? capabilities,
       ...(this.#options.leastMemoryMb === undefined ? {} : { leastMemoryMb: this.#options.leastMemoryMb }),
+      ...(this.#options.ownMemoryMb === undefined ? {} : { ownMemoryMb: this.#options.ownMemoryMb }),
     };
   }
 
