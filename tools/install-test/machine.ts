@@ -71,7 +71,7 @@ export class Machine {
     const child = spawn(
       "nsenter",
       [
-        ...["--target", String(this.#pid), "--mount", "--pid", "--ipc", "--uts", "--wd=/", "--"],
+        ...["--target", String(this.#pid), "--mount", "--pid", "--ipc", "--uts", "--wdns=/", "--"],
         ...["env", "-i", ...env, "setpriv", `--reuid=${id}`, `--regid=${id}`, "--clear-groups", "--"],
         ...["sh", "-c", `cd && ${command}`],
       ],

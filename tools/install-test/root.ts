@@ -27,7 +27,10 @@ export async function pristineRoot(options: {
     log(`debootstrap ${suite}`);
     const source = { suite, mirror, keyring: "/usr/share/keyrings/debian-archive-keyring.gpg" };
     await makeDebianRoot(join(scratch, "root"), { source, packages: [], operation, log: () => undefined, signal });
-    await rename(join(scratch, "root"), dir);
+    await rename(join(scratch, "root"), dir).catch((error: unknown) => {
+      // Another run may have been faster.
+      if (!existsSync(dir)) throw error;
+    });
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

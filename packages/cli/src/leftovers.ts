@@ -42,7 +42,7 @@ export function places(env: NodeJS.ProcessEnv): Place[] {
     {
       what: "kernel, agent and base image",
       dir: cacheDirOf(env),
-      entries: ["agent", "compile", "guest", "images", "kernel", "outer-vm", "probe", "test"],
+      entries: ["agent", "compile", "guest", "images", "kernel", "outer-vm", "probe", "templates", "test"],
     },
     { what: "contexts", dir: configDirOf(env), entries: ["contexts.json"] },
   ];

@@ -28,7 +28,11 @@ export class Host {
 
   /** Takes seconds the first time on a host where KVM is there and doesn't work. */
   accelerator(): Promise<Verdict> {
-    this.#verdict ??= this.#choose();
+    this.#verdict ??= this.#choose().catch((error: unknown) => {
+      // Something is missing that may be there the next time.
+      this.#verdict = undefined;
+      throw error;
+    });
     return this.#verdict;
   }
 
@@ -49,12 +53,6 @@ export class Host {
   }
 
   async #choose(): Promise<Verdict> {
-    try {
-      return await chooseAccelerator({ qemu: this.qemu(), guest: this.guest(), cacheDir: this.#cacheDir });
-    } catch (error) {
-      // Something is missing that may be there the next time.
-      this.#verdict = undefined;
-      throw error;
-    }
+    return await chooseAccelerator({ qemu: this.qemu(), guest: this.guest(), cacheDir: this.#cacheDir });
   }
 }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger } from "@boxrun/core";
 import { findBoxProcesses, killAll, processRef } from "@boxrun/host";
-import { afterAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 import { spawnDetached } from "../src/host/detached.ts";
 import { waitUntilListening } from "../src/host/listening.ts";
 import { createQemuEngine, locateGuest } from "../src/index.ts";
@@ -91,6 +91,19 @@ test("without a built guest the engine says what to run", async () => {
   expect(() => locateGuest(join(dir, "empty"))).toThrow(/npm run setup/);
   const engine = createQemuEngine({ stateDir: join(dir, "s"), cacheDir: join(dir, "empty"), logger: silentLogger });
   expect(await engine.describe()).toMatchObject({ ready: false, why: expect.stringContaining("npm run setup") });
+  await engine.close();
+});
+
+test("a program that was missing is there for a running server once it is installed", async () => {
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const engine = createQemuEngine({ stateDir: join(dir, "s"), cacheDir: join(dir, "empty"), logger: silentLogger });
+  vi.stubEnv("PATH", dir);
+  const program = join(dir, "qemu-system-x86_64");
+  expect(await engine.describe()).toMatchObject({ why: expect.stringContaining("qemu-system-x86_64 is missing") });
+  writeFileSync(program, "#!/bin/sh\n", { mode: 0o755 });
+  // The next that is missing.
+  expect(await engine.describe()).toMatchObject({ why: expect.stringContaining("npm run setup") });
+  rmSync(program);
   await engine.close();
 });
 

@@ -23,6 +23,7 @@ export interface UnitOptions {
 /**
  * The text of the unit. Boxes are processes of it and outlive the server: so only the server is ended with it, and a box that the kernel ends for
  * want of memory ends nothing else. What would keep bubblewrap, passt and virtiofsd from making their own namespaces is not asked for: they confine more.
+ * So there is no RestrictSUIDSGID either, which takes `openat2` away from every program, and bubblewrap's jails need that.
  */
 export function unitText(options: UnitOptions): string {
   const { scope, command, environment } = options;
@@ -68,7 +69,6 @@ function systemLines(hasKvmGroup: boolean): readonly string[] {
     "# BOXRUN_TOKEN, and whatever else docs/settings.md has.",
     `EnvironmentFile=-${system.environmentFile}`,
     "CapabilityBoundingSet=",
-    "RestrictSUIDSGID=yes",
     "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
     "DevicePolicy=closed",
     "DeviceAllow=/dev/kvm rw",

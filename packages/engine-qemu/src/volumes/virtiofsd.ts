@@ -30,10 +30,12 @@ const droppedCapabilities = "-mknod:-setfcap:-fsetid";
 
 let known: Promise<VolumeSupport> | undefined;
 
-/** Looks once per process. */
-export function volumeSupport(): Promise<VolumeSupport> {
+/** What is found is found once per process; what is missing may be there the next time. */
+export async function volumeSupport(): Promise<VolumeSupport> {
   known ??= findSupport();
-  return known;
+  const found = await known;
+  if (found.kind === "none") known = undefined;
+  return found;
 }
 
 /** Two programs have this name: QEMU's own in C (until 7.2, Debian 12), and its successor in Rust (Debian 13). */
