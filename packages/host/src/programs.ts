@@ -19,7 +19,17 @@ const everywhere = (name: string): Record<PackageManager, string> => ({
   ...{ apt: name, dnf: name, zypper: name, pacman: name, apk: name, nix: name },
 });
 
-/** All of them, with the packages that have them: what `boxrun setup` installs, doctor looks for and errors name. */
+/**
+ * All of them, with the packages that have them: what `boxrun setup` installs, doctor looks for and errors name. Debian's are tried by
+ * `npm test -- --install`. None of the others has been installed by a test; their names are what other projects tell their users to install there, which was
+ * looked up in November 2026, and where the distribution itself says so:
+ *
+ *     dnf      Fedora's source package qemu: its subpackage qemu-system-x86-core has the program, without displays
+ *     zypper   openSUSE's source package qemu: its subpackage qemu-x86; its squashfs has the squashfs-tools
+ *     pacman   Arch's repository extra; virtiofsd is in /usr/lib
+ *     apk      Alpine's main (e2fsprogs-extra has tune2fs) and community, which has to be enabled; virtiofsd is in /usr/libexec
+ *     nix      attributes of nixpkgs, squashfsTools among them
+ */
 export const programs = {
   "qemu-system-x86_64": {
     purpose: "runs the boxes",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { installationOf, packageOf, programNames, readDistribution } from "../src/index.ts";
+import { managerNames, managers } from "../src/package-managers.ts";
 
 /** What os-release of each says, cut to what is read. */
 const releases: readonly (readonly [
@@ -35,6 +36,22 @@ test.each(releases)("the packages and the command of %j", (osRelease, first, qem
   expect(commands.map((words) => words.join(" ")).join("\n")).toMatch(new RegExp(`^${first}`));
   expect(commands.at(-1)?.slice(-(packages?.length ?? 0))).toEqual(packages);
 });
+
+/** Of every family that a manager is for, with no release that is an exception. */
+const everyFamily = managerNames.flatMap((manager) => managers[manager].families.map((id) => [manager, id] as const));
+
+test.each(everyFamily)(
+  "%s has a package of every program for %s, and one command installs all of them",
+  (manager, id) => {
+    const distribution = readDistribution(`ID=${id}`);
+    expect(distribution.manager).toBe(manager);
+    const missing = programNames.filter((name) => packageOf(name, distribution) === undefined);
+    // Red Hat's own QEMU can't run boxes.
+    expect(missing).toEqual(id === "rhel" ? ["qemu-system-x86_64"] : []);
+    const words = installationOf(programNames, distribution)?.commands.at(-1) ?? [];
+    expect(words.filter((word) => !/^[A-Za-z0-9_<>+.-]+$/.test(word))).toEqual([]);
+  },
+);
 
 test("a package that has two programs is installed once", () => {
   const debian = readDistribution("ID=debian\nVERSION_ID=13");
