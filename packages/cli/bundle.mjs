@@ -32,7 +32,10 @@ await bundle.close();
 // The server looks for it beside itself.
 execFileSync(process.execPath, [join(here, "../../tools/dashboard.ts")], { stdio: "inherit" });
 const dashboard = join(here, "../dashboard/dist");
-if (existsSync(dashboard)) cpSync(dashboard, join(dist, "ui"), { recursive: true });
+if (existsSync(dashboard)) {
+  const isServed = (path) => !path.includes("/.vite/license.json");
+  cpSync(dashboard, join(dist, "ui"), { recursive: true, filter: isServed });
+}
 
 /** The directory of the npm package that a module is from; undefined for our own. */
 function packageOf(moduleId) {
@@ -41,18 +44,30 @@ function packageOf(moduleId) {
 }
 
 const packages = new Set(output.flatMap((chunk) => ("moduleIds" in chunk ? chunk.moduleIds : [])).map(packageOf));
-const components = [];
-const notices = [...packages]
+const ofTheCommand = [...packages]
   .filter((dir) => dir !== undefined && existsSync(join(dir, "package.json")))
   .map((dir) => {
     const { name, version, license } = JSON.parse(readFileSync(join(dir, "package.json"), "utf8"));
     const file = readdirSync(dir).find((entry) => /^licen[cs]e/i.test(entry));
-    const text = file === undefined ? "" : `\n\n${readFileSync(join(dir, file), "utf8").trim()}`;
-    components.push({ name, version, license });
-    return `${name} ${version} (${license})${text}`;
+    return { name, version, license, text: file === undefined ? "" : readFileSync(join(dir, file), "utf8").trim() };
   });
-components.sort((a, b) => (`${a.name} ${a.version}` < `${b.name} ${b.version}` ? -1 : 1));
+// Vite writes down what is in its page.
+const licensesOfDashboard = join(dashboard, ".vite/license.json");
+const ofTheDashboard = existsSync(licensesOfDashboard)
+  ? JSON.parse(readFileSync(licensesOfDashboard, "utf8")).map(({ name, version, identifier, text }) => {
+      return { name, version, license: identifier, text: (text ?? "").trim() };
+    })
+  : [];
+const isOwn = ({ name }) => name.startsWith("@boxrun/") || name === "boxrun-sdk";
+const byName = new Map(
+  [...ofTheCommand, ...ofTheDashboard].filter((one) => !isOwn(one)).map((one) => [`${one.name} ${one.version}`, one]),
+);
+const all = [...byName.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
 // For the release's bill of materials.
+const components = all.map(({ name, version, license }) => ({ name, version, license }));
 writeFileSync(join(dist, "packages.json"), `${JSON.stringify(components, null, 2)}\n`);
-writeFileSync(join(dist, "THIRD_PARTY_LICENSES.txt"), `${notices.sort().join(`\n\n${"-".repeat(80)}\n\n`)}\n`);
-process.stdout.write(`dist: ${output.length} files, ${notices.length} packages in them\n`);
+const notices = all.map(
+  (one) => `${one.name} ${one.version} (${one.license})${one.text === "" ? "" : `\n\n${one.text}`}`,
+);
+writeFileSync(join(dist, "THIRD_PARTY_LICENSES.txt"), `${notices.join(`\n\n${"-".repeat(80)}\n\n`)}\n`);
+process.stdout.write(`dist: ${output.length} files, ${all.length} packages in them and in the dashboard\n`);

@@ -23,6 +23,8 @@ export default defineConfig(({ command }) => {
           codeSplitting: { groups: [{ name: "first", tags: ["$initial"] }] },
         },
       },
+      // What is in the page, for THIRD_PARTY_LICENSES.txt and the bill of materials of a release.
+      license: { fileName: ".vite/license.json" },
     },
     server: {
       host: "127.0.0.1",

@@ -1,6 +1,6 @@
 import { chmod, copyFile, cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { unitText } from "../../packages/cli/src/service/unit.ts";
 import { run } from "../../packages/host/src/run.ts";
 
@@ -51,12 +51,19 @@ export async function makeArchive(packed: Packed, out: string, scratch: string):
   const name = `boxrun-${packed.version}-linux-x64`;
   await mkdir(scratch, { recursive: true });
   await fill(join(scratch, name), packed, "archive");
-  const tar = join(scratch, `${name}.tar`);
-  const settled = ["--sort=name", `--mtime=@${epoch}`, "--owner=0", "--group=0", "--numeric-owner", "--mode=go-w"];
-  await run("tar", ["-C", scratch, ...settled, "-cf", tar, name], { operation });
-  await run("gzip", ["-n", "-6", tar], { operation });
-  await rename(`${tar}.gz`, join(out, `${name}.tar.gz`));
+  await packTar(join(scratch, name), join(out, `${name}.tar.gz`));
   return `${name}.tar.gz`;
+}
+
+/** The directory as a `.tar.gz`, its last name in front of every path: the same content gives the same bytes. */
+export async function packTar(directory: string, file: string): Promise<void> {
+  const tar = `${directory}.tar`;
+  const settled = ["--sort=name", `--mtime=@${epoch}`, "--owner=0", "--group=0", "--numeric-owner", "--mode=go-w"];
+  await run("tar", ["-C", dirname(directory), ...settled, "-cf", tar, basename(directory)], { operation });
+  await run("gzip", ["-n", "-6", tar], { operation });
+  // Not by its name: the other one may be another file system.
+  await copyFile(`${tar}.gz`, file);
+  await rm(`${tar}.gz`);
 }
 
 /** `boxrun_VERSION_amd64.deb` in `out`; its name. */

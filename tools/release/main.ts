@@ -1,6 +1,7 @@
 /**
  * `npm run release -- [OUTDIR] [--twice]`: makes every artefact of this version in the new directory OUTDIR (default: release/): npm packages, the archive with its
- * install script, the Debian package, the Python SDK, bill of materials, notes, sums. `--twice` makes all of it again and compares.
+ * install script, the Debian package, the Python SDK, the documentation's site, bill of materials, notes with the commits, sums. `--twice` makes all of it
+ * again and compares.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -10,7 +11,8 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { run } from "../../packages/host/src/run.ts";
 import { pythonEnvironment } from "../../test/e2e/support/python.ts";
-import { makeArchive, makeDeb } from "./bundle.ts";
+import { makeArchive, makeDeb, packTar } from "./bundle.ts";
+import { commitsOf } from "./commits.ts";
 import { makeGuestPackage, npmPack } from "./guest/build.ts";
 import { type Inputs, readInputs } from "./guest/inputs.ts";
 import { notesOf } from "./notes.ts";
@@ -61,7 +63,10 @@ async function makeAll(dir: string, work: string): Promise<void> {
   await copyFile(join(checkout, "tools/release/install.sh"), join(dir, "install.sh"));
   log("Python SDK");
   await makePython(dir);
-  await writeFile(join(dir, "CHANGELOG.md"), notesOf(await readFile(join(checkout, "CHANGELOG.md"), "utf8"), version));
+  log("documentation's site");
+  await makeDocs(version, dir, work);
+  const changelog = await readFile(join(checkout, "CHANGELOG.md"), "utf8");
+  await writeFile(join(dir, "CHANGELOG.md"), notesOf(changelog, version, await commitsOf(version)));
   await writeFile(join(dir, "sbom.json"), `${JSON.stringify(await sbom(version, inputs), null, 2)}\n`);
   await writeFile(join(dir, "SHA256SUMS"), await sums(dir));
 }
@@ -73,6 +78,16 @@ async function makePython(dir: string): Promise<void> {
     env: { SOURCE_DATE_EPOCH: "1704067200" },
   });
   for (const name of await readdir(dir)) if (name === ".gitignore") await rm(join(dir, name));
+}
+
+async function makeDocs(version: string, dir: string, work: string): Promise<void> {
+  const name = `boxrun-docs-${version}`;
+  const site = join(work, name);
+  await run(join(checkout, "node_modules/.bin/vitepress"), ["build", "docs", "--outDir", site], {
+    operation: "build the documentation's site",
+    cwd: checkout,
+  });
+  await packTar(site, join(dir, `${name}.tar.gz`));
 }
 
 async function sbom(version: string, inputs: Inputs): Promise<object> {
