@@ -147,6 +147,7 @@ def test_the_server_tells_what_takes_its_disk_and_what_it_does_not_know(boxrun: 
     assert [used.id for used in usage.boxes] == [box.id]
     assert usage.boxes[0].disk_bytes > 0
     assert boxrun.health().status == "ok"
+    assert "fail" not in [finding.status for finding in boxrun.findings()]
     assert boxrun.orphans.list() == []
     assert boxrun.sign_in.current().kind == "socket"
     assert boxrun.sign_in.create_link().token != ""
@@ -172,6 +173,7 @@ def test_what_a_box_uses(boxrun: BoxRun, box: BoxHandle) -> None:
     assert 0 < before.memory_bytes < before.memory_limit_bytes
     box.shell("dd if=/dev/zero of=/root/used bs=1M count=8 && sync", check=True)
     assert [running.box_id for running in boxrun.stats(points=1)] == [box.id]
+    assert [running.box_id for running in next(boxrun.follow_stats(points=1))] == [box.id]
     assert box.stats_history().step_seconds == 10
     for after in box.follow_stats():
         assert after.disk_bytes is not None and before.disk_bytes is not None

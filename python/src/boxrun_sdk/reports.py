@@ -109,6 +109,16 @@ class Health:
 
 
 @dataclass
+class Finding:
+    """What was found on the server's host of something that boxes need. ``status``: ``ok``, ``warn`` or ``fail``; ``advice``: what to do about it."""
+
+    name: str
+    status: str
+    message: str
+    advice: str | None = None
+
+
+@dataclass
 class Orphan:
     """A box that an engine has and the server's database does not. ``adoptable``: a box can be made of it again."""
 

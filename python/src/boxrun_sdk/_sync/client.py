@@ -12,7 +12,7 @@ from .._address import find_address, segment
 from .._requests import box_filter, box_request
 from .._server import start_server
 from ..errors import CommandFailed
-from ..reports import BoxStatsOverview, GcResult, Health, Usage, stats_overview, usage
+from ..reports import BoxStatsOverview, Finding, GcResult, Health, Usage, stats_overview, usage
 from ..types import (
     BoxInfo,
     ExecEvent,
@@ -267,6 +267,28 @@ class BoxRun:
         """All running boxes as they were at most 10 seconds ago, and their newest ``points`` (up to 360) samples."""
         params = None if points is None else {"points": str(points)}
         return [stats_overview(box) for box in self._http.get("/v1/stats", params)]
+
+    def follow_stats(self, points: int | None = None) -> Stream[list[BoxStatsOverview]]:
+        """All running boxes with their newest ``points`` samples, then every 10 seconds those that use something else than before.
+
+        ConnectionFailed if the connection breaks.
+        """
+        params = {"follow": "true", **({} if points is None else {"points": str(points)})}
+        with (
+            self._http.open("GET", "/v1/stats", events=True, params=params) as response,
+            closing(self._http.sse(response)) as events,
+        ):
+            changed: list[BoxStatsOverview] = []
+            for sse in events:
+                if sse.event == "stats":
+                    changed += [stats_overview(box) for box in parse_json("a stats event", sse.data)]
+                elif sse.event == "step":
+                    yield changed
+                    changed = []
+
+    def findings(self) -> list[Finding]:
+        """What boxes need on the server's host, and whether it is there: as ``boxrun doctor`` shows it."""
+        return [known(Finding, finding) for finding in self._http.get("/v1/doctor")]
 
     def health(self) -> Health:
         """Answers if the server is up."""
