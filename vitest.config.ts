@@ -3,6 +3,12 @@ import { defineConfig } from "vitest/config";
 const boxliteTests = "**/*.boxlite.test.ts";
 
 /**
+ * Where a run has to tell whether a change is good, a test that fails is run once more: the machines are shared and noisy. What passes only then
+ * is named at the end of the run (UNSTEADY), because it races and wants mending.
+ */
+const retry = process.env.CI === "true" ? 1 : 0;
+
+/**
  * `unit`: everything without a VM. `vm`: real microVMs through engine and server.
  * `boxlite`: real BoxLite boxes, which need a /dev/kvm that works; `npm run test:boxlite` sees to that (docs/testing-boxlite.md). Several
  * files run at a time also where vitest would run one: a VM boots on one core, and most tests wait for child processes and VMs.
@@ -15,6 +21,7 @@ export default defineConfig({
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
           exclude: ["**/*.vm.test.ts", boxliteTests],
+          retry,
           testTimeout: 120_000,
           maxWorkers: 2,
         },
@@ -24,6 +31,7 @@ export default defineConfig({
           name: "vm",
           include: ["packages/*/test/**/*.vm.test.ts", "test/e2e/**/*.test.ts"],
           exclude: [boxliteTests],
+          retry,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           maxWorkers: 2,
@@ -43,6 +51,7 @@ export default defineConfig({
         test: {
           name: "boxlite",
           include: ["packages/*/test/**/*.boxlite.test.ts", "test/e2e/**/*.boxlite.test.ts"],
+          retry,
           // CPUs that are emulated twice over: a box boots in 10 to 30 s.
           testTimeout: 180_000,
           hookTimeout: 180_000,

@@ -29,6 +29,7 @@ export default class StageReporter implements Reporter {
     for (const test of module.children.allTests()) {
       const result = test.result();
       const name = `${file} > ${test.fullName}`;
+      if (test.diagnostic()?.flaky) report.unsteady = [...(report.unsteady ?? []), name];
       if (result.state === "passed") report.passed += 1;
       else if (result.state === "failed") report.failures.push(name);
       else if (result.state === "pending") report.failures.push(`${name}: it never ended`);

@@ -14,9 +14,14 @@ describe("the summary of a test run", () => {
   it("ends with one plain line and names what was skipped and what failed", () => {
     const report = total([
       { passed: 3, failures: [], skips: [{ test: "a", reason: "no KVM" }] },
-      { passed: 4, failures: ["b"], skips: [] },
+      { passed: 4, unsteady: ["c"], failures: ["b"], skips: [] },
     ]);
-    expect(summaryLines(report)).toEqual(["skipped: a: no KVM", "FAILED: b", "7 passed, 1 failed, 1 skipped"]);
+    expect(summaryLines(report)).toEqual([
+      "skipped: a: no KVM",
+      "UNSTEADY: c: failed, and passed when it was run again",
+      "FAILED: b",
+      "7 passed, 1 failed, 1 skipped",
+    ]);
     expect(exitCode(report)).toBe(1);
   });
 
@@ -45,6 +50,8 @@ describe("a vitest stage", () => {
       `import { beforeAll, describe, expect, it } from "vitest";
        it("passes", () => {});
        it("fails", () => expect(1).toBe(2));
+       let runs = 0;
+       it("passes at its second attempt", { retry: 1 }, () => expect(++runs).toBe(2));
        it("is skipped", (ctx) => ctx.skip("no such thing here"));
        describe("broken", () => { beforeAll(() => { throw new Error("no setup"); }); it("never runs", () => {}); });\n`,
     );
@@ -57,7 +64,11 @@ describe("a vitest stage", () => {
   }, 60_000);
   afterAll(() => rmSync(tree, { recursive: true, force: true }));
 
-  it("counts what passed", () => expect(report.passed).toBe(2));
+  it("counts what passed", () => expect(report.passed).toBe(3));
+
+  it("names what passed only when it was run again", () => {
+    expect(report.unsteady).toEqual(["t/mixed.test.ts > passes at its second attempt"]);
+  });
 
   it("reports failed tests, failed set-up, files that do not load and unhandled errors", () => {
     expect(report.failures.sort()).toEqual([
