@@ -1,9 +1,9 @@
-import { stat } from "node:fs/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec } from "@boxrun/core";
 import { guestAgent } from "./layout.ts";
 import { allowedNetworks } from "./network.ts";
 import type { BoxOptions } from "./sdk.ts";
+import { checkVolume } from "./volumes.ts";
 
 /** What `env` must have for BoxLite 0.10.0 to start a container whose image's config has no PATH. */
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -61,10 +61,5 @@ export async function checkSpec(spec: BoxSpec): Promise<void> {
         `${maxVolumes(true)} beside a network; share one directory that holds the others, or use the engine qemu`,
     );
   }
-  for (const { hostPath } of spec.volumes) {
-    const found = await stat(hostPath).catch((error: unknown) => error);
-    if (found instanceof Error) {
-      throw new BoxRunError("RUNTIME_ERROR", `share ${hostPath} with box ${spec.id}: ${found.message}`);
-    }
-  }
+  for (const volume of spec.volumes) await checkVolume(volume, spec.id);
 }

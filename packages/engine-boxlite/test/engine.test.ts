@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger } from "@boxrun/core";
@@ -40,6 +40,8 @@ test.skipIf(process.arch !== "x64").each([
 ])(
   "with network: %s a box on x86 has room for %i volumes, and more are refused with the reason",
   async (network, most) => {
+    const shared = join(dir, "shared");
+    mkdirSync(shared, { recursive: true });
     const spec = {
       id: "box_volumes",
       hostname: "volumes",
@@ -49,7 +51,7 @@ test.skipIf(process.arch !== "x64").each([
       memoryMb: 256,
       diskSizeGb: 1,
       network,
-      volumes: Array.from({ length: most }, (_, nth) => ({ hostPath: dir, guestPath: `/v${nth}`, readonly: false })),
+      volumes: Array.from({ length: most }, (_, nth) => ({ hostPath: shared, guestPath: `/v${nth}`, readonly: false })),
     };
     await checkSpec(spec);
     const volumes = [...spec.volumes, { hostPath: dir, guestPath: "/more", readonly: false }];

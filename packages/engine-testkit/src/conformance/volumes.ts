@@ -9,8 +9,11 @@ const needs = ["volumes", "linux"] as const;
 
 export function volumeBehaviours({ behaviour, harness }: Suite): void {
   const hostDir = async () => {
-    const dir = await mkdtemp(join(tmpdir(), "boxrun-volume-"));
-    onTestFinished(() => rm(dir, { recursive: true, force: true }));
+    const closed = await mkdtemp(join(tmpdir(), "boxrun-volume-"));
+    onTestFinished(() => rm(closed, { recursive: true, force: true }));
+    // Where no other user comes, whatever a box makes of the directory itself.
+    const dir = join(closed, "shared");
+    await mkdir(dir);
     return dir;
   };
 
