@@ -236,10 +236,10 @@ export class ExecManager {
   }
 
   #follow(exec: ExecRecord, begin: () => Promise<EngineExec>, progress: OutputProgress): Followed {
-    const { engine, reach, clock, outputLimitBytes, readerStallMs: stallMs } = this.#parts;
+    const { engine, reach, clock, outputLimitBytes, retryTimes, readerStallMs: stallMs } = this.#parts;
     const { id, boxId } = exec;
     const resume = (from: OutputOffsets) => engine.resumeExec(boxId, id, from);
-    const steady = new SteadyExec({ id, boxId, from: progress.offsets, begin, resume, reach });
+    const steady = new SteadyExec({ id, boxId, from: progress.offsets, begin, resume, reach, retryTimes });
     const active = new ActiveExec(exec, steady, clock);
     const inFlightBytes = Math.min(maxInFlightBytes, outputLimitBytes / 8);
     const readers = new Readers({ stallMs, returnMs, inFlightBytes }, progress.awaitedSeq);

@@ -1,7 +1,9 @@
 import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { BoxRunError, type SignalName, type TerminalSize } from "@boxrun/contract";
 import type { Reach } from "../boxes/reach.ts";
 import type { EngineExec, ExecExit, OutputChunk, OutputOffsets, StdinOptions } from "../ports/engine.ts";
+import { type RetryTimes, waits } from "../retry.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 
 interface SteadyOptions {
@@ -14,6 +16,7 @@ interface SteadyOptions {
   /** Picks it up again behind a silence; `undefined` if the box doesn't have it. */
   readonly resume: (from: OutputOffsets) => Promise<EngineExec | undefined>;
   readonly reach: Reach;
+  readonly retryTimes: RetryTimes;
 }
 
 export function isUnreachable(error: unknown): error is BoxRunError {
@@ -83,10 +86,18 @@ export class SteadyExec implements EngineExec {
     await (await this.#current()).signal(name);
   }
 
-  /** Said again to a box that was silent meanwhile. */
+  /** Said again to a box that was silent meanwhile, and to one that has not answered to it, though its output goes on. */
   async cancel(): Promise<void> {
     this.#canceled = true;
-    await (await this.#current()).cancel();
+    for (const waitMs of waits(this.#options.retryTimes)) {
+      try {
+        return await (await this.#current()).cancel();
+      } catch (error) {
+        if (!isUnreachable(error) || this.isOver) throw error;
+        // Given up meanwhile: the next turn tells why.
+        await delay(waitMs, undefined, { signal: this.#givenUp.signal, ref: false }).catch(() => undefined);
+      }
+    }
   }
 
   async forget(): Promise<void> {

@@ -189,14 +189,15 @@ export class SessionManager {
   }
 
   #follow(record: SessionRecord, begin: () => Promise<EngineExec>): { session: Session; exec: SteadyExec } {
-    const { store, engine, reach, clock, logger } = this.#parts;
+    const { store, engine, reach, clock, logger, retryTimes } = this.#parts;
     const boxEnd = () => {
       const message = this.#expectedEnds.get(record.boxId);
       return message === undefined ? undefined : new BoxRunError("BOX_NOT_RUNNING", message);
     };
     const { id, boxId, outputOffset } = record;
     const resume = (from: OutputOffsets) => engine.resumeExec(boxId, id, from);
-    const exec = new SteadyExec({ id, boxId, from: { stdout: outputOffset, stderr: 0 }, begin, resume, reach });
+    const from = { stdout: outputOffset, stderr: 0 };
+    const exec = new SteadyExec({ id, boxId, from, begin, resume, reach, retryTimes });
     const session = new Session(record, { exec, store: store.sessions, clock, logger, boxEnd });
     this.#sessions.set(id, session);
     void session.done.then(() => this.#sessions.delete(id));
