@@ -14,6 +14,9 @@ const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /** A frame counts as one, and each of these bytes of its payload as one more. */
 const unitBytes = 16 * 1024;
 
+/** A piece of the stream that is smaller counts as a frame, however little of one it is: to be handed a piece costs as much. */
+const smallPieceBytes = 4096;
+
 /**
  * What one box's agent may say: beyond that, its connection is read more slowly. A frame costs some 10 µs until its bytes are where they belong,
  * so that this is a fifth of a core. Bulk comes in frames of up to 256 KiB, at 300 MiB/s and more (docs/guest-protocol.md has the measurement).
@@ -65,7 +68,10 @@ export class Gate extends Duplex {
     this.#outgoing = new FrameWalker(exchange.outgoing);
     // An error before anybody listens must not end the server.
     this.on("error", () => undefined);
-    socket.on("data", (chunk: Buffer) => this.#judge(chunk));
+    socket.on("data", (chunk: Buffer) => {
+      this.#judge(chunk);
+      this.#charge(chunk);
+    });
     socket.once("end", () => this.#hungUp());
     socket.once("error", (error) => this.#cut(new ConnectionLost(error.message, { cause: error })));
     socket.once("close", () => this.#cut(new ConnectionLost("the connection to the agent ended")));
@@ -111,6 +117,12 @@ export class Gate extends Duplex {
     } catch (error) {
       this.#cut(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** The bytes of a frame that come one by one are read no faster than as many frames. */
+  #charge(piece: Buffer): void {
+    if (piece.length >= smallPieceBytes || this.destroyed || this.#waiting) return;
+    if (!this.#mayGoOn(1)) this.#wait();
   }
 
   #mayGoOn(units: number): boolean {

@@ -1,4 +1,5 @@
 import { Duplex } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { Turns } from "@boxrun/core";
 import { Chance } from "@boxrun/engine-testkit/chance";
 import { expect, test } from "vitest";
@@ -23,9 +24,16 @@ interface Passage {
   readonly say: (bytes: Buffer) => void;
 }
 
+interface OpenOptions {
+  readonly turns?: Turns;
+  readonly rate?: Rate;
+  readonly socket?: Duplex;
+}
+
+const silentSocket = () => new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+
 /** A gate whose host has settled the connection and asked on streams 1, 3 and 5. */
-function open(options: { readonly turns?: Turns; readonly rate?: Rate } = {}): Passage {
-  const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+function open({ socket = silentSocket(), ...options }: OpenOptions = {}): Passage {
   const passed: Buffer[] = [];
   let cut: Error | undefined;
   const gate = new Gate(socket, {
@@ -175,6 +183,24 @@ test("a box that says much waits for later turns, and another's few words come t
   expect(loud.passed().length).toBeLessThan(flood.length / 5);
   while (loud.passed().length < flood.length) await new Promise(setImmediate);
   expect(loud.cut()).toBeUndefined();
+});
+
+test("a box that says little at a time is read as slowly as one that says as many frames", async () => {
+  let nowMs = 0;
+  const rate = new Rate(100, 1000, () => nowMs);
+  const socket = silentSocket();
+  const { passed, cut } = open({ rate, socket });
+  const said = Buffer.concat([...begin, head(1), data(1, Buffer.alloc(4000, "a"))]);
+  for (const byte of said) socket.push(Buffer.of(byte));
+  for (let turn = 0; turn < 500; turn++) await new Promise(setImmediate);
+  expect(passed().length).toBeGreaterThan(0);
+  expect(passed().length).toBeLessThan(200);
+  while (passed().length < said.length) {
+    nowMs += 100;
+    await delay(1);
+  }
+  expect(passed()).toEqual(said);
+  expect(cut()).toBeUndefined();
 });
 
 test("a box that says more than it may in the long run is read as slowly as that", () => {
