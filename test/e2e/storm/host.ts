@@ -4,9 +4,15 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { isAlive, type ProcessRef, processRefSchema } from "@boxrun/host";
+import { findBoxProcesses, isAlive, type ProcessRef, processRefSchema } from "@boxrun/host";
 import { z } from "zod";
 import { TestServer } from "../support/server.ts";
+
+/** A process around a box's QEMU: passt, virtiofsd, what confines them or waits for their end. */
+export interface HelperProcess {
+  readonly name: string;
+  readonly ref: ProcessRef;
+}
 
 /** The processes of a box, as the engine keeps them. */
 const recordSchema = z.object({ qemu: processRefSchema, helpers: z.array(processRefSchema) });
@@ -20,17 +26,20 @@ const diskMb = 1024;
  */
 export class Host implements AsyncDisposable {
   readonly hasOwnDisk = process.getuid?.() === 0;
+  /** What boxes have as a volume. */
+  readonly volumeDir: string;
   readonly #stateDir: string;
   readonly #seen = new Map<number, ProcessRef>();
   #server: TestServer | undefined;
   #up = new AbortController();
 
-  private constructor(stateDir: string) {
+  private constructor(stateDir: string, volumeDir: string) {
     this.#stateDir = stateDir;
+    this.volumeDir = volumeDir;
   }
 
   static async begin(): Promise<Host> {
-    const host = new Host(await mkdtemp(join(tmpdir(), "br-")));
+    const host = new Host(await mkdtemp(join(tmpdir(), "br-")), await mkdtemp(join(tmpdir(), "br-volume-")));
     if (host.hasOwnDisk) {
       execFileSync("mount", ["-t", "tmpfs", "-o", `size=${diskMb}m,mode=0700`, "tmpfs", host.#stateDir]);
     }
@@ -76,6 +85,19 @@ export class Host implements AsyncDisposable {
     }
   }
 
+  /** All that runs for a box but QEMU itself, those that its helpers have started and those that wait for them as well. */
+  async helpers(boxId: string): Promise<HelperProcess[]> {
+    const qemu = (await this.processes(boxId))?.qemu;
+    const refs = await findBoxProcesses(join(this.#boxes, boxId));
+    const named = refs.map(async (ref) => ({
+      ref,
+      name: await readFile(`/proc/${ref.pid}/comm`, "utf8").catch(() => ""),
+    }));
+    return (await Promise.all(named))
+      .map(({ ref, name }) => ({ ref, name: name.trim() }))
+      .filter(({ ref, name }) => name !== "" && ref.pid !== qemu?.pid && isAlive(ref));
+  }
+
   /** Directories of boxes. */
   async boxDirectories(): Promise<string[]> {
     return await readdir(this.#boxes).catch(() => []);
@@ -105,6 +127,7 @@ export class Host implements AsyncDisposable {
     } finally {
       if (this.hasOwnDisk) execFileSync("umount", ["-l", this.#stateDir]);
       await rm(this.#stateDir, { recursive: true, force: true });
+      await rm(this.volumeDir, { recursive: true, force: true });
     }
   }
 

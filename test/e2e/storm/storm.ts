@@ -1,12 +1,11 @@
-import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { boxSchema, execSchema, urls } from "@boxrun/contract";
+import { boxSchema, execSchema, infoSchema, urls } from "@boxrun/contract";
 import { Chance } from "@boxrun/engine-testkit/chance";
 import { signalProcess } from "@boxrun/host";
 import { z } from "zod";
 import { Follower, type Program } from "./follower.ts";
 import { Host } from "./host.ts";
-import { type KnownBox, missingFiles, violations } from "./truth.ts";
+import { type KnownBox, missingFiles, servesVolume, violations } from "./truth.ts";
 
 interface StormOptions {
   readonly seed: number;
@@ -25,7 +24,7 @@ const maxUnderWay = 5;
 
 /**
  * A random history over real VMs: clients create, run, type, stop, start and remove, while the server is killed and frozen, VMs are killed, frozen
- * and panic, their helpers die, and the disk fills up. Returns what is wrong at its end: nothing, if all is well.
+ * and panic, what is around them dies and is frozen, root in a box signals its agent and all else, and the disk fills up. Returns what is wrong at its end: nothing, if all is well.
  */
 export async function playStorm(options: StormOptions): Promise<string[]> {
   await using host = await Host.begin();
@@ -44,6 +43,7 @@ class Storm {
   /** What must never happen, and did. */
   readonly #broken: string[] = [];
   #files = 0;
+  #canShare = false;
 
   constructor(host: Host, options: StormOptions) {
     this.#host = host;
@@ -52,6 +52,9 @@ class Storm {
   }
 
   async play(): Promise<string[]> {
+    const server = await this.#host.server();
+    const info = infoSchema.parse((await server.http.json("GET", urls.info())).body);
+    this.#canShare = info.engine.capabilities.includes("volumes");
     this.#create();
     for (let step = 0; step < this.#options.steps; step++) {
       await this.#step();
@@ -60,6 +63,7 @@ class Storm {
         await this.#within(Promise.race(this.#underWay.keys()), "a client's call");
     }
     await this.#host.freeDisk();
+    await this.#bringBackVolumes();
     await this.#calm();
     const found = [...this.#broken, ...(await violations(this.#host, this.#boxes, this.#followers))];
     if (found.length > 0) return found;
@@ -84,27 +88,35 @@ class Storm {
     if (kind < 69) return this.#remove(box);
     if (kind < 74) return await this.#killVm(box);
     if (kind < 77) return this.#panic(box);
-    if (kind < 82) return await this.#freezeVm(box);
-    if (kind < 86) return await this.#killHelper(box);
-    if (kind < 92) return await this.#server("kill");
-    if (kind < 94) return await this.#server("stop");
-    if (kind < 96) return await this.#freezeServer();
+    if (kind < 81) return await this.#freezeVm(box);
+    if (kind < 84) return await this.#killHelper(box);
+    if (kind < 87) return await this.#freezeHelper(box);
+    if (kind < 89) return this.#signalAgent(box);
+    if (kind < 91) return this.#killInside(box);
+    if (kind < 93) return await this.#server("kill");
+    if (kind < 95) return await this.#server("stop");
+    if (kind < 97) return await this.#freezeServer();
     return await this.#fullDisk();
   }
 
   #create(): void {
     const network = this.#chance.hits(0.4);
-    this.#ask(`create${network ? " with a network" : ""}`, async (call) => {
+    // Without one it comes from a template, and is there sooner.
+    const hasVolume = this.#canShare && this.#chance.hits(0.25);
+    const what = `create${network ? " with a network" : ""}${hasVolume ? " with a volume" : ""}`;
+    const volumes = hasVolume ? [{ host_path: this.#host.volumeDir, guest_path: "/shared" }] : [];
+    this.#ask(what, async (call) => {
       const answer = await call("POST", urls.boxes(), {
         image: "base",
         cpu: 1,
         memory_mb: 128,
         disk_size_gb: 1,
         network,
+        volumes,
       });
       if (answer.status !== 201) return answer;
       const { id } = boxSchema.parse(answer.body);
-      this.#boxes.set(id, { id, ends: 0, isRemoved: false, flushed: new Set() });
+      this.#boxes.set(id, { id, network, hasVolume, ends: 0, isRemoved: false, flushed: new Set() });
       return answer;
     });
   }
@@ -112,7 +124,8 @@ class Storm {
   /** A program that prints numbered lines, fast and slow, and ends with 7. */
   #count(box: KnownBox): void {
     const lines = 1 + this.#chance.below(this.#chance.hits(0.2) ? 20_000 : 400);
-    const pauseAt = 1 + this.#chance.below(200);
+    // At most 50 pauses: it is to end, on a busy machine as well, while others wait for it.
+    const pauseAt = Math.max(1 + this.#chance.below(200), Math.ceil(lines / 50));
     const script = `i=1; while [ $i -le ${lines} ]; do echo line $i; [ $((i % ${pauseAt})) = 0 ] && sleep 0.2; i=$((i+1)); done; exit 7`;
     const whole = () => Array.from({ length: lines }, (_, n) => `line ${n + 1}\n`).join("");
     this.#program(box, `${lines} lines`, { cmd: ["sh", "-c", script] }, { whole, exitCode: 7 });
@@ -170,7 +183,8 @@ class Storm {
   #flush(box: KnownBox): void {
     const name = `kept-${this.#files++}`;
     this.#ask(`flush ${name} in ${box.id}`, async (call) => {
-      const script = `echo ${name} > /root/${name} && sync`;
+      const onVolume = box.hasVolume ? `; echo ${name} > /shared/${name}` : "";
+      const script = `echo ${name} > /root/${name} && sync${onVolume}`;
       const answer = await call("POST", urls.startExec(box.id), { cmd: ["sh", "-c", script] });
       if (answer.status !== 201) return answer;
       const { id: execId } = execSchema.parse(answer.body);
@@ -207,8 +221,9 @@ class Storm {
   }
 
   #panic(box: KnownBox): void {
-    const script = "sync; echo c > /proc/sysrq-trigger";
-    this.#ends(box, "panic", async (call) => {
+    const isPanic = this.#chance.hits(0.6);
+    const script = `sync; ${isPanic ? "echo c > /proc/sysrq-trigger" : "kill -TERM 1; sleep 60"}`;
+    this.#ends(box, isPanic ? "panic" : "power off from within", async (call) => {
       const answer = await call("POST", urls.startExec(box.id), { cmd: ["sh", "-c", script] });
       if (answer.status === 201) await this.#untilNotRunning(box);
       return answer;
@@ -227,13 +242,35 @@ class Storm {
   }
 
   async #killHelper(box: KnownBox): Promise<void> {
-    const vm = await this.#host.processes(box.id);
-    for (const helper of vm?.helpers ?? []) {
-      const name = await readFile(`/proc/${helper.pid}/comm`, "utf8").catch(() => "");
-      if (!/^passt/.test(name)) continue;
-      this.#options.say(`SIGKILL for ${name.trim()} of ${box.id}`);
-      signalProcess(helper, "SIGKILL");
-    }
+    const helper = this.#chance.pick(await this.#host.helpers(box.id));
+    if (helper === undefined) return;
+    this.#options.say(`SIGKILL for ${helper.name} of ${box.id}`);
+    signalProcess(helper.ref, "SIGKILL");
+  }
+
+  async #freezeHelper(box: KnownBox): Promise<void> {
+    const helper = this.#chance.pick(await this.#host.helpers(box.id));
+    if (helper === undefined) return;
+    const ms = 500 + this.#chance.below(6000);
+    this.#options.say(`SIGSTOP for ${helper.name} of ${box.id}, for ${ms} ms`);
+    signalProcess(helper.ref, "SIGSTOP");
+    if (this.#chance.hits(0.3)) await this.#server("kill");
+    else await delay(ms);
+    signalProcess(helper.ref, "SIGCONT");
+  }
+
+  /** Root in a box can't end or stop its agent, which is process 1, but by the signals that power a machine off: nothing changes. */
+  #signalAgent(box: KnownBox): void {
+    const script = "for s in STOP KILL HUP QUIT SEGV ABRT BUS FPE TRAP TSTP PIPE ALRM; do kill -$s 1; done; exit 7";
+    this.#program(box, "every signal for the agent", { cmd: ["sh", "-c", script] }, { whole: () => "", exitCode: 7 });
+  }
+
+  /** Everything in the box but the agent is stopped, or stopped for a while and then killed. */
+  #killInside(box: KnownBox): void {
+    const script = this.#chance.hits(0.5)
+      ? "kill -STOP -1; sleep 2; kill -CONT -1"
+      : "kill -STOP -1; sleep 1; kill -KILL -1";
+    this.#ends(box, `${script} in`, (call) => call("POST", urls.startExec(box.id), { cmd: ["sh", "-c", script] }));
   }
 
   async #server(how: "kill" | "stop"): Promise<void> {
@@ -301,6 +338,18 @@ class Storm {
       )
       .finally(() => this.#underWay.delete(done));
     this.#underWay.set(done, what);
+  }
+
+  /** A volume whose server was killed is gone, and programs wait for it, until its box is stopped and started again, as the box says. */
+  async #bringBackVolumes(): Promise<void> {
+    for (const box of this.#boxes.values()) {
+      if (!box.hasVolume || box.isRemoved || (await this.#host.processes(box.id)) === undefined) continue;
+      if (servesVolume(await this.#host.helpers(box.id))) continue;
+      this.#ends(box, "bring back the volume of", async (call) => {
+        await call("POST", urls.stopBox(box.id, 2000));
+        return await call("POST", urls.startBox(box.id));
+      });
+    }
   }
 
   /** Until nothing is under way any more. */

@@ -1,12 +1,18 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { boxSchema, execSchema, infoSchema, urls } from "@boxrun/contract";
 import { z } from "zod";
 import type { TestServer } from "../support/server.ts";
 import type { Follower } from "./follower.ts";
-import type { Host } from "./host.ts";
+import type { HelperProcess, Host } from "./host.ts";
+
+/** The server looks every 2 s; passt is started again in as many. */
+const noticeMs = 60_000;
 
 /** What a client was told of a box. */
 export interface KnownBox {
   readonly id: string;
+  readonly network: boolean;
+  readonly hasVolume: boolean;
   /** How often it was ended, by whoever: programs of before may be cut. */
   ends: number;
   /** It was asked for its removal, and perhaps is gone. */
@@ -43,6 +49,9 @@ async function boxViolations(server: TestServer, host: Host, known: ReadonlyMap<
         found.push(`exec ${exec.id} runs in a box that is ${status}`);
     }
   }
+  for (const box of known.values()) {
+    if (running.some(({ id }) => id === box.id)) found.push(...(await surroundingsViolations(server, host, box)));
+  }
   const ids = new Set(rows.map(({ id }) => id));
   for (const { id, isRemoved } of known.values()) {
     if (!isRemoved && !ids.has(id)) found.push(`box ${id} was created, and is not there`);
@@ -56,6 +65,31 @@ async function boxViolations(server: TestServer, host: Host, known: ReadonlyMap<
     found.push(`${info.used_cpu} CPUs and ${info.used_memory_mb} MB are held; what runs has ${cpu} and ${memoryMb}`);
   }
   return found;
+}
+
+/** Within some seconds a box says of its network and its volume that they don't work, if they don't, and nothing else. */
+async function surroundingsViolations(server: TestServer, host: Host, box: KnownBox): Promise<string[]> {
+  let found: string[] = [];
+  for (const endMs = Date.now() + noticeMs; Date.now() < endMs; await delay(500)) {
+    const helpers = await host.helpers(box.id);
+    const { body } = await server.http.json("GET", urls.box(box.id));
+    const { impaired = "", status } = boxSchema.parse(body);
+    if (status !== "running") return [];
+    const parts = [
+      { name: "the network", isDead: box.network && !helpers.some(({ name }) => name.startsWith("passt")) },
+      { name: "the volume", isDead: box.hasVolume && !servesVolume(helpers) },
+    ];
+    found = parts
+      .filter(({ name, isDead }) => impaired.includes(`${name} `) !== isDead)
+      .map(({ name, isDead }) => `${name} of box ${box.id} ${isDead ? "is dead" : "works"}, and it says "${impaired}"`);
+    if (found.length === 0) return [];
+  }
+  return found;
+}
+
+/** Whether the volume of the box with these processes is served. */
+export function servesVolume(helpers: readonly HelperProcess[]): boolean {
+  return helpers.some(({ name }) => name === "virtiofsd");
 }
 
 function programViolations(follower: Follower, boxes: ReadonlyMap<string, KnownBox>): string[] {
