@@ -9,12 +9,29 @@ import packageJson from "../package.json" with { type: "json" };
 export type GuestPackage =
   | { readonly kind: "installed"; readonly name: string; readonly dir: string }
   | { readonly kind: "missing"; readonly name: string }
+  /** There is none for such a host. */
+  | { readonly kind: "unknown"; readonly host: string }
   /** Made for another version of BoxRun: what host and guest say to each other may differ. */
   | { readonly kind: "unfit"; readonly name: string; readonly version: string };
 
+/** Hosts on which boxes run, as Node names them. */
+const knownHosts: readonly string[] = ["linux-x64"];
+
+export interface HostKind {
+  readonly platform: string;
+  readonly arch: string;
+}
+
+/** Whether boxes run on such hosts at all. */
+export function isKnownHost({ platform, arch }: HostKind): boolean {
+  return knownHosts.includes(`${platform}-${arch}`);
+}
+
 /** The one that is installed beside this code. */
-export function installedGuest(): GuestPackage {
-  const name = `@boxrun/guest-${process.platform}-${process.arch}`;
+export function installedGuest(host: HostKind = process): GuestPackage {
+  const { platform, arch } = host;
+  if (!isKnownHost(host)) return { kind: "unknown", host: `${platform} on ${arch}` };
+  const name = `@boxrun/guest-${platform}-${arch}`;
   try {
     return guestPackageAt(name, dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)));
   } catch {
@@ -49,13 +66,17 @@ export function locatePart<T>(part: Part<T>, guest: GuestPackage = installedGues
     } catch {
       // The checkout's own: a name, and nothing in it.
     }
-    throw new BoxRunError("RUNTIME_ERROR", `${part.operation}: none is built in ${built}, and ${lack(guest)}`, {
-      cause,
-    });
+    const why = guest.kind === "unknown" ? noBoxesOn(guest.host) : `none is built in ${built}, and ${lack(guest)}`;
+    throw new BoxRunError("RUNTIME_ERROR", `${part.operation}: ${why}`, { cause });
   }
 }
 
-function lack(guest: GuestPackage): string {
+/** For a person. */
+export function noBoxesOn(host: string): string {
+  return `boxes run on Linux on x64, and this is ${host}; run boxrun on such a host, and reach it from here: \`boxrun context add\``;
+}
+
+function lack(guest: Exclude<GuestPackage, { kind: "unknown" }>): string {
   const { name } = guest;
   if (guest.kind === "unfit") {
     const { version } = packageJson;

@@ -14,7 +14,14 @@ export { type Examination, examineHost } from "./doctor/examine.ts";
 export { checkOrphans, fail, ok, reason, warn } from "./doctor/finding.ts";
 export { checkNode } from "./doctor/host.ts";
 export { isErrno } from "./errno.ts";
-export { type GuestPackage, guestPackageAt, installedGuest, locatePart } from "./guest-package.ts";
+export {
+  type GuestPackage,
+  guestPackageAt,
+  installedGuest,
+  isKnownHost,
+  locatePart,
+  noBoxesOn,
+} from "./guest-package.ts";
 export { usageOf } from "./process-usage.ts";
 export {
   boxDirVariable,

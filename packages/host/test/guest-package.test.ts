@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import { afterAll, expect, test } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
-import { type GuestPackage, guestPackageAt, locatePart } from "../src/index.ts";
+import { type GuestPackage, guestPackageAt, installedGuest, locatePart } from "../src/index.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "gp-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -53,4 +53,11 @@ test("with neither, the error names the package and what builds it, and so it do
       /find the part: none is built in .*empty.*@boxrun\/guest-linux-x64.*npm run setup/,
     );
   }
+});
+
+test("on a host for which there is no guest, it says on which boxes run, and nothing of packages that would not help", () => {
+  const none = installedGuest({ platform: "linux", arch: "arm64" });
+  expect(() => locate(empty, none)).toThrow(
+    /^find the part: boxes run on Linux on x64, and this is linux on arm64; .*`boxrun context add`$/,
+  );
 });

@@ -1,6 +1,8 @@
 import {
   installationOf,
+  isKnownHost,
   locateTool,
+  noBoxesOn,
   type ProgramName,
   packageOf,
   programNames,
@@ -50,9 +52,8 @@ interface Found {
 
 async function setUp(command: Verb, { yes }: Options): Promise<void> {
   const reporter = reporterOf(command);
-  if (process.platform !== "linux") {
-    const hint = "Run it on a Linux host, and reach it from here: `boxrun context add NAME https://…`.";
-    throw new CliError("NOT_THIS_HOST", `setup: boxes run on Linux; this is ${process.platform}`, hint);
+  if (!isKnownHost(process)) {
+    throw new CliError("NOT_THIS_HOST", `setup: ${noBoxesOn(`${process.platform} on ${process.arch}`)}`);
   }
   const distribution = thisDistribution();
   const look = (): Found[] =>
