@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -43,12 +44,16 @@ def box(boxrun: BoxRun) -> Iterator[BoxHandle]:
         yield made
 
 
+class Proxy(Protocol):
+    def __call__(self, cut_behind: bytes, lost: bool = False) -> str: ...
+
+
 @pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Makes a way to the server that breaks once, behind the first answer that holds the given bytes, or (``lose``) before it; its address."""
+def proxy(tmp_path: Path) -> Iterator[Proxy]:
+    """Makes a way to the server that breaks once, behind the first answer that holds the given bytes (``lost``: before it); its address."""
     sockets: list[socket.socket] = []
 
-    def open_proxy(cut_behind: bytes, *, lose: bool = False) -> str:
+    def open_proxy(cut_behind: bytes, lost: bool = False) -> str:
         path = str(tmp_path / "proxy.sock")
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
@@ -69,11 +74,11 @@ def proxy(tmp_path: Path) -> Iterator[Callable[..., str]]:
         def pump(source: socket.socket, target: socket.socket, may_cut: bool) -> None:
             with suppress(OSError):
                 while data := source.recv(65536):
-                    cut = may_cut and not state["cut"] and cut_behind in data
-                    state["cut"] = state["cut"] or cut
-                    if not (cut and lose):
+                    cuts = may_cut and not state["cut"] and cut_behind in data
+                    state["cut"] = state["cut"] or cuts
+                    if not (cuts and lost):
                         target.sendall(data)
-                    if cut:
+                    if cuts:
                         break
                 for end in (source, target):
                     end.shutdown(socket.SHUT_RDWR)

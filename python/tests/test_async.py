@@ -1,13 +1,14 @@
 """The asynchronous client is what the synchronous one is made from: here is what only it has to show."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from boxrun_sdk import BoxRunClient, BoxRunError
 from boxrun_sdk.sync import BoxHandle
+
+from .conftest import Proxy
 
 
 def test_many_commands_at_once(server: str, box: BoxHandle) -> None:
@@ -47,7 +48,7 @@ def test_a_call_can_be_given_up(server: str, box: BoxHandle) -> None:
     asyncio.run(main())
 
 
-def test_a_broken_stream_goes_on(server: str, box: BoxHandle, proxy: Callable[..., str]) -> None:
+def test_a_broken_stream_goes_on(server: str, box: BoxHandle, proxy: Proxy) -> None:
     async def main() -> str:
         async with BoxRunClient(proxy(b"event: log")) as client:
             handle = await client.get(box.id)

@@ -1,11 +1,12 @@
 import io
 import json
-from collections.abc import Callable
 
 import pytest
 
 from boxrun_sdk import BoxRun, BoxRunError, CommandFailed
 from boxrun_sdk.sync import BoxHandle
+
+from .conftest import Proxy
 
 
 def test_a_command_has_its_exit_code_and_both_outputs(box: BoxHandle) -> None:
@@ -71,9 +72,7 @@ def test_a_stream_has_every_piece_and_then_the_exit(box: BoxHandle) -> None:
 
 
 @pytest.mark.parametrize("behind", [b"event: log", b'"id":"exec_'])
-def test_a_stream_that_breaks_is_taken_up_where_it_was(
-    box: BoxHandle, proxy: Callable[..., str], behind: bytes
-) -> None:
+def test_a_stream_that_breaks_is_taken_up_where_it_was(box: BoxHandle, proxy: Proxy, behind: bytes) -> None:
     """The connection ends in the middle of the events, or idle behind the answer that started the command."""
     with BoxRun(proxy(behind)) as client:
         script = "echo before; read line; echo after; exit 5"
@@ -86,7 +85,7 @@ def test_a_stream_that_breaks_is_taken_up_where_it_was(
         assert seen == ["before\n", "after\n", '{"exit_code":5}']
 
 
-def test_a_command_is_not_started_twice_when_its_answer_breaks(box: BoxHandle, proxy: Callable[..., str]) -> None:
+def test_a_command_is_not_started_twice_when_its_answer_breaks(box: BoxHandle, proxy: Proxy) -> None:
     with BoxRun(proxy(b"event: log")) as client:
         assert (
             client.get(box.id).shell("echo run >> /root/runs; cat /root/runs; sleep 0.3; echo end").stdout
@@ -110,7 +109,7 @@ def test_input_that_gets_lost_is_sent_again_and_arrives_once(box: BoxHandle, pro
     """The connection ends before the server's word that it has the piece."""
     file = io.BytesIO(b"xtwo\n" * 20_000)
     file.seek(1)
-    with BoxRun(proxy(b'"ok":true', lose=True)) as client:
+    with BoxRun(proxy(b'"ok":true', lost=True)) as client:
         handle = client.get(box.id).spawn(["cat"], stdin=True)
         for piece in (file, b"one\n", "three\n"):
             handle.write_stdin(piece)

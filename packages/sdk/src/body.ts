@@ -118,7 +118,7 @@ function streamOf(chunks: AsyncGenerator<Uint8Array>, onFailure: (error: unknown
   );
 }
 
-function randomHex(bytes: number): string {
+export function randomHex(bytes: number): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join(
     "",
   );

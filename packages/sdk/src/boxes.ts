@@ -1,6 +1,7 @@
 import type { Box, BoxStatus, CreateBoxInput, RunInput, RunResponse, StoppedBox } from "@boxrun/contract";
 import { urls } from "@boxrun/contract/plain";
 import type { CallOptions, Http } from "./http.ts";
+import { type RepeatableOptions, untilAnswered } from "./repeat.ts";
 import type { Contract } from "./shape.ts";
 
 const box = (contract: Contract) => contract.boxSchema;
@@ -30,8 +31,11 @@ export class Boxes {
    * Resolves with the running box. The server goes on with it when the call is given up: whoever wants it gone gives it a `name` and
    * removes that by force, which interrupts the creation.
    */
-  create(input: CreateBoxInput, options: CallOptions = {}): Promise<Box> {
-    return this.#http.call("POST", urls.boxes(), box, { ...options, json: input });
+  create(input: CreateBoxInput, options: RepeatableOptions = {}): Promise<Box> {
+    const { signal } = options;
+    return untilAnswered(this.#http, options, (headers) =>
+      this.#http.call("POST", urls.boxes(), box, { signal, headers, json: input }),
+    );
   }
 
   /** Newest first, 10,000 at most. */
@@ -87,8 +91,11 @@ export class Boxes {
     );
   }
 
-  /** Creates a box, runs one command in it and removes it; output is collected, so mind its size. Aborting removes the box too. */
-  run(input: RunInput, options: CallOptions = {}): Promise<RunResponse> {
-    return this.#http.call("POST", urls.run(), (contract) => contract.runResponseSchema, { ...options, json: input });
+  /** Creates a box, runs one command in it and removes it; output is collected, so mind its size. Aborting removes the box too, within half a minute. */
+  run(input: RunInput, options: RepeatableOptions = {}): Promise<RunResponse> {
+    const { signal } = options;
+    return untilAnswered(this.#http, options, (headers) =>
+      this.#http.call("POST", urls.run(), (contract) => contract.runResponseSchema, { signal, headers, json: input }),
+    );
   }
 }

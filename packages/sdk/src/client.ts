@@ -15,6 +15,7 @@ import { type CallOptions, Http } from "./http.ts";
 import { Images } from "./images.ts";
 import { Orphans } from "./orphans.ts";
 import { Ports } from "./ports/ports.ts";
+import type { RepeatableOptions } from "./repeat.ts";
 import { type ServerEventsOptions, serverEvents } from "./server-events.ts";
 import { Sessions } from "./sessions.ts";
 import { SignIn } from "./sign-in.ts";
@@ -30,8 +31,8 @@ export type ClientOptions = (Address | { readonly baseUrl?: undefined; readonly 
   /** Instead of the platform's own way to fetch. */
   readonly fetch?: Fetch | undefined;
   /**
-   * Called before an exec's events are asked for again after the connection broke, as it does when the server is killed, for whoever can bring
-   * that back; a server that stops in order says so, and is waited for. What it rejects with ends the events.
+   * Called before an exec's events are asked for again, or a request is sent again, after the connection broke, as it does when the server is killed,
+   * for whoever can bring that back; a server that stops in order says so, and is waited for. What it rejects with ends the call.
    */
   readonly bringBack?: (() => Promise<void>) | undefined;
   /** The code that calls came from this very server, as its dashboard does: answers of the same contract need no check of their shape. */
@@ -85,9 +86,9 @@ export class BoxRunClient implements Resources, AsyncDisposable {
    * Resolves with the running box. The server goes on with it when the call is given up: whoever wants it gone gives it a `name` and
    * removes that by force, which interrupts the creation.
    */
-  async create(image: string, options: CreateBoxOptions & CallOptions = {}): Promise<BoxHandle> {
-    const { signal, ...wanted } = options;
-    return new BoxHandle(this, await this.boxes.create(createInput(image, wanted), { signal }));
+  async create(image: string, options: CreateBoxOptions & RepeatableOptions = {}): Promise<BoxHandle> {
+    const { signal, idempotencyKey, ...wanted } = options;
+    return new BoxHandle(this, await this.boxes.create(createInput(image, wanted), { signal, idempotencyKey }));
   }
 
   /** By its id or its name. BOX_NOT_FOUND. */
@@ -101,17 +102,17 @@ export class BoxRunClient implements Resources, AsyncDisposable {
   }
 
   /**
-   * Creates a box, runs one command in it (`null`: the image's own) and removes it; output is collected, so mind its size. Aborting removes the box too. A
+   * Creates a box, runs one command in it (`null`: the image's own) and removes it; output is collected, so mind its size. Aborting removes the box too, within half a minute. A
    * failing command is a result; with `check` it is a CommandFailed.
    */
   async run(image: string, cmd: readonly string[] | null, options: RunOptions = {}): Promise<RunResult> {
-    const { signal, timeoutMs, check = false, ...box } = options;
+    const { signal, idempotencyKey, timeoutMs, check = false, ...box } = options;
     const input: RunInput = {
       ...createInput(image, box),
       cmd: cmd && [...cmd],
       ...(timeoutMs !== undefined && { timeout_ms: timeoutMs }),
     };
-    const result = runResult(await this.boxes.run(input, { signal }));
+    const result = runResult(await this.boxes.run(input, { signal, idempotencyKey }));
     if (check && !result.ok) throw new CommandFailed(cmd ?? [`the command of ${image}`], result);
     return result;
   }

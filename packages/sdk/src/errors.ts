@@ -22,10 +22,17 @@ export type ClientErrorCode = keyof typeof clientErrorTable;
 export class ClientError extends Error {
   override readonly name = "ClientError";
   readonly code: ClientErrorCode;
+  /** Of an answer that was not understood. */
+  readonly status: number | undefined;
 
-  constructor(code: ClientErrorCode, message: string, options: { readonly cause?: unknown } = {}) {
+  constructor(
+    code: ClientErrorCode,
+    message: string,
+    { status, ...options }: { readonly cause?: unknown; readonly status?: number } = {},
+  ) {
     super(message, options);
     this.code = code;
+    this.status = status;
   }
 
   get hint(): string {
@@ -92,7 +99,8 @@ export function serverError(
 ): BoxRunError | ClientError {
   if (body !== undefined) return knownError(body, status);
   const start = text.trim().slice(0, 200);
-  return new ClientError("INVALID_ANSWER", `${what} was answered with status ${status}${start && `: ${start}`}`);
+  const message = `${what} was answered with status ${status}${start && `: ${start}`}`;
+  return new ClientError("INVALID_ANSWER", message, { status });
 }
 
 /** An error of the server's. A code that only a newer server knows goes to `details.code`. */

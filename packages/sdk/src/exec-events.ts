@@ -3,6 +3,7 @@ import { urls } from "@boxrun/contract/plain";
 import { ClientError } from "./errors.ts";
 import type { CallOptions, Http } from "./http.ts";
 import { isPassing, pause, retryDelaysMs } from "./reconnect.ts";
+import { type RepeatableOptions, untilAnswered } from "./repeat.ts";
 import type { Contract } from "./shape.ts";
 import { readSse, type SseEvent } from "./sse.ts";
 
@@ -26,28 +27,31 @@ export interface ExecEventsOptions extends CallOptions {
 
 /**
  * Starts a command and follows it in one exchange: the exec, then its events as `execEvents` has them. A connection that is lost before
- * the exec is known is a CONNECTION_FAILED: whether the command runs is not known then.
+ * the exec is known is opened again under the same key, and the command started once.
  */
 export async function* startAndFollow(
   http: Http,
   boxId: string,
   input: ExecInput,
-  options: CallOptions,
+  options: RepeatableOptions,
 ): AsyncGenerator<ExecStarted | ExecEvent> {
   const url = urls.startExec(boxId);
-  const open = (signal: AbortSignal) =>
-    http.open("POST", url, { signal, headers: { accept: "text/event-stream" }, json: input });
-  const answer = readSse(http, { open, signal: options.signal });
-  try {
+  const { signal } = options;
+  const begin = async (headers: Readonly<Record<string, string>>) => {
+    const open = (connection: AbortSignal) =>
+      http.open("POST", url, { signal: connection, headers: { ...headers, accept: "text/event-stream" }, json: input });
+    const answer = readSse(http, { open, signal });
     const { value: first } = await answer.next();
-    if (first === undefined) {
-      throw new ClientError("CONNECTION_FAILED", `${http.address} ended the answer to POST ${url} before it began`);
-    }
+    if (first !== undefined) return { answer, first };
+    throw new ClientError("CONNECTION_FAILED", `${http.address} ended the answer to POST ${url} before it began`);
+  };
+  const { answer, first } = await untilAnswered(http, options, begin);
+  try {
     const exec = await http.parse(first.response, shapes.exec, first.data, `POST ${url}`);
     yield { event: "exec", exec };
     // An older server answers with the exec alone.
     const connection = first.event === "exec" ? answer : undefined;
-    yield* execEvents(http, { boxId: exec.box_id, execId: exec.id }, options, connection);
+    yield* execEvents(http, { boxId: exec.box_id, execId: exec.id }, { signal }, connection);
   } finally {
     await answer.return(undefined);
   }

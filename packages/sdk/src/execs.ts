@@ -3,6 +3,7 @@ import { urls } from "@boxrun/contract/plain";
 import { type BodySource, encodeBody } from "./body.ts";
 import { type ExecEvent, type ExecEventsOptions, type ExecStarted, execEvents, startAndFollow } from "./exec-events.ts";
 import type { CallOptions, Http } from "./http.ts";
+import { type RepeatableOptions, untilAnswered } from "./repeat.ts";
 import type { Contract } from "./shape.ts";
 
 const shape = (contract: Contract) => contract.execSchema;
@@ -15,15 +16,18 @@ export class Execs {
   }
 
   /** Starts a command; it runs on whoever watches. */
-  start(box: string, input: ExecInput, options: CallOptions = {}): Promise<Exec> {
-    return this.#http.call("POST", urls.startExec(box), shape, { ...options, json: input });
+  start(box: string, input: ExecInput, options: RepeatableOptions = {}): Promise<Exec> {
+    const { signal } = options;
+    return untilAnswered(this.#http, options, (headers) =>
+      this.#http.call("POST", urls.startExec(box), shape, { signal, headers, json: input }),
+    );
   }
 
   /**
    * Starts a command and follows it, in one exchange with the server: the exec comes first, then its events as from `events`. The command
    * runs on when the loop is left early, or the call is given up.
    */
-  follow(box: string, input: ExecInput, options: CallOptions = {}): AsyncGenerator<ExecStarted | ExecEvent> {
+  follow(box: string, input: ExecInput, options: RepeatableOptions = {}): AsyncGenerator<ExecStarted | ExecEvent> {
     return startAndFollow(this.#http, box, input, options);
   }
 

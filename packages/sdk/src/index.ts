@@ -58,6 +58,7 @@ export type { CallOptions } from "./http.ts";
 export type { PullEvent } from "./images.ts";
 export { logBytes } from "./output.ts";
 export type { PortConnection } from "./ports/connection.ts";
+export type { RepeatableOptions } from "./repeat.ts";
 export type { AttachOptions } from "./terminal/attach.ts";
 export type { Terminal } from "./terminal/terminal.ts";
 export type { Fetch } from "./transport.ts";

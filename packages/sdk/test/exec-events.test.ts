@@ -235,15 +235,20 @@ describe("an exec that is started and followed", () => {
   it.each([
     ["nothing", ""],
     ["half of it", started.slice(0, 40)],
-  ])("is not started a second time when %s came of the answer", async (_, sent) => {
-    let requests = 0;
-    await using stub = await StubServer.start((_, response, nth) => {
-      requests = nth;
-      stream(response).write(`: hello\n${sent}`, () => response.destroy());
-    });
-    await expect(toArray(stub.client.execs.follow("dev", input))).rejects.toMatchObject({ code: "CONNECTION_FAILED" });
-    expect(requests).toBe(1);
-  });
+  ])(
+    "is asked for again under the same key when %s came of the answer, and so not started a second time",
+    async (_, sent) => {
+      const keys: unknown[] = [];
+      await using stub = await StubServer.start((request, response, nth) => {
+        keys.push(request.headers["idempotency-key"]);
+        if (nth === 1) stream(response).write(`: hello\n${sent}`, () => response.destroy());
+        else stream(response).end(started + log(1) + exit(2));
+      });
+      const events = await toArray(stub.client.execs.follow("dev", input));
+      expect(events.map(({ event }) => event)).toEqual(["exec", "log", "exit"]);
+      expect(keys).toEqual([expect.any(String), keys[0]]);
+    },
+  );
 
   it("fails as the server refuses it, or with what is no answer of it", async () => {
     await using stub = await StubServer.start((_, response, nth) => {

@@ -3,7 +3,7 @@ import type { BodySource } from "../body.ts";
 import { type CamelCased, wireNames } from "../camel-case.ts";
 import { ClientError, CommandFailed } from "../errors.ts";
 import type { Execs } from "../execs.ts";
-import type { CallOptions } from "../http.ts";
+import type { RepeatableOptions } from "../repeat.ts";
 import { ExecStream, isOver } from "./exec-stream.ts";
 import { CollectedOutput, type ExecEnd, type ExecResult } from "./output.ts";
 
@@ -15,7 +15,7 @@ type ExecFields = CamelCased<PlainInput> & {
 };
 
 /** Aborting `signal` gives the call up and ends the command. */
-export type ExecOptions = CallOptions &
+export type ExecOptions = RepeatableOptions &
   ExecFields & {
     /** All of the command's standard input. Default: it is empty. */
     readonly stdin?: BodySource | undefined;
@@ -24,7 +24,7 @@ export type ExecOptions = CallOptions &
   };
 
 /** Aborting `signal` gives the call up and ends the command. */
-export type ExecStreamOptions = CallOptions &
+export type ExecStreamOptions = RepeatableOptions &
   ExecFields & {
     /** Its standard input stays open, for `stdin` of the stream. Default: it is empty. */
     readonly stdin?: boolean | undefined;
@@ -36,7 +36,7 @@ export function openStream(
   execs: Execs,
   box: string,
   cmd: readonly string[],
-  { signal, stdin, tty, secretEnv, ...fields }: ExecStreamOptions,
+  { signal, idempotencyKey, stdin, tty, secretEnv, ...fields }: ExecStreamOptions,
 ): ExecStream {
   if (!Array.isArray(cmd)) {
     throw new TypeError('cmd is a list of strings, not one string: ["ls", "-l"], or shell("ls -l")');
@@ -48,7 +48,7 @@ export function openStream(
     ...(stdin !== undefined && { stdin }),
     ...(tty !== undefined && { tty }),
   };
-  return new ExecStream(execs, execs.follow(box, input, { signal }), signal);
+  return new ExecStream(execs, execs.follow(box, input, { signal, idempotencyKey }), signal);
 }
 
 export async function runToEnd(

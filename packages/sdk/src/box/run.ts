@@ -1,9 +1,9 @@
 import type { RunResponse } from "@boxrun/contract";
-import type { CallOptions } from "../http.ts";
+import type { RepeatableOptions } from "../repeat.ts";
 import type { CreateBoxOptions } from "./create-options.ts";
 
 export type RunOptions = CreateBoxOptions &
-  CallOptions & {
+  RepeatableOptions & {
     /** What the command gets before it is ended, in ms. */
     readonly timeoutMs?: number | undefined;
     /** A command that does not succeed is a CommandFailed. Default: it is a result. */

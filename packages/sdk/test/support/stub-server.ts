@@ -11,6 +11,8 @@ export type Handler = (request: IncomingMessage, response: ServerResponse, nth: 
 export class StubServer implements AsyncDisposable {
   readonly socketPath: string;
   readonly client: BoxRunClient;
+  /** How many there were. */
+  requests = 0;
   readonly #server: Server;
   readonly #dir: string;
 
@@ -22,10 +24,9 @@ export class StubServer implements AsyncDisposable {
   }
 
   static async start(handler: Handler): Promise<StubServer> {
-    let requests = 0;
     const server = createServer((request, response) => {
-      requests += 1;
-      handler(request, response, requests);
+      stub.requests += 1;
+      handler(request, response, stub.requests);
     });
     const stub = new StubServer(await mkdtemp(join(tmpdir(), "br-sdk-")), server);
     await stub.listen();

@@ -100,8 +100,12 @@ class BoxHandle:
         user: str | None = None,
         stdin: bytes | str | BinaryIO | None = None,
         check: bool = False,
+        idempotency_key: str | None = None,
     ) -> ExecResult:
-        """Runs a command to its end. A failing one is a result; with ``check`` it is a CommandFailed."""
+        """Runs a command to its end. A failing one is a result; with ``check`` it is a CommandFailed.
+
+        ``idempotency_key``: called again with the same one, by another program too, it runs nothing, and tells of the first one's command.
+        """
         request = exec_request(
             cmd,
             env=env,
@@ -113,8 +117,8 @@ class BoxHandle:
             tty=False,
         )
         if stdin is not None:
-            return await run_with_input(self._http, self.id, request, stdin, check=check)
-        return await run_to_end(self._http, self.id, request, check=check)
+            return await run_with_input(self._http, self.id, request, stdin, check=check, key=idempotency_key)
+        return await run_to_end(self._http, self.id, request, check=check, key=idempotency_key)
 
     async def shell(
         self,
@@ -127,6 +131,7 @@ class BoxHandle:
         user: str | None = None,
         stdin: bytes | str | BinaryIO | None = None,
         check: bool = False,
+        idempotency_key: str | None = None,
     ) -> ExecResult:
         """Runs a line of shell: ``box.shell("ls | wc -l")``."""
         return await self.exec(
@@ -138,6 +143,7 @@ class BoxHandle:
             user=user,
             stdin=stdin,
             check=check,
+            idempotency_key=idempotency_key,
         )
 
     async def exec_stream(
@@ -149,6 +155,7 @@ class BoxHandle:
         workdir: str | None = None,
         timeout_ms: int | None = None,
         user: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Stream[ExecEvent]:
         """Runs a command and yields its output as it comes, then its exit. A connection that breaks is taken up again."""
         request = exec_request(
@@ -161,7 +168,7 @@ class BoxHandle:
             stdin=False,
             tty=False,
         )
-        async with closing(start_and_follow(self._http, self.id, request)) as events:
+        async with closing(start_and_follow(self._http, self.id, request, key=idempotency_key)) as events:
             async for event in events:
                 if isinstance(event, ExecEvent):
                     yield event
@@ -177,6 +184,7 @@ class BoxHandle:
         user: str | None = None,
         stdin: bool = False,
         tty: bool | tuple[int, int] = False,
+        idempotency_key: str | None = None,
     ) -> ExecHandle:
         """Starts a command and leaves it running: follow, feed, signal or cancel it by its handle. ``tty``: True, or (columns, rows)."""
         request = exec_request(
@@ -189,7 +197,7 @@ class BoxHandle:
             stdin=stdin,
             tty=tty,
         )
-        info = exec_info(await self._http.call("POST", f"{self._path}/exec", json=request))
+        info = exec_info(await self._http.once(f"{self._path}/exec", request, idempotency_key))
         return ExecHandle(self._http, info, stdin_offset=0)
 
     async def execs(self) -> list[ExecInfo]:

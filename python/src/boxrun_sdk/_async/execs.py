@@ -11,7 +11,7 @@ from .._address import segment
 from .._transfer import InputSource
 from ..errors import BoxRunError, CommandFailed, ConnectionFailed, InvalidAnswer
 from ..types import ExecEvent, ExecInfo, ExecResult, exec_info, exec_result, exit_event, given, log_event
-from .http import EVENT_STREAM, RESUME_PAUSES, RETRY_PAUSES, Http, is_passing, parse_json
+from .http import EVENT_STREAM, RESUME_PAUSES, RETRY_PAUSES, Attempts, Http, is_passing, parse_json
 from .platform import Stream, closing, pause
 
 # How often a piece of input is sent again after the connection broke.
@@ -136,33 +136,39 @@ async def _pieces(source: InputSource) -> Stream[bytes]:
         yield piece
 
 
-async def start_and_follow(http: Http, box_id: str, request: Mapping[str, Any]) -> Stream[ExecInfo | ExecEvent]:
-    """The exec, then its events, in one exchange. Never started twice: a connection lost before the exec is known is a ConnectionFailed."""
+async def start_and_follow(
+    http: Http, box_id: str, request: Mapping[str, Any], *, key: str | None
+) -> Stream[ExecInfo | ExecEvent]:
+    """The exec, then its events, in one exchange. Started once: a connection lost before the exec is known is opened again under the same key."""
     path = f"/v1/boxes/{segment(box_id)}/exec"
+    attempts = Attempts(key)
     info: ExecInfo | None = None
     seen = 0
-    try:
-        async with http.open("POST", path, events=True, json=request) as response:
-            if not response.headers.get("content-type", "").startswith(EVENT_STREAM):
-                # An older server answers with the exec alone.
-                info = exec_info(parse_json(f"POST {path}", (await response.aread()).decode()))
-                yield info
-            else:
-                async with closing(http.sse(response)) as events:
-                    async for sse in events:
-                        if sse.event == "exec":
-                            info = exec_info(parse_json("the exec", sse.data))
-                            yield info
-                        elif (event := _exec_event(sse)) is not None:
-                            seen = event.seq
-                            yield event
-                            if event.type == "exit":
-                                return
-    except ConnectionFailed:
-        if info is None:
-            raise
-    if info is None:
-        raise ConnectionFailed(f"POST {path}: {http.address} ended its answer before it began")
+    while info is None:
+        try:
+            async with http.open("POST", path, events=True, json=request, headers=attempts.headers) as response:
+                if not response.headers.get("content-type", "").startswith(EVENT_STREAM):
+                    # An older server answers with the exec alone.
+                    info = exec_info(parse_json(f"POST {path}", (await response.aread()).decode()))
+                    yield info
+                else:
+                    async with closing(http.sse(response)) as events:
+                        async for sse in events:
+                            if sse.event == "exec":
+                                info = exec_info(parse_json("the exec", sse.data))
+                                yield info
+                            elif (event := _exec_event(sse)) is not None:
+                                seen = event.seq
+                                yield event
+                                if event.type == "exit":
+                                    return
+            if info is None:
+                raise ConnectionFailed(f"POST {path}: {http.address} ended its answer before it began")
+        except BoxRunError as error:
+            if info is None:
+                await attempts.after(error)
+            elif not isinstance(error, ConnectionFailed):
+                raise
     rest = exec_events(http, f"{path}/{segment(info.id)}", after=seen, follow=True, connected=True)
     async with closing(rest) as events_left:
         async for event in events_left:
@@ -223,10 +229,12 @@ class _Output:
         return exec_result(info, b"".join(self._pieces["stdout"]), b"".join(self._pieces["stderr"]), self._truncated)
 
 
-async def run_to_end(http: Http, box_id: str, request: Mapping[str, Any], *, check: bool) -> ExecResult:
+async def run_to_end(
+    http: Http, box_id: str, request: Mapping[str, Any], *, check: bool, key: str | None
+) -> ExecResult:
     output = _Output()
     handle: ExecHandle | None = None
-    async with closing(start_and_follow(http, box_id, request)) as events:
+    async with closing(start_and_follow(http, box_id, request, key=key)) as events:
         async for event in events:
             if isinstance(event, ExecInfo):
                 handle = ExecHandle(http, event)
@@ -238,9 +246,15 @@ async def run_to_end(http: Http, box_id: str, request: Mapping[str, Any], *, che
 
 
 async def run_with_input(
-    http: Http, box_id: str, request: Mapping[str, Any], content: bytes | str | BinaryIO, *, check: bool
+    http: Http,
+    box_id: str,
+    request: Mapping[str, Any],
+    content: bytes | str | BinaryIO,
+    *,
+    check: bool,
+    key: str | None,
 ) -> ExecResult:
-    info = exec_info(await http.call("POST", f"/v1/boxes/{segment(box_id)}/exec", json=request))
+    info = exec_info(await http.once(f"/v1/boxes/{segment(box_id)}/exec", request, key))
     handle = ExecHandle(http, info, stdin_offset=0)
     try:
         await handle.write_stdin(content, eof=True)

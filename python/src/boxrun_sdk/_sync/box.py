@@ -101,8 +101,12 @@ class BoxHandle:
         user: str | None = None,
         stdin: bytes | str | BinaryIO | None = None,
         check: bool = False,
+        idempotency_key: str | None = None,
     ) -> ExecResult:
-        """Runs a command to its end. A failing one is a result; with ``check`` it is a CommandFailed."""
+        """Runs a command to its end. A failing one is a result; with ``check`` it is a CommandFailed.
+
+        ``idempotency_key``: called again with the same one, by another program too, it runs nothing, and tells of the first one's command.
+        """
         request = exec_request(
             cmd,
             env=env,
@@ -114,8 +118,8 @@ class BoxHandle:
             tty=False,
         )
         if stdin is not None:
-            return run_with_input(self._http, self.id, request, stdin, check=check)
-        return run_to_end(self._http, self.id, request, check=check)
+            return run_with_input(self._http, self.id, request, stdin, check=check, key=idempotency_key)
+        return run_to_end(self._http, self.id, request, check=check, key=idempotency_key)
 
     def shell(
         self,
@@ -128,6 +132,7 @@ class BoxHandle:
         user: str | None = None,
         stdin: bytes | str | BinaryIO | None = None,
         check: bool = False,
+        idempotency_key: str | None = None,
     ) -> ExecResult:
         """Runs a line of shell: ``box.shell("ls | wc -l")``."""
         return self.exec(
@@ -139,6 +144,7 @@ class BoxHandle:
             user=user,
             stdin=stdin,
             check=check,
+            idempotency_key=idempotency_key,
         )
 
     def exec_stream(
@@ -150,6 +156,7 @@ class BoxHandle:
         workdir: str | None = None,
         timeout_ms: int | None = None,
         user: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Stream[ExecEvent]:
         """Runs a command and yields its output as it comes, then its exit. A connection that breaks is taken up again."""
         request = exec_request(
@@ -162,7 +169,7 @@ class BoxHandle:
             stdin=False,
             tty=False,
         )
-        with closing(start_and_follow(self._http, self.id, request)) as events:
+        with closing(start_and_follow(self._http, self.id, request, key=idempotency_key)) as events:
             for event in events:
                 if isinstance(event, ExecEvent):
                     yield event
@@ -178,6 +185,7 @@ class BoxHandle:
         user: str | None = None,
         stdin: bool = False,
         tty: bool | tuple[int, int] = False,
+        idempotency_key: str | None = None,
     ) -> ExecHandle:
         """Starts a command and leaves it running: follow, feed, signal or cancel it by its handle. ``tty``: True, or (columns, rows)."""
         request = exec_request(
@@ -190,7 +198,7 @@ class BoxHandle:
             stdin=stdin,
             tty=tty,
         )
-        info = exec_info(self._http.call("POST", f"{self._path}/exec", json=request))
+        info = exec_info(self._http.once(f"{self._path}/exec", request, idempotency_key))
         return ExecHandle(self._http, info, stdin_offset=0)
 
     def execs(self) -> list[ExecInfo]:

@@ -90,12 +90,15 @@ class BoxRun:
         labels: Mapping[str, str] | None = None,
         ttl_seconds: int | None = None,
         on_expiry: str | None = None,
+        idempotency_key: str | None = None,
     ) -> BoxHandle:
         """Makes a box and waits until it runs. ``workdir=None``: the image's own.
 
         ``volumes``: ``[{"host_path": …, "guest_path": …, "readonly": False}]``. ``ports``: those of the server's host that lead into it,
         ``[{"guest_port": 80, "host_port": 0, "host_ip": "127.0.0.1"}]``; 0: one that is free. ``secret_env``: which of ``env`` are shown as
         ``***``. ``ttl_seconds``: how long it lives; it is then removed, or with ``on_expiry="stop"`` stopped.
+
+        ``idempotency_key``: called again with the same one, by another program too, it makes nothing, and answers with the first one's box.
         """
         request = box_request(
             name=name,
@@ -113,7 +116,7 @@ class BoxRun:
             on_expiry=on_expiry,
         )
         request["image"] = image
-        return BoxHandle(self._http, box_info(self._http.call("POST", "/v1/boxes", json=request)))
+        return BoxHandle(self._http, box_info(self._http.once("/v1/boxes", request, idempotency_key)))
 
     def get(self, id_or_name: str) -> BoxHandle:
         """By its id or its name. BOX_NOT_FOUND."""
@@ -171,6 +174,7 @@ class BoxRun:
         workdir: str | None = None,
         timeout_ms: int | None = None,
         secret_env: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
     ) -> ExecInfo:
         """Starts a command and returns at once; ``get(box_id)`` and its ``spawn`` give a handle to it."""
         request = exec_request(
@@ -183,7 +187,7 @@ class BoxRun:
             stdin=False,
             tty=False,
         )
-        return exec_info(self._http.call("POST", f"/v1/boxes/{segment(box_id)}/exec", json=request))
+        return exec_info(self._http.once(f"/v1/boxes/{segment(box_id)}/exec", request, idempotency_key))
 
     def get_exec(self, box_id: str, exec_id: str) -> ExecInfo:
         return exec_info(self._http.get(f"/v1/boxes/{segment(box_id)}/exec/{segment(exec_id)}"))
@@ -221,6 +225,7 @@ class BoxRun:
         labels: Mapping[str, str] | None = None,
         ttl_seconds: int | None = None,
         on_expiry: str | None = None,
+        idempotency_key: str | None = None,
     ) -> RunResult:
         """Makes a box, runs one command in it and removes it, whatever happens. Output is collected, so mind its size.
 
@@ -244,7 +249,7 @@ class BoxRun:
             on_expiry=on_expiry,
         )
         request |= {"image": image, "cmd": None if cmd is None else list(cmd), **given({"timeout_ms": timeout_ms})}
-        result = known(RunResult, self._http.call("POST", "/v1/run", json=request))
+        result = known(RunResult, self._http.once("/v1/run", request, idempotency_key))
         if check and not result.ok:
             why = result.error_message or f"it exited with {result.exit_code}"
             raise CommandFailed(f"{' '.join(cmd or [f'the command of {image}'])}: {why}", result)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import Any, cast
+from uuid import uuid4
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError
@@ -18,8 +19,10 @@ from .platform import Stream, pause
 # Before the attempts to ask again what does no harm when asked twice, in seconds.
 RETRY_PAUSES = (0.05, 0.25)
 
-# Before the attempts to take up a stream again that broke, in seconds: 24 s in all, enough for a server to restart.
+# Before the attempts to take up again what broke, in seconds: 24 s in all, enough for a server to restart.
 RESUME_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 4.0, 4.0, 5.0, 5.0)
+
+KEY_HEADER = "idempotency-key"
 
 # Servers send a comment line every 15 s: silence for longer than this is a dead connection. In seconds.
 EVENTS_SILENCE = 60.0
@@ -83,6 +86,15 @@ class Http:
                 pause(seconds)
         return self._answer("GET", path, params=params, quick=True)
 
+    def once(self, path: str, request: Any, key: str | None) -> Any:
+        """A POST that is sent under a key until it is answered, and done once."""
+        attempts = Attempts(key)
+        while True:
+            try:
+                return self.call("POST", path, json=request, headers=attempts.headers)
+            except BoxRunError as error:
+                attempts.after(error)
+
     def _answer(self, method: str, path: str, *, quick: bool = False, **request: Any) -> httpx.Response:
         what = f"{method} {path}"
         try:
@@ -136,6 +148,32 @@ class Http:
 def is_passing(error: BoxRunError) -> bool:
     """A server that is gone, or on its way: to be asked again."""
     return isinstance(error, ConnectionFailed) or error.status in (502, 503, 504)
+
+
+class Attempts:
+    """Of a request that is sent under one key, its own or the caller's, until it is answered, whatever the answer says."""
+
+    def __init__(self, key: str | None) -> None:
+        self.headers = {KEY_HEADER: uuid4().hex if key is None else key}
+        self._failures = 0
+
+    def after(self, error: BoxRunError) -> None:
+        """Waits for the next one; raises the error if that is an answer, or if there are no more.
+
+        A server that could not be reached in the first place is not waited for.
+        """
+        if self._failures == len(RESUME_PAUSES) or not _is_unanswered(error, first=self._failures == 0):
+            raise error
+        pause(RESUME_PAUSES[self._failures])
+        self._failures += 1
+
+
+def _is_unanswered(error: BoxRunError, *, first: bool) -> bool:
+    if isinstance(error, ConnectionFailed):
+        unreached = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+        return not first or not isinstance(error.__cause__, unreached)
+    # A proxy that can't reach the server: what has an error of the server's own is an answer.
+    return isinstance(error, InvalidAnswer) and error.status in (502, 503, 504)
 
 
 def parse_json(what: str, text: str) -> Any:
