@@ -107,7 +107,7 @@ describe("a request with an Idempotency-Key", () => {
     expect((await ask(server, "/v1/boxes")).json).toEqual([]);
   });
 
-  it("goes on as long as there is a key, in the next server too", async () => {
+  it("is known to the next server too", async () => {
     const sent = keyed("k".repeat(255), { ...small, name: "dev" });
     const { id } = boxSchema.parse((await ask(server, "/v1/boxes", sent)).json);
     const { stateDir, host } = server;

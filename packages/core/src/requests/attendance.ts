@@ -1,7 +1,7 @@
 import { BoxRunError } from "@boxrun/contract";
 import type { Clock } from "../ports/clock.ts";
 
-/** Who waits for something. When the last one has hung up, and nobody has come back in time, `given up` aborts. */
+/** Who waits for something. When the last one has hung up, and nobody has come back in time, `abandoned` aborts. */
 export class Attendance implements Disposable {
   readonly #clock: Clock;
   readonly #returnMs: number;
