@@ -18,44 +18,46 @@ const ServerPage = lazy(() => import("./pages/server-page.tsx").then(({ ServerPa
 export function App() {
   const [location] = useLocation();
   return (
-    <BoxCommands>
-      <Shell>
-        <ErrorBoundary place={location}>
-          <Suspense fallback={<Waiting what="Loading this page" />}>
-            <Switch>
-              <Route path="/">
-                <Redirect to="/boxes" replace />
-              </Route>
-              <Route path="/boxes">
-                <BoxesPage />
-              </Route>
-              <Route path="/boxes/:id/:tab?">
-                {({ id, tab }) => <BoxPage key={id} id={decodeURIComponent(id)} tab={tab} />}
-              </Route>
-              <Route path="/create">
-                <CreatePage />
-              </Route>
-              <Route path="/run">
-                <RunPage />
-              </Route>
-              <Route path="/images">
-                <ImagesPage />
-              </Route>
-              <Route path="/history">
-                <HistoryPage />
-              </Route>
-              <Route path="/server">
-                <ServerPage />
-              </Route>
-              <Route>
-                <Empty isPage title="There is no such page">
-                  <a href="#/boxes">To the boxes</a>
-                </Empty>
-              </Route>
-            </Switch>
-          </Suspense>
-        </ErrorBoundary>
-      </Shell>
-    </BoxCommands>
+    <ErrorBoundary place={location}>
+      <BoxCommands>
+        <Shell>
+          <ErrorBoundary place={location}>
+            <Suspense fallback={<Waiting what="Loading this page" />}>
+              <Switch>
+                <Route path="/">
+                  <Redirect to="/boxes" replace />
+                </Route>
+                <Route path="/boxes">
+                  <BoxesPage />
+                </Route>
+                <Route path="/boxes/:id/:tab?">
+                  {({ id, tab }) => <BoxPage key={id} id={decodeURIComponent(id)} tab={tab} />}
+                </Route>
+                <Route path="/create">
+                  <CreatePage />
+                </Route>
+                <Route path="/run">
+                  <RunPage />
+                </Route>
+                <Route path="/images">
+                  <ImagesPage />
+                </Route>
+                <Route path="/history">
+                  <HistoryPage />
+                </Route>
+                <Route path="/server">
+                  <ServerPage />
+                </Route>
+                <Route>
+                  <Empty isPage title="There is no such page">
+                    <a href="#/boxes">To the boxes</a>
+                  </Empty>
+                </Route>
+              </Switch>
+            </Suspense>
+          </ErrorBoundary>
+        </Shell>
+      </BoxCommands>
+    </ErrorBoundary>
   );
 }

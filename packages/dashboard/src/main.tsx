@@ -13,6 +13,7 @@ import { keepLive } from "./api/live.ts";
 import { reloadWhenOutdated } from "./api/outdated.ts";
 import { signInByLink } from "./api/sign-in.ts";
 import { App } from "./app.tsx";
+import { ignoreStrayDrops } from "./ui/file-drop.ts";
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -27,6 +28,7 @@ const queries = new QueryClient({
 });
 
 reloadWhenOutdated();
+ignoreStrayDrops();
 await signInByLink();
 void keepLive({ client, queries, signal: new AbortController().signal });
 

@@ -41,9 +41,63 @@ describe("the form of a box", () => {
     ["env", "A=1\nno value", /line 2/],
     ["volumes", "only-one", /line 1/],
     ["volumes", "relative:/guest", /absolute/],
+    ["secret_env", "TOKEN", /line 1/],
+    ["ports", "80:80\nhttp", /line 2/],
+    ["ports", "80:70000", /65535/],
+    ["labels", "-team=ci", /letter or digit/],
+    ["ttl_seconds", "soon", /30m/],
+    ["ttl_seconds", "999d", /31536000/],
   ] as const)("says what is wrong with %s %j", (field, text, why) => {
     const read = readForm({ ...emptyForm, [field]: text });
     expect(read.ok ? {} : read.errors).toEqual({ [field]: expect.stringMatching(why) });
+  });
+});
+
+describe("labels, ports, a lifetime and secrets", () => {
+  const read = readForm({
+    ...emptyForm,
+    env: "A=1",
+    secret_env: "TOKEN=hush",
+    ports: "8080:80\n[::1]:0:81\n443",
+    labels: "team=ci\nkept",
+    ttl_seconds: "1h30m",
+    on_expiry: "remove",
+  });
+  const input = read.ok ? read.input : { image: "" };
+
+  it("are read as the API takes them", () => {
+    expect(input).toMatchObject({
+      env: { A: "1", TOKEN: "hush" },
+      secret_env: ["TOKEN"],
+      ports: [
+        { guest_port: 80, host_port: 8080 },
+        { guest_port: 81, host_port: 0, host_ip: "::1" },
+        { guest_port: 443 },
+      ],
+      labels: { team: "ci", kept: "" },
+      ttl_seconds: 5_400,
+      on_expiry: "remove",
+    });
+  });
+
+  it("are said as a command and as programs, without the values of secrets", () => {
+    const command = createCommand(input);
+    expect(command).toBe(
+      "boxrun create base --env A=1 --secret-env TOKEN --publish 8080:80 --publish '[::1]:0:81' --publish 443 --label team=ci --label kept= --ttl 1h30m --rm",
+    );
+    const typescript = createTypeScript(input, "http://127.0.0.1:9090");
+    expect(typescript).toContain('TOKEN: process.env.TOKEN ?? ""');
+    expect(typescript).toContain('on_expiry: "remove"');
+    const python = createPython(input);
+    expect(python).toMatch(/^import os\n/);
+    expect(python).toContain('env={"A": "1", "TOKEN": os.environ["TOKEN"]}');
+    expect(python).toContain("ttl_seconds=5400");
+    for (const text of [command, typescript, python]) expect(text).not.toContain("hush");
+  });
+
+  it("says nothing of what happens at the end of a box that has none", () => {
+    const without = readForm({ ...emptyForm, on_expiry: "remove" });
+    expect(without.ok && createCommand(without.input)).toBe("boxrun create base");
   });
 });
 

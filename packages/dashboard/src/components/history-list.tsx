@@ -5,6 +5,7 @@ import { failureOf } from "../api/failure.ts";
 import { useHistory } from "../api/history.ts";
 import { Button } from "../ui/button.tsx";
 import { Empty, Notice, Waiting } from "../ui/notice.tsx";
+import { type Column, Table } from "../ui/table.tsx";
 import { shellLine } from "../util/words.ts";
 import { Age } from "./age.tsx";
 import { boxPath } from "./paths.ts";
@@ -13,6 +14,15 @@ import "./history.css";
 /** How many are shown at first, and at most. */
 const first = 100;
 const most = 1_000;
+
+const columns: readonly Column[] = [
+  { name: "When" },
+  { name: "Box" },
+  { name: "Action" },
+  { name: "What" },
+  { name: "By" },
+  { name: "With", isWideOnly: true },
+];
 
 /** What was done and by whom: to one box, or to all. */
 export function HistoryList({ boxId }: { readonly boxId?: string }) {
@@ -30,25 +40,11 @@ export function HistoryList({ boxId }: { readonly boxId?: string }) {
   return (
     <>
       <div className="table-scroll">
-        <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">When</th>
-              {boxId === undefined && <th scope="col">Box</th>}
-              <th scope="col">Action</th>
-              <th scope="col">What</th>
-              <th scope="col">By</th>
-              <th scope="col" className="wide-only">
-                With
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {entries.map((entry) => (
-              <Entry key={entry.seq} entry={entry} showsBox={boxId === undefined} />
-            ))}
-          </tbody>
-        </table>
+        <Table label="History" columns={columns.filter(({ name }) => boxId === undefined || name !== "Box")}>
+          {entries.map((entry) => (
+            <Entry key={entry.seq} entry={entry} showsBox={boxId === undefined} />
+          ))}
+        </Table>
       </div>
       {entries.length === limit && limit < most && (
         <div>

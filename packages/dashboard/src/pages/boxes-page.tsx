@@ -75,7 +75,7 @@ function Boxes({ boxes }: { readonly boxes: readonly Box[] }) {
         />
       </div>
       {shown.length > 0 ? (
-        <BoxTable boxes={shown} />
+        <BoxTable boxes={shown} onLabel={setSearch} />
       ) : (
         <Empty title="No box is like that">
           <button

@@ -13,9 +13,18 @@ import { Dialog, DialogActions } from "../ui/dialog.tsx";
 import { DropZone } from "../ui/drop-zone.tsx";
 import { Notice, Waiting } from "../ui/notice.tsx";
 import { Card, Page } from "../ui/page.tsx";
+import { actionsColumn, type Column, Table } from "../ui/table.tsx";
 import { toast } from "../ui/toasts.tsx";
 import { bytesText } from "../util/bytes.ts";
 import "./images.css";
+
+const columns: readonly Column[] = [
+  { name: "Reference" },
+  { name: "Digest", isWideOnly: true },
+  { name: "Size", isNumber: true },
+  { name: "Age" },
+  actionsColumn,
+];
 
 export function ImagesPage() {
   const { data: images, error } = useImages();
@@ -28,43 +37,28 @@ export function ImagesPage() {
         error === null && <Waiting what="Looking for images" />
       ) : (
         <div className="table-scroll">
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">Reference</th>
-                <th scope="col">Digest</th>
-                <th scope="col" className="number">
-                  Size
-                </th>
-                <th scope="col">Age</th>
-                <th scope="col">
-                  <span className="unseen">Actions</span>
-                </th>
+          <Table label="Images" columns={columns}>
+            {images.map((image) => (
+              <tr key={image.reference}>
+                <td className="break">
+                  {image.reference} {image.builtin && <span className="quiet small">ships with BoxRun</span>}
+                </td>
+                <td className="wide-only">
+                  <span className="digest">
+                    <code title={image.digest}>{image.digest.replace(/^sha256:/, "").slice(0, 12)}</code>
+                    <CopyIcon text={image.digest} label={`Copy the digest of ${image.reference}`} />
+                  </span>
+                </td>
+                <td className="number">{bytesText(image.size_bytes)}</td>
+                <td className="quiet">{image.builtin ? "" : <Age since={image.created_at} />}</td>
+                <td className="actions">
+                  {!image.builtin && (
+                    <IconButton icon="trash" label={`Remove ${image.reference}`} onClick={() => setDoomed(image)} />
+                  )}
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {images.map((image) => (
-                <tr key={image.reference}>
-                  <td className="break">
-                    {image.reference} {image.builtin && <span className="quiet small">ships with BoxRun</span>}
-                  </td>
-                  <td>
-                    <span className="digest">
-                      <code title={image.digest}>{image.digest.replace(/^sha256:/, "").slice(0, 12)}</code>
-                      <CopyIcon text={image.digest} label={`Copy the digest of ${image.reference}`} />
-                    </span>
-                  </td>
-                  <td className="number">{bytesText(image.size_bytes)}</td>
-                  <td className="quiet">{image.builtin ? "" : <Age since={image.created_at} />}</td>
-                  <td className="actions">
-                    {!image.builtin && (
-                      <IconButton icon="trash" label={`Remove ${image.reference}`} onClick={() => setDoomed(image)} />
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+            ))}
+          </Table>
         </div>
       )}
       <div className="cards">

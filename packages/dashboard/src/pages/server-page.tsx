@@ -1,16 +1,18 @@
-import type { Info, SignedIn, Usage } from "@boxrun/contract";
+import type { Finding, Info, SignedIn, Usage } from "@boxrun/contract";
 import { Link } from "wouter";
 import { failureOf } from "../api/failure.ts";
 import { useMetrics } from "../api/metrics.ts";
 import { type RecentEvent, useRecentEvents } from "../api/recent.ts";
-import { useInfo, useUsage } from "../api/server.ts";
+import { useFindings, useInfo, useUsage } from "../api/server.ts";
 import { signOut, useSignedIn } from "../api/sign-in.ts";
 import { boxPath } from "../components/paths.ts";
 import { Button, IconButton } from "../ui/button.tsx";
+import { Icon, type IconName } from "../ui/icon.tsx";
 import { Meter } from "../ui/meter.tsx";
 import { Notice, Waiting } from "../ui/notice.tsx";
 import { Card, Facts, Page } from "../ui/page.tsx";
 import { bytesText, megabytesText } from "../util/bytes.ts";
+import { classes } from "../util/classes.ts";
 import { clockText, dateText } from "../util/time.ts";
 import { shellLine } from "../util/words.ts";
 import "./server.css";
@@ -20,12 +22,14 @@ export function ServerPage() {
   const usage = useUsage();
   return (
     <Page title="Server">
-      {info === undefined ? <Waiting what="Asking the server" /> : <About info={info} />}
+      {info === undefined && <Waiting what="Asking the server" />}
       <div className="cards">
+        {info !== undefined && <About info={info} />}
+        <You />
         <Disk usage={usage.data} error={usage.error} onRefresh={() => void usage.refetch()} />
         <Metrics />
-        <You />
       </div>
+      <Doctor />
       <Recent />
     </Page>
   );
@@ -34,7 +38,7 @@ export function ServerPage() {
 function About({ info }: { readonly info: Info }) {
   const { engine } = info;
   return (
-    <div className="cards">
+    <>
       <Card title="Version and engine">
         <Facts
           facts={[
@@ -61,7 +65,7 @@ function About({ info }: { readonly info: Info }) {
           <Facts facts={Object.entries(info.boxes).map(([status, count]) => [status, String(count)] as const)} />
         </div>
       </Card>
-    </div>
+    </>
   );
 }
 
@@ -101,6 +105,47 @@ function Metrics() {
     >
       {error !== null && <Notice kind="bad">{failureOf(error).message}</Notice>}
       {metrics !== undefined && <Facts facts={metrics} />}
+    </Card>
+  );
+}
+
+const findingIcons: Readonly<Record<Finding["status"], IconName>> = { ok: "check", warn: "warning", fail: "warning" };
+const findingWords: Readonly<Record<Finding["status"], string>> = {
+  ok: "All right",
+  warn: "A warning",
+  fail: "A failure",
+};
+
+/** What `boxrun doctor` finds on the server's host; what is not all right comes first. */
+function Doctor() {
+  const { data: findings, error, isFetching, refetch } = useFindings();
+  const rank = { fail: 0, warn: 1, ok: 2 };
+  const sorted = findings?.toSorted((one, other) => rank[one.status] - rank[other.status]);
+  return (
+    <Card
+      title="Doctor"
+      actions={
+        <IconButton icon="again" label="Examine the host again" disabled={isFetching} onClick={() => void refetch()} />
+      }
+    >
+      {error !== null && <Notice kind="bad">{failureOf(error).message}</Notice>}
+      {sorted !== undefined && (
+        <ul className="findings">
+          {sorted.map(({ name, status, message, advice }) => (
+            <li key={`${name} ${message}`}>
+              <span className={classes("finding", `finding-${status}`)}>
+                <Icon name={findingIcons[status]} />
+                <span className="unseen">{findingWords[status]}:</span>
+              </span>
+              <strong>{name}</strong>
+              <span className="break">
+                {message}
+                {advice !== undefined && <span className="finding-advice quiet">{advice}</span>}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
     </Card>
   );
 }

@@ -1,5 +1,6 @@
-import { type DragEvent, useId, useState } from "react";
+import { useId } from "react";
 import { classes } from "../util/classes.ts";
+import { useFileDrop } from "./file-drop.ts";
 import { Icon } from "./icon.tsx";
 import "./drop-zone.css";
 
@@ -13,23 +14,9 @@ interface DropZoneProps {
 /** Takes files that are dropped on it, or chosen. */
 export function DropZone({ label, accept, multiple = false, onFiles }: DropZoneProps) {
   const id = useId();
-  const [isOver, setIsOver] = useState(false);
-  const onDrop = (event: DragEvent) => {
-    event.preventDefault();
-    setIsOver(false);
-    onFiles([...event.dataTransfer.files]);
-  };
+  const { isOver, handlers } = useFileDrop(onFiles);
   return (
-    <label
-      htmlFor={id}
-      className={classes("drop-zone", isOver && "drop-zone-over")}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setIsOver(true);
-      }}
-      onDragLeave={() => setIsOver(false)}
-      onDrop={onDrop}
-    >
+    <label htmlFor={id} className={classes("drop-zone", isOver && "drop-zone-over")} {...handlers}>
       <Icon name="upload" />
       {label}
       <input

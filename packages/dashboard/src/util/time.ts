@@ -21,6 +21,27 @@ export function durationText(ms: number): string {
   return parts.join(" ");
 }
 
+const unitSeconds: Readonly<Record<string, number>> = Object.fromEntries(units);
+
+/** Of `90`, `90s`, `5m`, `1h30m`, `2d`, whole ones; NaN for anything else. */
+export function secondsOf(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)([smhd])/g)];
+  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) return Number.NaN;
+  return Math.ceil(parts.reduce((sum, [, count, unit = "s"]) => sum + Number(count) * (unitSeconds[unit] ?? 0), 0));
+}
+
+/** `1h30m`: as `secondsOf` reads it, and the command line. */
+export function secondsText(seconds: number): string {
+  let rest = seconds;
+  const parts = units.map(([name, size]) => {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    return count === 0 ? "" : `${count}${name}`;
+  });
+  return parts.join("") || "0s";
+}
+
 /** As `durationText`, but the largest unit alone; below a second in milliseconds. */
 export function shortDuration(ms: number): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))}ms`;

@@ -1,5 +1,6 @@
 import { baseImageReference, imageAliases } from "@boxrun/contract/plain";
 import { useImages } from "../../api/images.ts";
+import { Choice } from "../../ui/choice.tsx";
 import { Field } from "../../ui/field.tsx";
 import type { BoxForm, BoxFormErrors } from "./form.ts";
 import "./box-form.css";
@@ -15,7 +16,7 @@ interface BoxFieldsProps {
 export function BoxFields({ form, errors, onChange, isTemporary = false }: BoxFieldsProps) {
   const { data: images } = useImages();
   const set = (change: Partial<BoxForm>) => onChange({ ...form, ...change });
-  const text = (name: Exclude<keyof BoxForm, "network">) => ({
+  const text = (name: TextName) => ({
     className: "input",
     value: form[name],
     onChange: (event: { readonly target: { readonly value: string } }) => set({ [name]: event.target.value }),
@@ -58,7 +59,7 @@ export function BoxFields({ form, errors, onChange, isTemporary = false }: BoxFi
           Network <span className="quiet">– without it the box has no network card</span>
         </span>
       </label>
-      <details className="wide more" open={form.workdir !== "" || form.env !== "" || form.volumes !== "" || undefined}>
+      <details className="wide more" open={isGiven(form, inside) || undefined}>
         <summary>Directory, environment, volumes</summary>
         <div className="more-fields">
           <Field label="Working directory" error={errors.workdir} hint="default: the image's own, else /root">
@@ -68,14 +69,62 @@ export function BoxFields({ form, errors, onChange, isTemporary = false }: BoxFi
             <textarea {...text("env")} className="input mono" spellCheck={false} autoCapitalize="off" />
           </Field>
           <Field
+            label="Secret environment"
+            error={errors.secret_env}
+            hint="the same, with values that are shown nowhere"
+          >
+            <textarea {...text("secret_env")} className="input mono" spellCheck={false} autoCapitalize="off" />
+          </Field>
+          <Field
             label="Volumes"
             error={errors.volumes}
-            hint="HOST:GUEST or HOST:GUEST:ro, one a line: directories of the server's machine"
+            hint="HOST:GUEST or HOST:GUEST:ro, one a line, of the server's machine"
           >
             <textarea {...text("volumes")} className="input mono" spellCheck={false} autoCapitalize="off" />
           </Field>
         </div>
       </details>
+      {!isTemporary && (
+        <details className="wide more" open={isGiven(form, outside) || undefined}>
+          <summary>Labels, ports, lifetime</summary>
+          <div className="more-fields">
+            <Field label="Labels" error={errors.labels} hint="NAME=VALUE or NAME, one a line: to find it by">
+              <textarea {...text("labels")} className="input mono" spellCheck={false} autoCapitalize="off" />
+            </Field>
+            <Field
+              label="Ports"
+              error={errors.ports}
+              hint="PORT:BOX_PORT, one a line, of the server's machine; BOX_PORT alone takes any that is free"
+            >
+              <textarea {...text("ports")} className="input mono" spellCheck={false} autoCapitalize="off" />
+            </Field>
+            <Field label="Expires after" error={errors.ttl_seconds} hint="30m, 8h, 7d; empty: never">
+              <input {...text("ttl_seconds")} spellCheck={false} autoCapitalize="off" />
+            </Field>
+            {form.ttl_seconds.trim() !== "" && (
+              <div className="then">
+                <span>Then it is</span>
+                <Choice
+                  label="What happens then"
+                  names={["stop", "remove"]}
+                  chosen={form.on_expiry}
+                  onChoose={(on_expiry) => set({ on_expiry })}
+                  show={(name) => (name === "stop" ? "stopped" : "removed")}
+                />
+              </div>
+            )}
+          </div>
+        </details>
+      )}
     </div>
   );
+}
+
+type TextName = Exclude<keyof BoxForm, "network" | "on_expiry">;
+const inside: readonly TextName[] = ["workdir", "env", "secret_env", "volumes"];
+const outside: readonly TextName[] = ["labels", "ports", "ttl_seconds"];
+
+/** What is filled in is not hidden. */
+function isGiven(form: BoxForm, names: readonly TextName[]): boolean {
+  return names.some((name) => form[name] !== "");
 }

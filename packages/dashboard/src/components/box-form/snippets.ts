@@ -1,4 +1,5 @@
 import type { CreateBoxInput } from "boxrun-sdk";
+import { secondsText } from "../../util/time.ts";
 import { shellLine } from "../../util/words.ts";
 
 /** What is not as the server would make it by itself, in the order in which people say it. */
@@ -25,7 +26,17 @@ function boxOptions(input: CreateBoxInput): string[] {
     if (name === "disk_size_gb") return ["--disk", String(input.disk_size_gb)];
     if (name === "network") return ["--network"];
     if (name === "workdir") return ["--workdir", String(input.workdir)];
-    if (name === "env") return Object.entries(input.env ?? {}).flatMap(([key, value]) => ["--env", `${key}=${value}`]);
+    if (name === "env") {
+      const shown = Object.entries(input.env ?? {}).filter(([key]) => !isSecret(input, key));
+      return shown.flatMap(([key, value]) => ["--env", `${key}=${value}`]);
+    }
+    // A name alone: the shell's own variable has the value.
+    if (name === "secret_env") return (input.secret_env ?? []).flatMap((key) => ["--secret-env", key]);
+    if (name === "ports") return (input.ports ?? []).flatMap((port) => ["--publish", mappingText(port)]);
+    if (name === "labels")
+      return Object.entries(input.labels ?? {}).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
+    if (name === "ttl_seconds") return ["--ttl", secondsText(input.ttl_seconds ?? 0)];
+    if (name === "on_expiry") return input.on_expiry === "remove" ? ["--rm"] : [];
     return (input.volumes ?? []).flatMap(({ host_path, guest_path, readonly }) => [
       "--volume",
       `${host_path}:${guest_path}${readonly ? ":ro" : ""}`,
@@ -33,9 +44,41 @@ function boxOptions(input: CreateBoxInput): string[] {
   });
 }
 
+function isSecret(input: CreateBoxInput, name: string): boolean {
+  return input.secret_env?.includes(name) ?? false;
+}
+
+function mappingText({ guest_port, host_port, host_ip }: NonNullable<CreateBoxInput["ports"]>[number]): string {
+  if (host_port === undefined) return String(guest_port);
+  const address = host_ip === undefined ? "" : `${host_ip.includes(":") ? `[${host_ip}]` : host_ip}:`;
+  return `${address}${host_port}:${guest_port}`;
+}
+
+/** A value that is not shown: the program has it from its own environment. */
+class FromEnvironment {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** As a program would write it: without the values that are not to be shown, and without what is the usual. */
+function written(input: CreateBoxInput): [string, unknown][] {
+  return givenOf(input)
+    .filter(([name, value]) => name !== "on_expiry" || value !== "stop")
+    .map(([name, value]) => {
+      if (name !== "env") return [name, value];
+      const env = Object.entries(input.env ?? {}).map(
+        ([key, text]) => [key, isSecret(input, key) ? new FromEnvironment(key) : text] as const,
+      );
+      return [name, Object.fromEntries(env)];
+    });
+}
+
 /** The same as a program. */
 export function createTypeScript(input: CreateBoxInput, baseUrl: string): string {
-  const request = Object.fromEntries([["image", input.image], ...givenOf(input)]);
+  const request = Object.fromEntries([["image", input.image], ...written(input)]);
   return [
     'import { BoxRunClient } from "boxrun-sdk";',
     "",
@@ -46,21 +89,35 @@ export function createTypeScript(input: CreateBoxInput, baseUrl: string): string
 }
 
 function objectLiteral(value: Readonly<Record<string, unknown>>): string {
-  const text = JSON.stringify(value, null, 2).replace(/^(\s*)"([A-Za-z_]\w*)":/gm, "$1$2:");
+  // The mark stands in no text: a control character is escaped in JSON, and so is every quote.
+  const mark = (one: unknown) => (one instanceof FromEnvironment ? `\u0001${one.name}` : one);
+  const text = JSON.stringify(value, (_, one) => mark(one), 2)
+    .replace(/"\\u0001((?:[^"\\]|\\.)*)"/g, (_, name: string) => `process.env[${JSON.stringify(name)}] ?? ""`)
+    .replace(/process\.env\["([A-Za-z_]\w*)"\]/g, "process.env.$1")
+    .replace(/^(\s*)"([A-Za-z_]\w*)":/gm, "$1$2:");
   return text.length < 80 ? text.replace(/\n\s*/g, " ") : text;
 }
 
 export function createPython(input: CreateBoxInput): string {
-  const named = givenOf(input).map(([name, value]) => `${name}=${pythonLiteral(value)}`);
+  const named = written(input).map(([name, value]) => `${name}=${pythonLiteral(value)}`);
   const all = [pythonLiteral(input.image), ...named];
   const inOne = all.join(", ");
   const call = inOne.length < 60 ? inOne : `\n    ${all.join(",\n    ")},\n`;
-  return ["from boxrun_sdk import BoxRun", "", "boxrun = BoxRun()", `box = boxrun.create(${call})`, ""].join("\n");
+  const imports = (input.secret_env ?? []).length === 0 ? [] : ["import os", ""];
+  return [
+    ...imports,
+    "from boxrun_sdk import BoxRun",
+    "",
+    "boxrun = BoxRun()",
+    `box = boxrun.create(${call})`,
+    "",
+  ].join("\n");
 }
 
 function pythonLiteral(value: unknown): string {
   if (value === true) return "True";
   if (value === false) return "False";
+  if (value instanceof FromEnvironment) return `os.environ[${JSON.stringify(value.name)}]`;
   if (Array.isArray(value)) return `[${value.map(pythonLiteral).join(", ")}]`;
   if (typeof value === "object" && value !== null) {
     return `{${Object.entries(value)

@@ -32,27 +32,32 @@ function Until({ box, at }: { readonly box: Box; readonly at: string }) {
   );
 }
 
-const terms = { "1 hour": 3_600, "8 hours": 28_800, "1 day": 86_400, "7 days": 604_800, never: null } as const;
-type Term = keyof typeof terms;
-const termNames: readonly Term[] = ["1 hour", "8 hours", "1 day", "7 days", "never"];
+const fresh = { "1 hour": 3_600, "8 hours": 28_800, "1 day": 86_400, "7 days": 604_800, never: null } as const;
+const asSet = "as it is";
+type Term = keyof typeof fresh | typeof asSet;
+const freshTerms: readonly Term[] = ["1 hour", "8 hours", "1 day", "7 days", "never"];
 const ends: readonly OnExpiry[] = ["stop", "remove"];
 
 function DeadlineDialog({ box, onClose }: { readonly box: Box; readonly onClose: () => void }) {
-  const [term, setTerm] = useState<Term>("1 hour");
+  const { expires_at } = box;
+  // What is set is what it begins with, so that one of the two can be changed alone.
+  const [term, setTerm] = useState<Term>(expires_at === undefined ? "never" : asSet);
+  const terms: readonly Term[] = expires_at === undefined ? freshTerms : [asSet, ...freshTerms];
+  const leftSeconds = () => Math.max(1, Math.ceil((Date.parse(expires_at ?? "") - Date.now()) / 1000));
   const [onExpiry, setOnExpiry] = useState<OnExpiry>(box.on_expiry ?? "stop");
   const deadline = useSetDeadline();
   const onSubmit = (event: FormEvent) => {
     event.preventDefault();
     deadline.mutate(
-      { box, ttlSeconds: terms[term], onExpiry },
+      { box, ttlSeconds: term === asSet ? leftSeconds() : fresh[term], onExpiry },
       { onSuccess: onClose, onError: (error) => toast("failed", failureOf(error).message, failureOf(error).hint) },
     );
   };
   return (
     <Dialog title={`When does ${boxLabel(box)} expire?`} onClose={onClose}>
       <form className="deadline-form" onSubmit={onSubmit}>
-        <p>From now:</p>
-        <Choice label="From now" names={termNames} chosen={term} onChoose={setTerm} />
+        <p>{term === asSet && expires_at !== undefined ? `At ${dateText(expires_at)}, or from now:` : "From now:"}</p>
+        <Choice label="From now" names={terms} chosen={term} onChoose={setTerm} />
         {term !== "never" && (
           <>
             <p>{onExpiry === "stop" ? "Then it is stopped; its disk stays." : "Then it is removed, with its disk."}</p>

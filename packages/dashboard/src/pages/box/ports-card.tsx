@@ -4,6 +4,7 @@ import { failureOf } from "../../api/failure.ts";
 import { useListeningPorts } from "../../api/ports.ts";
 import { CopyIcon } from "../../ui/copy.tsx";
 import { Card, Facts } from "../../ui/page.tsx";
+import { type Column, Table } from "../../ui/table.tsx";
 
 /** The ports of the host that lead into a box, and what listens in it. */
 export function PortsCard({ box }: { readonly box: Box }) {
@@ -29,26 +30,19 @@ function Published({ port: { host_ip, host_port } }: { readonly port: PublishedP
   );
 }
 
+const listeningColumns: readonly Column[] = [{ name: "Listens" }, { name: "Program" }, { name: "Forward" }];
+
 function Listening({ boxId }: { readonly boxId: string }) {
   const { data: ports, error } = useListeningPorts(boxId);
   if (error !== null) return <p className="quiet">What listens is not known: {failureOf(error).message}</p>;
   if (ports === undefined) return <p className="quiet">Asking what listens…</p>;
   if (ports.length === 0) return <p className="quiet ports">Nothing listens in it.</p>;
   return (
-    <table className="table ports" aria-label="What listens in it">
-      <thead>
-        <tr>
-          <th scope="col">Listens</th>
-          <th scope="col">Program</th>
-          <th scope="col">Forward</th>
-        </tr>
-      </thead>
-      <tbody>
-        {ports.map((port) => (
-          <ListeningRow key={`${port.address} ${port.port}`} boxId={boxId} port={port} />
-        ))}
-      </tbody>
-    </table>
+    <Table label="What listens in it" className="ports" columns={listeningColumns}>
+      {ports.map((port) => (
+        <ListeningRow key={`${port.address} ${port.port}`} boxId={boxId} port={port} />
+      ))}
+    </Table>
   );
 }
 

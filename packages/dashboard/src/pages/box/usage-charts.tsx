@@ -1,4 +1,5 @@
 import type { Box } from "boxrun-sdk";
+import type { ComponentProps } from "react";
 import { useLiveUsage } from "../../api/stats.ts";
 import { Chart } from "../../ui/chart.tsx";
 import { Notice } from "../../ui/notice.tsx";
@@ -19,50 +20,50 @@ export function UsageCharts({ box }: { readonly box: Box }) {
         </Notice>
       )}
       <div className="charts">
-        <div className="card">
-          <Chart
-            title="CPU"
-            at={at}
-            lines={[{ name: "CPU", colour: "--accent", values: series.cpuPercent }]}
-            format={percent}
-            max={100}
-          />
-        </div>
-        <div className="card">
-          <Chart
-            title="Memory"
-            at={at}
-            lines={[{ name: "Memory", colour: "--accent", values: series.memoryBytes }]}
-            format={bytesText}
-            isBinary
-            max={box.memory_mb * 1024 * 1024}
-          />
-        </div>
-        <div className="card">
-          <Chart
-            title="Disk"
-            at={at}
-            lines={[{ name: "Disk", colour: "--accent", values: series.diskBytes }]}
-            format={bytesText}
-            isBinary
-          />
-        </div>
+        <ChartCard
+          title="CPU"
+          at={at}
+          lines={[{ name: "CPU", colour: "--accent", values: series.cpuPercent }]}
+          format={percent}
+          max={100}
+        />
+        <ChartCard
+          title="Memory"
+          at={at}
+          lines={[{ name: "Memory", colour: "--accent", values: series.memoryBytes }]}
+          format={bytesText}
+          isBinary
+          max={box.memory_mb * 1024 * 1024}
+        />
+        <ChartCard
+          title="Disk"
+          at={at}
+          lines={[{ name: "Disk", colour: "--accent", values: series.diskBytes }]}
+          format={bytesText}
+          isBinary
+        />
         {box.network && (
-          <div className="card">
-            <Chart
-              title="Network"
-              at={at}
-              lines={[
-                { name: "received", colour: "--accent", values: series.receivedPerSecond },
-                { name: "sent", colour: "--good", values: series.sentPerSecond },
-              ]}
-              format={perSecond}
-              isBinary
-              max={1024}
-            />
-          </div>
+          <ChartCard
+            title="Network"
+            at={at}
+            lines={[
+              { name: "received", colour: "--accent", values: series.receivedPerSecond },
+              { name: "sent", colour: "--good", values: series.sentPerSecond },
+            ]}
+            format={perSecond}
+            isBinary
+            max={1024}
+          />
         )}
       </div>
     </>
+  );
+}
+
+function ChartCard(props: ComponentProps<typeof Chart>) {
+  return (
+    <div className="card">
+      <Chart {...props} />
+    </div>
   );
 }

@@ -10,6 +10,7 @@ import { boxPath } from "../../components/paths.ts";
 import { CpuUse, MemoryUse } from "../../components/usage-cells.tsx";
 import { IconButton } from "../../ui/button.tsx";
 import { classes } from "../../util/classes.ts";
+import { labelTexts } from "./filter.ts";
 
 interface BoxRowProps {
   readonly box: Box;
@@ -17,10 +18,12 @@ interface BoxRowProps {
   readonly top: number;
   readonly isSelected: boolean;
   readonly onSelect: (id: string, event: unknown) => void;
+  /** Looks for what has this label too. */
+  readonly onLabel: (text: string) => void;
 }
 
 /** Drawn anew only when its own box changes. */
-export const BoxRow = memo(function BoxRow({ box, index, top, isSelected, onSelect }: BoxRowProps) {
+export const BoxRow = memo(function BoxRow({ box, index, top, isSelected, onSelect, onLabel }: BoxRowProps) {
   const command = useCommandBoxes();
   const label = boxLabel(box);
   const isRunning = box.status === "running";
@@ -49,6 +52,9 @@ export const BoxRow = memo(function BoxRow({ box, index, top, isSelected, onSele
       <td className="cell-image clip" title={box.image}>
         {box.image}
       </td>
+      <td className="cell-labels">
+        <Labels box={box} onLabel={onLabel} />
+      </td>
       <td className="cell-engine quiet clip">{box.engine}</td>
       <td className="cell-cpu">
         <CpuUse box={box} />
@@ -75,3 +81,22 @@ export const BoxRow = memo(function BoxRow({ box, index, top, isSelected, onSele
     </tr>
   );
 });
+
+/** One of them, so that rows stay rows; the others by their number. */
+function Labels({ box, onLabel }: Pick<BoxRowProps, "box" | "onLabel">) {
+  const [text, ...rest] = labelTexts(box);
+  return (
+    <>
+      {text !== undefined && (
+        <button type="button" className="label clip" title={`Boxes with ${text}`} onClick={() => onLabel(text)}>
+          {text}
+        </button>
+      )}
+      {rest.length > 0 && (
+        <span className="quiet small" title={rest.join("\n")}>
+          +{rest.length}
+        </span>
+      )}
+    </>
+  );
+}

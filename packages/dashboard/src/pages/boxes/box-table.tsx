@@ -6,6 +6,7 @@ import { verbAllowed } from "../../api/boxes.ts";
 import { useCommandBoxes } from "../../components/box-commands.tsx";
 import { Button } from "../../ui/button.tsx";
 import { Icon } from "../../ui/icon.tsx";
+import { classes } from "../../util/classes.ts";
 import { BoxRow } from "./box-row.tsx";
 import { columns, features } from "./columns.ts";
 
@@ -13,7 +14,7 @@ const rowHeight = 40;
 const phoneRowHeight = 62;
 
 /** As many boxes as there are, of which only those in sight are drawn. */
-export function BoxTable({ boxes }: { readonly boxes: Box[] }) {
+export function BoxTable({ boxes, onLabel }: { readonly boxes: Box[]; readonly onLabel: (text: string) => void }) {
   const scroller = useRef<HTMLDivElement>(null);
   const [sorting, setSorting] = useState<SortingState>([]);
   const table = useTable({
@@ -33,6 +34,7 @@ export function BoxTable({ boxes }: { readonly boxes: Box[] }) {
     getItemKey: (index) => rows[index]?.id ?? index,
     overscan: 8,
   });
+  const hasLabels = boxes.some(({ labels }) => labels !== undefined);
   const selected = table.getSelectedRowModel().rows.map(({ original }) => original);
   const select = useCallback(
     (id: string, event: unknown) => table.getRow(id).getToggleSelectedHandler()(event),
@@ -55,7 +57,11 @@ export function BoxTable({ boxes }: { readonly boxes: Box[] }) {
       {selected.length > 0 && <SelectionBar boxes={selected} onClear={() => table.resetRowSelection(true)} />}
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the arrow keys go between the links inside */}
       <div className="box-table-scroll" ref={scroller} onKeyDown={onKeyDown}>
-        <table className="box-table" aria-label="Boxes" aria-rowcount={rows.length + 1}>
+        <table
+          className={classes("box-table", hasLabels && "box-table-labels")}
+          aria-label="Boxes"
+          aria-rowcount={rows.length + 1}
+        >
           <thead className="box-head">
             <tr aria-rowindex={1} className="box-row">
               <th scope="col" className="cell-select">
@@ -100,6 +106,7 @@ export function BoxTable({ boxes }: { readonly boxes: Box[] }) {
                     top={start}
                     isSelected={row.getIsSelected()}
                     onSelect={select}
+                    onLabel={onLabel}
                   />
                 )
               );
