@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
 import { startTestServer, type TestServer } from "../../packages/server/test/support/server.ts";
 import { type Browser, launchBrowser, type Page } from "../../test/e2e/support/browser.ts";
 import { type Figure, median, ms, timed } from "./figures.ts";
@@ -19,8 +20,9 @@ export async function benchDashboard(): Promise<Figure[]> {
     const alone = await loadTimes(browser, 1);
     await using server = await serverWith(boxCount);
     const many = await medianOf(() => loadTime(browser, server));
-    const listMs = await listTimes(server);
+    const { listMs, cpuMs } = await listTimes(server);
     const p99 = listMs.toSorted((one, other) => one - other)[Math.ceil(lists * 0.99) - 1] ?? Number.NaN;
+    const seenMs = await medianOf(() => timeToBeSeen(browser, server));
     const longest = await longestTaskWhilePrinting(browser, server);
     return [
       {
@@ -33,16 +35,23 @@ export async function benchDashboard(): Promise<Figure[]> {
       {
         name: `GET /v1/boxes of ${boxCount}, p99`,
         value: ms(p99),
-        reference: `${ms(median(listMs))} in the middle`,
+        reference: `${ms(median(listMs))} in the middle, of which ${ms(cpuMs)} are work, the caller's too`,
         bar: "20 ms",
         held: p99 < 20,
       },
       {
+        name: "a change made in one browser is seen in another",
+        value: ms(seenMs),
+        reference: "what the first takes to be told is in it",
+        bar: "1000 ms",
+        held: seenMs < 1_000,
+      },
+      {
         name: `the longest task while ${printingBoxes} boxes print`,
-        value: ms(longest),
-        reference: "50 ms, from where on a browser tells of them",
+        value: ms(longest.wallMs),
+        reference: `${ms(longest.cpuMs)} of the CPU in the hardest one`,
         bar: "100 ms",
-        held: longest <= 100,
+        held: longest.wallMs <= 100,
       },
     ];
   } finally {
@@ -110,26 +119,73 @@ async function open(browser: Browser, server: TestServer, place: string): Promis
   return page;
 }
 
-async function listTimes(server: TestServer): Promise<number[]> {
+async function listTimes(server: TestServer): Promise<{ readonly listMs: number[]; readonly cpuMs: number }> {
   const times: number[] = [];
+  const before = process.cpuUsage();
   for (let list = 0; list < lists; list += 1) {
     const { ms: taken } = await timed(async () =>
       (await fetch(`http://127.0.0.1:${server.http.tcp?.port}/v1/boxes`)).arrayBuffer(),
     );
     times.push(taken);
   }
-  return times;
+  const { user, system } = process.cpuUsage(before);
+  return { listMs: times, cpuMs: (user + system) / 1000 / lists };
+}
+
+/** From the click that stops a box, in the first browser, to its row in the second. */
+async function timeToBeSeen(browser: Browser, server: TestServer): Promise<number> {
+  const [one, other] = await Promise.all([open(browser, server, "/boxes"), open(browser, server, "/boxes")]);
+  const row = other.locator(".box-rows .box-row").first();
+  await row.getByText("running").waitFor();
+  const stop = one.getByRole("button", { name: /^Stop/ }).first();
+  await stop.waitFor();
+  const { ms: taken } = await timed(async () => {
+    await stop.click();
+    await row.getByText("stopped").waitFor();
+  });
+  await one
+    .getByRole("button", { name: /^Start/ })
+    .first()
+    .click();
+  await row.getByText("running").waitFor();
+  await Promise.all([one.context().close(), other.context().close()]);
+  return taken;
 }
 
 /** On the page of one of them, its output in sight, and all others' changes coming in. */
-async function longestTaskWhilePrinting(browser: Browser, server: TestServer): Promise<number> {
+async function longestTaskWhilePrinting(
+  browser: Browser,
+  server: TestServer,
+): Promise<{ readonly wallMs: number; readonly cpuMs: number }> {
   const boxes = server.core.boxes.list().slice(0, printingBoxes);
   for (const { id } of boxes) await server.core.execs.start(id, { cmd: ["chatter"] });
   const page = await open(browser, server, `/boxes/${boxes[0]?.id}/execs`);
   await page.locator(".line").first().waitFor();
+  await browser.startTracing(page, { categories: ["toplevel", "disabled-by-default-devtools.timeline"] });
   await page.evaluate("window.longest = 0");
   await page.waitForTimeout(watchMs);
-  const longest = Number(await page.evaluate("window.longest"));
+  const wallMs = Number(await page.evaluate("window.longest"));
+  const trace = traceSchema.parse(JSON.parse((await browser.stopTracing()).toString()));
   await page.context().close();
-  return longest;
+  // The page's own process draws; no other has a main thread of that name.
+  const mains = new Set(trace.traceEvents.filter(isRendererMain).map(({ pid, tid }) => `${pid} ${tid}`));
+  const tasks = trace.traceEvents.filter(({ pid, tid, tdur }) => tdur !== undefined && mains.has(`${pid} ${tid}`));
+  return { wallMs, cpuMs: Math.max(0, ...tasks.map(({ tdur = 0 }) => tdur / 1000)) };
+}
+
+const traceSchema = z.object({
+  traceEvents: z.array(
+    z.object({
+      name: z.string(),
+      pid: z.number(),
+      tid: z.number(),
+      /** Microseconds of the CPU. */
+      tdur: z.number().optional(),
+      args: z.object({ name: z.string().optional() }).loose().optional(),
+    }),
+  ),
+});
+
+function isRendererMain({ name, args }: z.infer<typeof traceSchema>["traceEvents"][number]): boolean {
+  return name === "thread_name" && args?.name === "CrRendererMain";
 }
