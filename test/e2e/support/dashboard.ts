@@ -25,8 +25,8 @@ export class DashboardTest implements AsyncDisposable {
     this.#address = address;
   }
 
-  static async start(): Promise<DashboardTest> {
-    const [server, browser] = await Promise.all([TestServer.start(), launchBrowser()]);
+  static async start(options: Parameters<typeof TestServer.start>[0] = {}): Promise<DashboardTest> {
+    const [server, browser] = await Promise.all([TestServer.start(options), launchBrowser()]);
     const { tcp } = discoverySchema.parse(JSON.parse(await readFile(join(server.stateDir, "server.json"), "utf8")));
     return new DashboardTest(server, browser, tcp);
   }
@@ -36,11 +36,16 @@ export class DashboardTest implements AsyncDisposable {
   }
 
   /** A browser of its own, without anything of the others', at a place of the page. */
-  async open(place: string, options: Parameters<Browser["newContext"]>[0] = {}): Promise<OpenPage> {
+  open(place: string, options: Parameters<Browser["newContext"]>[0] = {}): Promise<OpenPage> {
+    return this.visit(`http://127.0.0.1:${this.port}/ui/#${place}`, options);
+  }
+
+  /** As `open`, at an address. */
+  async visit(address: string, options: Parameters<Browser["newContext"]>[0] = {}): Promise<OpenPage> {
     const context = await this.#browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
     const page = await context.newPage();
     const complaints = complaintsOf(page);
-    await page.goto(`http://127.0.0.1:${this.port}/ui/#${place}`);
+    await page.goto(address);
     return { page, complaints };
   }
 
