@@ -81,3 +81,22 @@ describe("the dashboard, below a path behind a proxy", () => {
     await page.getByRole("heading", { name: "Boxes", level: 1 }).waitFor({ timeout: soonMs });
   });
 });
+
+describe("the dashboard, whose frame fails", () => {
+  it("says so, and is there again with another try", async () => {
+    const { page } = await dashboard.visit("about:blank");
+    let isBroken = true;
+    // The server's own answer, but for what the frame shows of it.
+    await page.route("**/v1/info", async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill(
+        isBroken ? { response: answer, json: { version: "odd", engine: null } } : { response: answer },
+      );
+    });
+    await page.goto(`http://127.0.0.1:${dashboard.port}/ui/`);
+    await page.getByRole("alert").getByText("This page has failed").waitFor({ timeout: soonMs });
+    isBroken = false;
+    await page.getByRole("button", { name: "Reload" }).click();
+    await page.getByRole("heading", { name: "Boxes", level: 1 }).waitFor({ timeout: soonMs });
+  });
+});
