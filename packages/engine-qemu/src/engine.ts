@@ -12,9 +12,11 @@ export interface QemuEngineOptions {
   readonly bootLimitMs?: number;
   /** Of the host's disk, in MiB, for templates, in `cacheDir`; 0: every box boots. Default: 2048. */
   readonly templateCacheMb?: number | undefined;
+  /** Below which each box has one of its own; see `BoxCgroups.open`. Default: none has. */
+  readonly cgroup?: string | undefined;
 }
 
 /** An engine whose boxes are QEMU microVMs. VALIDATION_ERROR if `stateDir` is too long a path for the sockets in it. */
-export function createQemuEngine({ bootLimitMs, templateCacheMb, ...options }: QemuEngineOptions): Engine {
-  return createAgentEngine(new QemuProvider({ ...options, bootLimitMs, templateCacheMb }), options.logger);
+export function createQemuEngine({ bootLimitMs, templateCacheMb, cgroup, ...options }: QemuEngineOptions): Engine {
+  return createAgentEngine(new QemuProvider({ ...options, bootLimitMs, templateCacheMb, cgroup }), options.logger);
 }

@@ -2,6 +2,7 @@ import { requireTool } from "@boxrun/host";
 import type { Guest } from "./guest-build/locate.ts";
 import { locateGuest } from "./guest-build/locate.ts";
 import { measureTscKhz } from "./host/tsc.ts";
+import { BoxCgroups } from "./jail/cgroups.ts";
 import { type Confinement, findConfinement } from "./jail/confinement.ts";
 import { chooseAccelerator, type Verdict } from "./probe.ts";
 
@@ -11,9 +12,25 @@ export class Host {
   #verdict: Promise<Verdict> | undefined;
   #confinement: Promise<Confinement> | undefined;
   #tscKhz: Promise<number | undefined> | undefined;
+  readonly #cgroup: string | undefined;
+  #cgroups: Promise<BoxCgroups> | undefined;
 
-  constructor(cacheDir: string) {
+  constructor(cacheDir: string, cgroup?: string) {
     this.#cacheDir = cacheDir;
+    this.#cgroup = cgroup;
+  }
+
+  /** `undefined` where nobody has asked for them; RUNTIME_ERROR where they can't be had. */
+  async cgroups(): Promise<BoxCgroups | undefined> {
+    if (this.#cgroup === undefined) return undefined;
+    this.#cgroups ??= BoxCgroups.open(this.#cgroup);
+    try {
+      return await this.#cgroups;
+    } catch (error) {
+      // It may have been delegated by the next time.
+      this.#cgroups = undefined;
+      throw error;
+    }
   }
 
   /** RUNTIME_ERROR with the package to install if it is missing. */

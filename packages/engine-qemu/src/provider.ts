@@ -36,6 +36,7 @@ export interface QemuProviderOptions {
   readonly logger: Logger;
   readonly bootLimitMs: number | undefined;
   readonly templateCacheMb: number | undefined;
+  readonly cgroup: string | undefined;
 }
 
 /** With less the kernel does not unpack its initramfs, or has nothing left to run a program in. */
@@ -54,10 +55,10 @@ export class QemuProvider implements VmProvider {
   /** Of many boxes that are made at once, the others wait: each is two programs that write to the disk. */
   readonly #diskMakers = new Slots(Math.max(2, availableParallelism()));
 
-  constructor({ stateDir, cacheDir, logger, bootLimitMs, templateCacheMb }: QemuProviderOptions) {
+  constructor({ stateDir, cacheDir, logger, bootLimitMs, templateCacheMb, cgroup }: QemuProviderOptions) {
     this.#layout = new BoxLayout(stateDir);
     mkdirSync(this.#layout.root, { recursive: true, mode: 0o700 });
-    this.#host = new Host(cacheDir);
+    this.#host = new Host(cacheDir, cgroup);
     this.#images = new ImageDisks(stateDir);
     const limitBytes = (templateCacheMb ?? defaultTemplateCacheMb) * 1024 * 1024;
     this.#templates = limitBytes === 0 ? undefined : new Templates({ cacheDir, limitBytes, logger });
@@ -139,6 +140,7 @@ export class QemuProvider implements VmProvider {
   async destroy(boxId: string): Promise<void> {
     await this.endLeftovers(boxId);
     await rm(this.#layout.dir(boxId), { recursive: true, force: true });
+    await (await this.#host.cgroups().catch(() => undefined))?.drop(boxId);
   }
 
   async list(): Promise<readonly string[]> {
@@ -166,7 +168,9 @@ export class QemuProvider implements VmProvider {
     try {
       requireTool("mkfs.ext4", "run a box");
       const accelerator = await this.#host.accelerator();
-      const { jail, how } = await this.#host.confinement();
+      const { jail, how: jailed } = await this.#host.confinement();
+      const cgroups = await this.#host.cgroups();
+      const how = `${jailed}; ${cgroups?.how ?? "no cgroup of its own (BOXRUN_CGROUP)"}`;
       return {
         ready: true,
         ...accelerator,

@@ -58,11 +58,11 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     (open) => open.close(),
   );
   const metrics = createMetrics();
-  const { stateDir, cacheDir, templateCacheMb } = settings;
+  const { stateDir, cacheDir, templateCacheMb, cgroup } = settings;
   const images = createImageContent({ dir: join(stateDir, "images"), cacheDir, logger });
   const engines = await wireEngines({
     requested: settings.engine,
-    factories: engineFactories({ stateDir, cacheDir, templateCacheMb, logger }),
+    factories: engineFactories({ stateDir, cacheDir, templateCacheMb, cgroup, logger }),
     inUse: new Set(store.boxes.list().map(({ engine }) => engine)),
     ...{ images, stateDir, cacheDir, version, logger },
   });

@@ -16,6 +16,8 @@ export interface Settings {
   readonly tcp: { readonly host: string; readonly port: number } | null;
   readonly maxCpu: number;
   readonly maxMemoryMb: number;
+  /** A path, or `own`; `undefined`: boxes get none. */
+  readonly cgroup: string | undefined;
   /** See `ResourceLimits`. */
   readonly diskOvercommit: number;
   readonly engine: RequestedEngine;
@@ -93,6 +95,7 @@ const rules = {
   port: rule("BOXRUN_PORT", "--port", wholeNumber(0, 65_535, "must be a port: 1 to 65535, or 0 for any free one")),
   maxCpu: rule("BOXRUN_MAX_CPU", undefined, positive),
   maxMemoryMb: rule("BOXRUN_MAX_MEMORY_MB", undefined, positive),
+  cgroup: rule("BOXRUN_CGROUP", undefined, z.string().regex(/^(own|\/[^\0]*)$/, "must be an absolute path, or own")),
   diskOvercommit: rule("BOXRUN_DISK_OVERCOMMIT", undefined, wholeNumber(1, 1_000_000, "must be 1 to 1000000 (times)")),
   engine: rule("BOXRUN_ENGINE", "--engine", z.enum(engineNames, `must be one of ${engineNames.join(", ")}`)),
   token: rule("BOXRUN_TOKEN", undefined, z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")),
@@ -157,6 +160,7 @@ export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Setting
           },
     maxCpu: read(rules.maxCpu, undefined, env) ?? 8 * availableParallelism(),
     maxMemoryMb: read(rules.maxMemoryMb, undefined, env) ?? Math.floor((hostMemoryBytes() * 0.8) / 1024 / 1024),
+    cgroup: read(rules.cgroup, undefined, env),
     diskOvercommit: read(rules.diskOvercommit, undefined, env) ?? 10,
     engine,
     token,

@@ -81,6 +81,7 @@ export class BoxBooter {
       boxDir,
       qemu: host.qemu(),
       jail,
+      cgroups: await host.cgroups(),
       hostHelper: guest.hostHelper,
       volumes: spec.volumes,
       logger,

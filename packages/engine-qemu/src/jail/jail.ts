@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { type Accelerator, boxFiles, qemuArgs, type VmShape } from "../vm/command-line.ts";
 import { boxUser, everybody } from "./box-user.ts";
+import type { BoxLimits } from "./cgroups.ts";
 import type { QemuFiles } from "./qemu-files.ts";
 
 /**
@@ -34,6 +35,9 @@ export const jailedFiles = "/fd";
 /** QEMU's memory beside the guest's: most of it for translated code, where CPUs are emulated, and for the stacks of its threads. */
 const ownMemoryMb = 3072;
 const ownMemoryPerCpuMb = 16;
+/** What a network or a volume may take beside QEMU; a virtiofsd has up to 64 threads. */
+const helperMemoryMb = 256;
+const helperProcesses = 128;
 /** A few dozen are in use with as many volumes and disks as a box can have. */
 const openFiles = 1024;
 /** Threads count: one for each CPU, up to 64 that wait for disks, and a few. */
@@ -104,6 +108,15 @@ function rootArgs(jail: Jail, shape: VmShape, boxDir: string): readonly string[]
 function ancestors(path: string): readonly string[] {
   const parent = dirname(path);
   return parent === "/" ? [] : [...ancestors(parent), parent];
+}
+
+/** Of all processes of a box together. The network's and each volume's come on top of QEMU's. */
+export function limitsOf({ cpu, memoryMb, volumes }: VmShape): BoxLimits {
+  return {
+    cpu,
+    memoryMb: memoryMb + ownMemoryMb + cpu * ownMemoryPerCpuMb + helperMemoryMb * (1 + volumes),
+    processes: processes(cpu) + helperProcesses * (1 + volumes),
+  };
 }
 
 function confineArgs(shape: VmShape, user: number | undefined): readonly string[] {

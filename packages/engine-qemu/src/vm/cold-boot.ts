@@ -4,8 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { Logger, VolumeSpec } from "@boxrun/core";
 import { AgentLine, socketAddress } from "@boxrun/guest-agent";
+import { findBoxProcesses } from "@boxrun/host";
 import { type DetachedProcess, firstPassed, spawnDetached } from "../host/detached.ts";
-import { handOverSocket, type Jail, jailedFiles, sealSockets, spawnJailed } from "../jail/jail.ts";
+import type { BoxCgroups } from "../jail/cgroups.ts";
+import { handOverSocket, type Jail, jailedFiles, limitsOf, sealSockets, spawnJailed } from "../jail/jail.ts";
 import { startNetwork } from "../network/passt.ts";
 import { startVolume } from "../volumes/virtiofsd.ts";
 import { boxFiles, qemuArgs, type VmShape } from "./command-line.ts";
@@ -22,6 +24,8 @@ export interface BootPlan {
   readonly qemu: string;
   /** What is around QEMU; `undefined` where the host can't make it. */
   readonly jail: Jail | undefined;
+  /** Where the box gets a cgroup of its own; by default it gets none. */
+  readonly cgroups?: BoxCgroups | undefined;
   readonly shape: VmShape;
   readonly volumes: readonly VolumeSpec[];
   readonly hostHelper: string;
@@ -92,6 +96,8 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     const helpers = await startHelpers(plan, either, started);
     const qemu = await startQemu(plan);
     started.unshift(qemu);
+    // All of them: helpers have started others by now.
+    await plan.cgroups?.take(plan.boxId, await findBoxProcesses(boxDir), limitsOf(plan.shape));
     const refs = { qemu: qemu.ref, helpers: helpers.map((helper) => helper.ref) };
     await writeVmRecord(boxDir, { ...refs, guestBootId: null });
     qmp = await connectQmp(join(boxDir, boxFiles.qmpSocket), qemu, either);
