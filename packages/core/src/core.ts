@@ -8,6 +8,7 @@ import {
   type RunResponse,
   type ServerEvent,
 } from "@boxrun/contract";
+import { findBox } from "./boxes/box-lookup.ts";
 import { BoxManager } from "./boxes/box-manager.ts";
 import { KeptBoxes, keptStore } from "./boxes/kept-boxes.ts";
 import { Orphans } from "./boxes/orphans.ts";
@@ -17,6 +18,7 @@ import type { BoxDisks } from "./boxes/room-check.ts";
 import { Engines, noOtherEngines, type OtherEngines, withEngineTrouble } from "./engines.ts";
 import { ExecManager } from "./execs/exec-manager.ts";
 import { FileManager } from "./files/file-manager.ts";
+import { Gates } from "./gates.ts";
 import { ImageManager } from "./images/image-manager.ts";
 import { KeptWrites } from "./kept-writes.ts";
 import type { CoreMetrics } from "./metrics.ts";
@@ -86,6 +88,7 @@ export class BoxRunCore {
   readonly #events = new ServerEvents();
   readonly #keptWrites: KeptWrites;
   readonly #recovery = Promise.withResolvers<void>();
+  readonly #gates = new Gates();
   readonly #leaving = new AbortController();
   /** Of `recover`, as long as it is under way. */
   #recovering: Promise<void> | undefined;
@@ -163,16 +166,39 @@ export class BoxRunCore {
     return this.#recovery.promise;
   }
 
+  /** Settles once what the last server has left of this box is taken over, whatever of the others is; as `recovered` does if there is no such box. */
+  async boxRecovered(idOrName: string): Promise<void> {
+    await Promise.race([this.recovered, ...this.#gateOf(idOrName)]);
+  }
+
+  #gateOf(idOrName: string): Promise<void>[] {
+    try {
+      return [this.#gates.opened(findBox(this.#options.store, idOrName).id)];
+    } catch {
+      // It is told by whoever does the operation, behind everything else.
+      return [];
+    }
+  }
+
   get isRecovering(): boolean {
     return this.#isRecovering;
   }
 
   async #takeOver(signal: AbortSignal): Promise<void> {
     await this.#engines.examine();
-    await this.boxes.recovery.recover(signal);
+    const { execs, sessions } = this.#options.store;
+    // What the last server has left, and nothing that begins in a box that is in line while others are not.
+    const leftExecs = Map.groupBy(execs.running(), ({ boxId }) => boxId);
+    const leftSessions = Map.groupBy(sessions.list(), ({ boxId }) => boxId);
+    await this.boxes.recovery.recover(signal, async (boxId) => {
+      await Promise.all([
+        this.execs.recover(leftExecs.get(boxId) ?? []),
+        this.sessions.recover(leftSessions.get(boxId) ?? []),
+      ]);
+      this.#gates.open(boxId);
+    });
     signal.throwIfAborted();
     this.boxes.lifetimes.takeUp();
-    await Promise.all([this.execs.recover(), this.sessions.recover()]);
     // Nobody has to wait for this.
     void this.orphans.report();
   }

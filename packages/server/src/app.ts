@@ -115,7 +115,7 @@ export async function buildApp(
       request.operationId = operationId;
       request.subject = { ...boxSubject(path.id, (name) => core.boxes.get(name).id), ...execSubject(path.exec_id) };
     },
-    before: (id, reply) => untilRecovered(id, context, reply),
+    before: (id, path, reply) => untilRecovered({ id, box: path.id }, context, reply),
     track: (work) => lifetime.track(work),
     history,
   });

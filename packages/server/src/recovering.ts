@@ -28,8 +28,15 @@ const answeredAtOnce: ReadonlySet<OperationId> = new Set<OperationId>([
   "endMcp",
 ]);
 
+/** Where an operation is done: what waits for one box does not wait for others. */
+interface Place {
+  readonly id: OperationId;
+  /** The id or name that the path has. */
+  readonly box: string | undefined;
+}
+
 /** SERVER_RECOVERING if what the operation needs was not taken over in time; nothing was done of it then. */
-export async function untilRecovered(id: OperationId, context: Context, reply: FastifyReply): Promise<void> {
+export async function untilRecovered({ id, box }: Place, context: Context, reply: FastifyReply): Promise<void> {
   const { core, lifetime, recoveryWaitMs = usualWaitMs } = context;
   if (!core.isRecovering || answeredAtOnce.has(id)) return;
   const enough = new AbortController();
@@ -40,7 +47,10 @@ export async function untilRecovered(id: OperationId, context: Context, reply: F
   lifetime.ending.addEventListener("abort", leave, { once: true });
   if (lifetime.ending.aborted) leave();
   try {
-    await unlessAborted(core.recovered, AbortSignal.any([enough.signal, callerSignal(reply, lifetime)]));
+    await unlessAborted(
+      box === undefined ? core.recovered : core.boxRecovered(box),
+      AbortSignal.any([enough.signal, callerSignal(reply, lifetime)]),
+    );
   } finally {
     clearTimeout(timer);
     lifetime.ending.removeEventListener("abort", leave);

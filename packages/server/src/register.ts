@@ -53,7 +53,7 @@ export type Handlers = { readonly [Id in OperationId]: (call: Call<Id>) => Promi
 interface Around {
   readonly onCall: (request: FastifyRequest, id: OperationId, path: Readonly<Record<string, string>>) => void;
   /** Resolves once the operation may be done. */
-  readonly before: (id: OperationId, reply: FastifyReply) => Promise<void>;
+  readonly before: (id: OperationId, path: Readonly<Record<string, string>>, reply: FastifyReply) => Promise<void>;
   readonly track: <T>(work: Promise<T>) => Promise<T>;
   readonly history: Pick<HistoryRecorder, "begin">;
 }
@@ -74,7 +74,7 @@ export function registerOperations(
     const operation: Operation = operations[id];
     const query: unknown =
       operation.query === undefined ? undefined : validate(operation.query, request.query, "query");
-    await before(id, reply);
+    await before(id, path, reply);
     const body = await readBody(operation, request);
     // The table says what they are; only the compiler can't follow it from `unknown`.
     const call = { path, query, body, request, reply } as Call<Id>;

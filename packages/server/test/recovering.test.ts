@@ -62,6 +62,28 @@ it("what needs a box waits for it, and finds it as it was left: no reader is tol
   expect(JSON.stringify(frames((await events).text))).toMatch(/one.*in.*two/s);
 });
 
+it("a box that is slow to be taken over holds up nobody but who needs it", async () => {
+  const before = await startTestServer({ stateDir, host: last.host });
+  const other = (await createBox(before)).id;
+  const counting = (await startExec(before, other, ["sh", "-c", "cat; exit 3"], { stdin: true })).id;
+  await before.stop();
+  await using server = await startTestServer({ stateDir, host: last.host, recoversLater: true });
+  const hold = server.engine.controls.hold("adopt", box);
+  const recovery = server.core.recover();
+  await hold.reached;
+  const slow = ask(server, `/v1/boxes/${box}/exec`, { body: { cmd: ["true"] } });
+  // What ran in the other one goes on, and what is new begins, while nobody has the first one.
+  expect((await ask(server, `/v1/boxes/${other}/exec/${counting}/stdin?eof=true`, { body: "in\n" })).status).toBe(200);
+  expect(await server.core.execs.wait(other, counting)).toMatchObject({ exit_code: 3 });
+  const begun = await startExec(server, other, ["sh", "-c", "exit 4"]);
+  expect(await server.core.execs.wait(other, begun.id)).toMatchObject({ exit_code: 4 });
+  expect((await ask(server, `/v1/boxes/${other}?force=true`, { method: "DELETE" })).status).toBeLessThan(300);
+  expect(server.core.isRecovering).toBe(true);
+  hold.release();
+  await recovery;
+  expect((await slow).status).toBe(201);
+});
+
 it("a request that has waited long enough is told so, and nothing was done of it", async () => {
   const { server, hold, recovery } = await next({ recoveryWaitMs: 1 });
   await using _ = server;

@@ -91,8 +91,9 @@ export class BoxRecovery {
   /**
    * Brings the records of the last server in line with what is really there. Called once, before anything else. Those that ran come first, so many at a
    * time that none waits for the others' sake longer than it takes to be reached. Once `signal` aborts, what is left is left to the next server.
+   * `onRecovered` is called for each box as soon as it is in line, and belongs to its recovery.
    */
-  async recover(signal: AbortSignal): Promise<void> {
+  async recover(signal: AbortSignal, onRecovered: (boxId: string) => Promise<void>): Promise<void> {
     const boxes = this.#parts.store.boxes.list();
     const isLive = ({ status }: BoxRecord) => status === "running" || status === "creating";
     // What runs may hold resources from the first moment on, whether it was reached yet or not.
@@ -101,6 +102,7 @@ export class BoxRecovery {
     await Promise.all(running.map((box) => this.#parts.published.takeUp(box)));
     const recover = async (box: BoxRecord) => {
       if (!signal.aborted) await this.#parts.turns.run(box.id, () => this.#recover(box, signal));
+      if (!signal.aborted) await onRecovered(box.id);
     };
     await eachOf(boxes.filter(isLive), adoptionsAtOnce, recover);
     await eachOf(

@@ -206,8 +206,8 @@ export class ExecManager {
   }
 
   /** Picks up the execs that the last server left running. Called once, after the boxes were recovered. */
-  async recover(): Promise<void> {
-    await Promise.all(this.#parts.store.execs.running().map((exec) => this.#resume(exec)));
+  async recover(left: readonly ExecRecord[]): Promise<void> {
+    await Promise.all(left.map((exec) => this.#resume(exec)));
   }
 
   /** Lets go of every exec; they run on in their boxes. Resolves when nothing writes to the store any more. */

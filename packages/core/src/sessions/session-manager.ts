@@ -115,8 +115,8 @@ export class SessionManager {
   }
 
   /** Picks up the sessions that the last server left, and ends the shells that nobody can come back to. Called once, after the boxes were recovered. */
-  async recover(): Promise<void> {
-    await Promise.all(this.#parts.store.sessions.list().map((record) => this.#resume(record)));
+  async recover(left: readonly SessionRecord[]): Promise<void> {
+    await Promise.all(left.map((record) => this.#resume(record)));
   }
 
   /** Lets go of every session. Those that can't go on without the server end, and their clients are told. */

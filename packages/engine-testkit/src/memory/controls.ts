@@ -37,7 +37,10 @@ export class MemoryControls {
   readonly #failures = new Map<ControlledMethod, BoxRunError[]>();
   /** What the last stop gave the programs. */
   graceMs: number | undefined;
-  readonly #holds = new Map<ControlledMethod, { reach: () => void; released: Promise<void> }>();
+  readonly #holds = new Map<
+    ControlledMethod,
+    { boxId: string | undefined; reach: () => void; released: Promise<void> }
+  >();
 
   /** How often it was called. */
   calls(method: ControlledMethod): number {
@@ -49,11 +52,11 @@ export class MemoryControls {
     this.#failures.set(method, [...(this.#failures.get(method) ?? []), error]);
   }
 
-  /** Calls hang until the hold is released, or the call's signal aborts. */
-  hold(method: ControlledMethod): Hold {
+  /** Calls hang until the hold is released, or the call's signal aborts; with `boxId`, which only `adopt` tells, those of this box. */
+  hold(method: ControlledMethod, boxId?: string): Hold {
     const reached = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
-    this.#holds.set(method, { reach: reached.resolve, released: released.promise });
+    this.#holds.set(method, { boxId, reach: reached.resolve, released: released.promise });
     return {
       reached: reached.promise,
       release: () => {
@@ -64,10 +67,10 @@ export class MemoryControls {
   }
 
   /** For the engine: at the beginning of each call. Rejects with what was asked for, or the signal's reason. */
-  async enter(method: ControlledMethod, signal?: AbortSignal): Promise<void> {
+  async enter(method: ControlledMethod, signal?: AbortSignal, boxId?: string): Promise<void> {
     this.#calls.set(method, this.calls(method) + 1);
     const hold = this.#holds.get(method);
-    if (hold !== undefined) {
+    if (hold !== undefined && (hold.boxId === undefined || hold.boxId === boxId)) {
       hold.reach();
       await (signal === undefined ? hold.released : Promise.race([hold.released, aborted(signal)]));
     }

@@ -174,7 +174,7 @@ export class MemoryEngine implements Engine {
   }
 
   async adopt(spec: BoxSpec, { signal }: { readonly signal: AbortSignal }): Promise<Adoption> {
-    await this.controls.enter("adopt", signal);
+    await this.controls.enter("adopt", signal, spec.id);
     const box = this.host.boxes.get(spec.id);
     if (box === undefined) return { state: "missing" };
     if (box.state !== "running") return { state: "dead" };
