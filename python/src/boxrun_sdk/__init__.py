@@ -1,24 +1,11 @@
 """Python SDK for BoxRun: ``BoxRunClient`` for asyncio and trio, ``BoxRun`` for everything else."""
 
-from .client import BoxHandle, BoxRunClient, ExecHandle, Terminal
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .errors import BoxRunError, CommandFailed, ConnectionFailed, InvalidAnswer, ServerStartFailed
-from .reports import (
-    BoxStatsOverview,
-    BoxUsage,
-    Caller,
-    Finding,
-    GcResult,
-    Health,
-    HistoryEntry,
-    ListeningPort,
-    Orphan,
-    RecentStats,
-    SignedIn,
-    SignInLink,
-    StatsHistory,
-    Usage,
-)
-from .sync import BoxRun
 from .types import (
     BoxInfo,
     BoxStats,
@@ -38,6 +25,26 @@ from .types import (
     SessionInfo,
     StoppedBox,
 )
+
+if TYPE_CHECKING:
+    from .client import BoxHandle, BoxRunClient, ExecHandle, Terminal
+    from .reports import (
+        BoxStatsOverview,
+        BoxUsage,
+        Caller,
+        Finding,
+        GcResult,
+        Health,
+        HistoryEntry,
+        ListeningPort,
+        Orphan,
+        RecentStats,
+        SignedIn,
+        SignInLink,
+        StatsHistory,
+        Usage,
+    )
+    from .sync import BoxRun
 
 __all__ = [
     "BoxHandle",
@@ -82,3 +89,41 @@ __all__ = [
     "Terminal",
     "Usage",
 ]
+
+_LOADED_WHEN_ASKED_FOR = {
+    "_async.box": ("BoxHandle",),
+    "_async.client": ("BoxRunClient",),
+    "_async.execs": ("ExecHandle",),
+    "_async.terminal": ("Terminal",),
+    "_sync.client": ("BoxRun",),
+    "reports": (
+        "BoxStatsOverview",
+        "BoxUsage",
+        "Caller",
+        "Finding",
+        "GcResult",
+        "Health",
+        "HistoryEntry",
+        "ListeningPort",
+        "Orphan",
+        "RecentStats",
+        "SignedIn",
+        "SignInLink",
+        "StatsHistory",
+        "Usage",
+    ),
+}
+_MODULES = {name: module for module, names in _LOADED_WHEN_ASKED_FOR.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Few programs need both clients, and fewer what the server reports: each is loaded when it is asked for."""
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value = getattr(import_module(f".{module}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 
 from .errors import ServerStartFailed
@@ -10,6 +9,9 @@ from .errors import ServerStartFailed
 
 def start_server(command: Sequence[str]) -> None:
     """``command``: the ``boxrun`` command and what comes before its verb."""
+    # Seldom needed, and not loaded for nothing.
+    import subprocess
+
     whole = [*command, "server", "start"]
     try:
         done = subprocess.run(whole, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")

@@ -1,12 +1,10 @@
-"""Directories as tars, and counting what is sent."""
+"""What is sent: counted, and had again."""
 
 from __future__ import annotations
 
 import io
 import os
-import tarfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO, BinaryIO
 
 
@@ -61,19 +59,3 @@ class Counted(io.RawIOBase):
             self._read += len(piece)
             self._progress(self._read)
         return piece
-
-
-def pack_directory(source: Path, archive: IO[bytes]) -> None:
-    """The content of ``source``, names relative to it, links as links."""
-    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name in sorted(os.listdir(source)):
-            tar.add(source / name, arcname=name)
-    archive.seek(0)
-
-
-def unpack_archive(archive: IO[bytes], target: Path) -> None:
-    """What comes from a box is hostile: nothing outside of ``target`` is touched, no device is made, no set-user-id bit kept."""
-    archive.seek(0)
-    target.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(fileobj=archive, mode="r:") as tar:
-        tar.extractall(target, filter="data")

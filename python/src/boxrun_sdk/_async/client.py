@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._address import find_address, segment
 from .._requests import box_filter, box_request
 from .._server import start_server
 from ..errors import CommandFailed
-from ..reports import BoxStatsOverview, Finding, GcResult, Health, Usage, stats_overview, usage
 from ..types import (
     BoxInfo,
     ExecEvent,
@@ -29,12 +29,16 @@ from ..types import (
 from .box import BoxHandle
 from .execs import exec_events, exec_request
 from .files import Files
-from .history import History
 from .http import Http, parse_json
 from .images import Images
-from .orphans import Orphans
 from .platform import Stream, closing, in_thread
-from .sign_in import SignIn
+
+if TYPE_CHECKING:
+    # Seldom needed; loaded where they are.
+    from ..reports import BoxStatsOverview, Finding, GcResult, Health, Usage
+    from .history import History
+    from .orphans import Orphans
+    from .sign_in import SignIn
 
 
 class BoxRunClient:
@@ -48,9 +52,24 @@ class BoxRunClient:
     def __init__(self, base_url: str | None = None, *, token: str | None = None, timeout: float = 30.0) -> None:
         self._http = Http(find_address(base_url), token or os.environ.get("BOXRUN_TOKEN") or None, timeout)
         self.images = Images(self._http)
-        self.history = History(self._http)
-        self.orphans = Orphans(self._http)
-        self.sign_in = SignIn(self._http)
+
+    @cached_property
+    def history(self) -> History:
+        from .history import History
+
+        return History(self._http)
+
+    @cached_property
+    def orphans(self) -> Orphans:
+        from .orphans import Orphans
+
+        return Orphans(self._http)
+
+    @cached_property
+    def sign_in(self) -> SignIn:
+        from .sign_in import SignIn
+
+        return SignIn(self._http)
 
     @classmethod
     async def start(
@@ -262,15 +281,21 @@ class BoxRunClient:
 
     async def collect(self, *, older_than: float = 3600, output_older_than: float | None = None) -> GcResult:
         """As ``gc``; and gives up the output of commands that ended longer than ``output_older_than`` seconds ago."""
+        from ..reports import GcResult
+
         request = given({"older_than": older_than, "output_older_than": output_older_than})
         return known(GcResult, await self._http.call("POST", "/v1/gc", json=request))
 
     async def usage(self) -> Usage:
         """What takes how much of the host's disk."""
+        from ..reports import usage
+
         return usage(await self._http.get("/v1/usage"))
 
     async def stats(self, points: int | None = None) -> list[BoxStatsOverview]:
         """All running boxes as they were at most 10 seconds ago, and their newest ``points`` (up to 360) samples."""
+        from ..reports import stats_overview
+
         params = None if points is None else {"points": str(points)}
         return [stats_overview(box) for box in await self._http.get("/v1/stats", params)]
 
@@ -279,6 +304,8 @@ class BoxRunClient:
 
         ConnectionFailed if the connection breaks.
         """
+        from ..reports import stats_overview
+
         params = {"follow": "true", **({} if points is None else {"points": str(points)})}
         async with (
             self._http.open("GET", "/v1/stats", events=True, params=params) as response,
@@ -294,10 +321,14 @@ class BoxRunClient:
 
     async def findings(self) -> list[Finding]:
         """What boxes need on the server's host, and whether it is there: as ``boxrun doctor`` shows it."""
+        from ..reports import Finding
+
         return [known(Finding, finding) for finding in await self._http.get("/v1/doctor")]
 
     async def health(self) -> Health:
         """Answers if the server is up."""
+        from ..reports import Health
+
         return known(Health, await self._http.get("/healthz"))
 
     async def info(self) -> ServerInfo:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from .._address import segment
-from .._transfer import Counted, pack_directory, unpack_archive
+from .._transfer import Counted
 from ..errors import BoxRunError
 from ..types import FileChange, FileEntry, given, known
 from .changes import file_changes
@@ -109,6 +109,8 @@ class Files:
         """A file to the path ``dest``, or a directory's content into the directory ``dest``."""
         source = Path(local)
         if await in_thread(source.is_dir):
+            from .._archives import pack_directory
+
             with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as archive:
                 await in_thread(lambda: pack_directory(source, archive))
                 await self._send(dest, archive, {"archive": "tar", "owner": owner or "@box"}, progress)
@@ -139,6 +141,8 @@ class Files:
         except BoxRunError as error:
             if error.code != "VALIDATION_ERROR" or not await self._is_directory(remote):
                 raise
+            from .._archives import unpack_archive
+
             with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as archive:
                 await self._receive(remote, "tar", archive, progress)
                 await in_thread(lambda: unpack_archive(archive, target))

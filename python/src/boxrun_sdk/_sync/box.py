@@ -6,12 +6,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlencode
 
 from .._address import segment
 from .._requests import box_filter
-from ..reports import ListeningPort, StatsHistory
 from ..types import (
     BoxInfo,
     BoxStats,
@@ -30,6 +29,10 @@ from .files import Files
 from .http import Http, parse_json
 from .platform import Stream, closing
 from .terminal import Terminal, attach
+
+if TYPE_CHECKING:
+    # Seldom needed; loaded where they are.
+    from ..reports import ListeningPort, StatsHistory
 
 
 class BoxHandle:
@@ -230,10 +233,14 @@ class BoxHandle:
 
     def stats_history(self) -> StatsHistory:
         """The last hour, a sample every 10 seconds, in columns."""
+        from ..reports import StatsHistory
+
         return known(StatsHistory, self._http.get(f"{self._path}/stats/history"))
 
     def ports(self) -> list[ListeningPort]:
         """The TCP ports on which something in it listens."""
+        from ..reports import ListeningPort
+
         return [known(ListeningPort, port) for port in self._http.get(f"{self._path}/ports")]
 
     def sessions(self) -> list[SessionInfo]:

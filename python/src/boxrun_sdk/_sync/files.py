@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from .._address import segment
-from .._transfer import Counted, pack_directory, unpack_archive
+from .._transfer import Counted
 from ..errors import BoxRunError
 from ..types import FileChange, FileEntry, given, known
 from .changes import file_changes
@@ -108,6 +108,8 @@ class Files:
         """A file to the path ``dest``, or a directory's content into the directory ``dest``."""
         source = Path(local)
         if in_thread(source.is_dir):
+            from .._archives import pack_directory
+
             with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as archive:
                 in_thread(lambda: pack_directory(source, archive))
                 self._send(dest, archive, {"archive": "tar", "owner": owner or "@box"}, progress)
@@ -138,6 +140,8 @@ class Files:
         except BoxRunError as error:
             if error.code != "VALIDATION_ERROR" or not self._is_directory(remote):
                 raise
+            from .._archives import unpack_archive
+
             with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as archive:
                 self._receive(remote, "tar", archive, progress)
                 in_thread(lambda: unpack_archive(archive, target))
