@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readdir, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -60,7 +60,14 @@ describe.each(["bookworm", "trixie"])("on a clean Debian %s", (suite) => {
     expect(lines[1]).toMatch(/^Hint: /);
     const setup = await user("boxrun setup");
     expect(setup.code).toBe(1);
-    expect(setup.stdout).toMatch(/sudo apt-get update && sudo apt-get install --yes .*qemu-system-x86 /);
+    // There is no sudo here.
+    expect(setup.stdout).toMatch(
+      /^To install, as root:\n {2}apt-get update && apt-get install --yes .*qemu-system-x86 /m,
+    );
+    expect(await user("boxrun setup --yes")).toMatchObject({
+      code: 125,
+      stderr: expect.stringContaining("neither sudo nor doas"),
+    });
   });
 
   test("without qemu, setup as root installs all that is missing", async () => {
@@ -110,6 +117,22 @@ describe.each(["bookworm", "trixie"])("on a clean Debian %s", (suite) => {
         .filter((name) => /qemu|node|boxrun|passt|virtiofsd/.test(name)),
     ).toEqual([]);
   });
+});
+
+test("every line of README's Install section works as it is typed, by root on a clean Debian trixie", async () => {
+  const pristine = await pristineRoot({ cacheDir, suite: "trixie", log, signal: new AbortController().signal });
+  const aptCache = join(cacheDir, "test", "install", "apt-trixie");
+  await using machine = await Machine.boot(pristine, join(scratch, "readme"), aptCache);
+  await machine.putNode();
+  await succeeds(machine.run("root", `npm config set registry ${registry.url}/`));
+  const readme = await readFile(join(import.meta.dirname, "../../README.md"), "utf8");
+  const lines = /^## Install\n[^`]*```sh parse\n([^`]*)```/m.exec(readme)?.[1]?.trim().split("\n") ?? [];
+  expect(lines[0]).toBe("npm install --global boxrun");
+  const printed: string[] = [];
+  for (const line of lines) printed.push(await succeeds(machine.run("root", line)));
+  expect(printed[lines.findIndex((line) => line.startsWith("boxrun run "))]).toBe("hello\n");
+  expect(lines.at(-1)).toMatch(/^boxrun server stop/);
+  expect(printed.at(-1)).toMatch(/^Stopped the BoxRun server/);
 });
 
 describe("on a clean Debian bookworm without Node", () => {

@@ -1,3 +1,5 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
 import {
   installationOf,
   isKnownHost,
@@ -25,7 +27,7 @@ const unready = 1;
 
 export function define(command: Verb): void {
   command
-    .option("-y, --yes", "install what is missing, as root or with sudo")
+    .option("-y, --yes", "install what is missing, as root or with sudo or doas")
     .addHelpText(
       "after",
       `
@@ -65,20 +67,39 @@ async function setUp(command: Verb, { yes }: Options): Promise<void> {
   const before = look();
   const missing = before.filter(({ path }) => path === null).map(({ program }) => program);
   const installation = installationOf(missing, distribution);
-  const commands = (installation?.commands ?? []).map((words) => (installation?.needsRoot ? asRoot(words) : words));
+  const becomesRoot = installation?.needsRoot === true && process.getuid?.() !== 0;
+  const helper = becomesRoot ? rootHelpers.find(isOnPath) : undefined;
+  const commands = (installation?.commands ?? []).map((words) => (helper === undefined ? words : [helper, ...words]));
   const line = commands.length === 0 ? null : commands.map(shellText).join(" && ");
   let found = before;
-  if (yes && commands.length > 0) {
+  if (yes && line !== null) {
+    if (becomesRoot && helper === undefined) {
+      throw new CliError(
+        "INSTALL_FAILED",
+        "setup: it takes root, and there is neither sudo nor doas here",
+        `As root: ${line}`,
+      );
+    }
     await install(command, commands);
     found = look();
   }
   const result = { distribution: distribution.name, programs: found, command: line, ran: found !== before };
-  await reporter.result(result, () => report(result));
+  await reporter.result(result, () => report(result, becomesRoot && helper === undefined ? ", as root" : ""));
   if (found.some(({ path, needed }) => path === null && needed)) process.exitCode = unready;
 }
 
-function asRoot(words: readonly string[]): readonly string[] {
-  return process.getuid?.() === 0 ? words : ["sudo", ...words];
+/** What runs a command as root; Alpine has the second. */
+const rootHelpers = ["sudo", "doas"] as const;
+
+function isOnPath(program: string): boolean {
+  return (process.env.PATH ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return folder !== "";
+    } catch {
+      return false;
+    }
+  });
 }
 
 async function install(command: Verb, commands: readonly (readonly string[])[]): Promise<void> {
@@ -102,7 +123,7 @@ interface Result {
   readonly ran: boolean;
 }
 
-function report({ distribution, programs, command, ran }: Result): string {
+function report({ distribution, programs, command, ran }: Result, asWhom: string): string {
   const missing = programs.filter(({ path }) => path === null);
   if (missing.length === 0) return "All programs that boxes need are here.\n";
   const lines = missing.map(({ program, purpose, needed, package: from }) => {
@@ -110,6 +131,8 @@ function report({ distribution, programs, command, ran }: Result): string {
     return `  ${program}: ${purpose}${needed ? "" : "; all else works without it"} (${where})\n`;
   });
   const advice =
-    command === null ? "Look for packages that have them, and have them on PATH.\n" : `To install:\n  ${command}\n`;
+    command === null
+      ? "Look for packages that have them, and have them on PATH.\n"
+      : `To install${asWhom}:\n  ${command}\n`;
   return `Missing on this host:\n${lines.join("")}${ran ? "They were not in what was installed.\n" : advice}`;
 }
