@@ -105,7 +105,7 @@ def test_a_command_left_running_can_be_fed_signalled_and_found_again(box: BoxHan
     assert handle.id in [info.id for info in box.execs()]
 
 
-def test_input_that_gets_lost_is_sent_again_and_arrives_once(box: BoxHandle, proxy: Callable[..., str]) -> None:
+def test_input_that_gets_lost_is_sent_again_and_arrives_once(box: BoxHandle, proxy: Proxy) -> None:
     """The connection ends before the server's word that it has the piece."""
     file = io.BytesIO(b"xtwo\n" * 20_000)
     file.seek(1)

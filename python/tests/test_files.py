@@ -76,7 +76,7 @@ def test_a_file_goes_in_and_comes_out_and_progress_is_told(box: BoxHandle, tmp_p
     assert sent == sorted(sent)
 
 
-def test_a_watch_that_breaks_is_taken_up_with_an_overflow(box: BoxHandle, proxy: Callable[..., str]) -> None:
+def test_a_watch_that_breaks_is_taken_up_with_an_overflow(box: BoxHandle, proxy: Proxy) -> None:
     box.files.mkdir("/root/watched-on")
     with BoxRun(proxy(b"event: created")) as client:
         watching = client.get(box.id).files.watch(
