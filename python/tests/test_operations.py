@@ -39,7 +39,6 @@ NOT_OF_THE_SDK = {
     "endMcp": "MCP's own clients speak it",
     "signIn": "its answer is a cookie, which is a browser's",
     "signOut": "a browser's",
-    "connectPort": "the SDK has none yet",
 }
 
 NOT_ASKED_FOR = {("streamExecEvents", "after"): "Last-Event-ID says the same"}
@@ -74,6 +73,7 @@ CALLS: dict[str, Callable[[Sdk], object]] = {
     "createBox": lambda sdk: sdk.client.create("base", **NEW_BOX),
     "listBoxes": lambda sdk: list(sdk.client.box_pages(1, status="running", labels=["a=b"], show_secrets=True)),
     "getBox": lambda sdk: sdk.client.get_box("dev", show_secrets=True),
+    "commitBox": lambda sdk: sdk.box.commit("mine", replace=True),
     "removeBox": lambda sdk: sdk.box.remove(force=True),
     "startBox": lambda sdk: sdk.box.start(),
     "stopBox": lambda sdk: sdk.box.stop(timeout_ms=1000),
@@ -89,6 +89,7 @@ CALLS: dict[str, Callable[[Sdk], object]] = {
     "attach": lambda sdk: sdk.box.attach(shell="sh", session="work", share=True, cols=80, rows=24, term="xterm"),
     "listSessions": lambda sdk: sdk.box.sessions(),
     "removeSession": lambda sdk: sdk.box.remove_session("work"),
+    "connectPort": lambda sdk: sdk.box.connect(80),
     "listPorts": lambda sdk: sdk.box.ports(),
     "uploadFile": lambda sdk: sdk.box.files.upload_archive("/a", io.BytesIO(b"a"), owner="root"),
     "downloadFile": lambda sdk: list(sdk.box.files.download_archive("/a", full=True)),

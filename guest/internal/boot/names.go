@@ -166,6 +166,17 @@ func (e *etcFiles) settle(name, content string) {
 	e.written[name] = digest([]byte(content))
 }
 
+// ours are the files that say what the agent wrote last, as names without a slash before them.
+func (e *etcFiles) ours() []string {
+	var names []string
+	for name, written := range e.written {
+		if text, err := e.root.ReadSmall("/etc/"+name, 1<<16); err == nil && digest(text) == written {
+			names = append(names, "etc/"+name)
+		}
+	}
+	return names
+}
+
 // digest tells whether a file was changed; nobody gains by making two that have the same.
 func digest(text []byte) string {
 	sum := sha256.Sum256(text)

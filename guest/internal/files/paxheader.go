@@ -3,6 +3,8 @@ package files
 import (
 	"archive/tar"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -39,6 +41,9 @@ func sparseHeader(h *tar.Header, archived int64) []byte {
 		paxRecord("uid", strconv.Itoa(h.Uid)) + paxRecord("gid", strconv.Itoa(h.Gid)) +
 		paxRecord("size", strconv.FormatInt(archived, 10)) +
 		paxRecord("mtime", paxTime(h.ModTime))
+	for _, key := range slices.Sorted(maps.Keys(h.PAXRecords)) {
+		records += paxRecord(key, h.PAXRecords[key])
+	}
 	out := append(block('x', int64(len(records)), 0o644), padded([]byte(records))...)
 	return append(out, block('0', archived, h.Mode)...)
 }

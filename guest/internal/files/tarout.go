@@ -18,6 +18,7 @@ type Archive struct {
 	dir    *os.File // the directory itself, or nil
 	parent int      // or the directory that has the file, and
 	name   string   // its name
+	image  *imageRules
 }
 
 // OpenTar opens what GET /tar sends: a directory's content, or one file, symlinks followed.
@@ -58,6 +59,7 @@ func (a *Archive) Close() error {
 // is named there, and the stream goes on.
 func (a *Archive) Write(w io.Writer, full bool) error {
 	out := &tarWriter{tar: tar.NewWriter(w), out: w, full: full, seen: map[inode]string{}, head: make([]byte, headSize)}
+	out.image = a.image
 	var err error
 	if a.dir != nil {
 		if full {
@@ -83,6 +85,8 @@ type tarWriter struct {
 	full bool
 	seen map[inode]string // files with several names: the name under which the content went out
 	head []byte           // a buffer for content
+
+	image *imageRules // or nil
 }
 
 // itself writes the attributes of the directory whose content follows.
@@ -93,6 +97,9 @@ func (t *tarWriter) itself(d *os.File) error {
 	}
 	h := t.describe("./", &st)
 	h.Typeflag = tar.TypeDir
+	if err := t.attributes(int(d.Fd()), h); err != nil {
+		return err
+	}
 	return t.header(h)
 }
 
@@ -106,6 +113,9 @@ func (t *tarWriter) directory(d *os.File, prefix string) error {
 	}
 	sort.Strings(names)
 	for _, name := range names {
+		if t.image.leavesOut(prefix + name) {
+			continue
+		}
 		fd, err := sys.Openat(int(d.Fd()), name, sys.OPath|syscall.O_NOFOLLOW, 0)
 		if err != nil {
 			if err := t.unreadable(prefix+name, "open", err); err != nil {
@@ -128,7 +138,7 @@ func (t *tarWriter) unreadable(name, operation string, err error) error {
 	if err == syscall.ENOENT || err == syscall.ESRCH {
 		return nil
 	}
-	if !t.full {
+	if !t.full || t.image != nil {
 		return fmt.Errorf("tar: %s /%s: %w", operation, name, err)
 	}
 	return t.complain(name, operation+": "+err.Error())
@@ -170,6 +180,9 @@ func (t *tarWriter) opened(fd int, name string) error {
 		return t.unreadable(name, "stat", err)
 	}
 	h := t.describe(name, &st)
+	if err := t.attributes(fd, h); err != nil {
+		return t.unreadable(name, "read attributes", err)
+	}
 	switch st.Mode & syscall.S_IFMT {
 	case syscall.S_IFREG:
 		return t.regular(fd, h, &st)
@@ -222,7 +235,7 @@ func (t *tarWriter) regular(fd int, h *tar.Header, st *syscall.Stat_t) error {
 	key := inode{uint64(st.Dev), st.Ino}
 	if st.Nlink > 1 {
 		if first, ok := t.seen[key]; ok {
-			h.Typeflag, h.Linkname = tar.TypeLink, first
+			h.Typeflag, h.Linkname, h.PAXRecords = tar.TypeLink, first, nil
 			return t.header(h)
 		}
 	}
@@ -249,6 +262,9 @@ func (t *tarWriter) regular(fd int, h *tar.Header, st *syscall.Stat_t) error {
 	}
 	if st.Nlink > 1 {
 		t.seen[key] = name
+	}
+	if cut && t.image != nil {
+		return fmt.Errorf("tar: read /%s: it can't be read to its end", name)
 	}
 	if cut && t.full {
 		return t.complain(name, "it became shorter, or unreadable, while it was read, and is filled up with zeros")

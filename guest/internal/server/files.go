@@ -107,10 +107,22 @@ func getTar(box *Box, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return sendTar(w, archive, r.URL.Query().Get("full") == "1")
+}
+
+func (s *Server) getImage(_ *Box, w http.ResponseWriter, _ *http.Request) error {
+	archive, err := s.machine.OpenImage()
+	if err != nil {
+		return err
+	}
+	return sendTar(w, archive, true)
+}
+
+func sendTar(w http.ResponseWriter, archive *files.Archive, full bool) error {
 	defer archive.Close()
 	w.Header().Set("Content-Type", "application/x-tar")
 	out := bufio.NewWriterSize(w, 64<<10)
-	err = archive.Write(out, r.URL.Query().Get("full") == "1")
+	err := archive.Write(out, full)
 	if err == nil {
 		err = out.Flush()
 	}

@@ -30,6 +30,8 @@ type Machine interface {
 	SetUp(*wire.Setup) (*Box, error)
 	// SetClock sets the time and reseeds the random generator.
 	SetClock(*wire.Clock) error
+	// OpenImage opens the box's root as an image is made of it.
+	OpenImage() (*files.Archive, error)
 	// Sync flushes the file systems.
 	Sync()
 	// EndProcesses ends every process of the box, politely first, and says which had to be killed.
@@ -125,6 +127,7 @@ func (s *Server) routes() http.Handler {
 	boxed("GET /watch", watchFiles)
 	boxed("PUT /tar", putTar)
 	boxed("GET /tar", getTar)
+	boxed("GET /image", s.getImage)
 	boxed("GET /list", list)
 	boxed("GET /ports", listPorts)
 	boxed("POST /ports/{port}", connectPort)

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
 import {
   type Adoption,
@@ -48,15 +49,40 @@ export class Boxes {
   async start(spec: BoxSpec, options: { readonly signal: AbortSignal }): Promise<void> {
     await this.#abortable("start", spec.id, options.signal, async (signal) => {
       if ((await this.#living(spec.id)) !== undefined) return;
-      if (!(await this.#provider.has(spec.id))) {
-        throw new BoxRunError(
-          "RUNTIME_ERROR",
-          `start box ${spec.id}: it has no disk in ${this.#provider.place}; remove it`,
-        );
+      await this.#boot("start", spec, signal);
+    });
+  }
+
+  /**
+   * The box is booted, without what is around it and with nothing running in it, and its own agent reads the disk: the host mounts no file system that a
+   * guest has made.
+   */
+  async readDisk<T>(
+    spec: BoxSpec,
+    { signal }: { readonly signal: AbortSignal },
+    take: (tar: Readable) => Promise<T>,
+  ): Promise<T> {
+    return await this.#abortable("read the disk of", spec.id, signal, async (either) => {
+      if ((await this.#living(spec.id)) !== undefined) {
+        throw new BoxRunError("BOX_ALREADY_RUNNING", `read the disk of box ${spec.id}: it is running`);
       }
-      await this.#provider.check(spec);
-      await this.#provider.endLeftovers(spec.id);
-      this.#keep(spec.id, await this.#provider.boot(spec, signal));
+      const vm = await this.#boot("read the disk of", { ...spec, network: false, volumes: [] }, either);
+      try {
+        const gone = AbortSignal.any([either, vm.gone]);
+        const tar = await vm.files.readImage({ signal: gone });
+        // Whoever takes it may be about something else when it breaks off.
+        tar.on("error", () => undefined);
+        const giveUp = () => tar.destroy(gone.reason);
+        gone.addEventListener("abort", giveUp);
+        try {
+          return await take(tar);
+        } finally {
+          gone.removeEventListener("abort", giveUp);
+          tar.destroy();
+        }
+      } finally {
+        await vm.powerOff(0);
+      }
     });
   }
 
@@ -134,6 +160,19 @@ export class Boxes {
     return undefined;
   }
 
+  /** Boots a box that has no VM. */
+  async #boot(operation: string, spec: BoxSpec, signal: AbortSignal): Promise<Vm> {
+    if (!(await this.#provider.has(spec.id))) {
+      throw new BoxRunError(
+        "RUNTIME_ERROR",
+        `${operation} box ${spec.id}: it has no disk in ${this.#provider.place}; remove it`,
+      );
+    }
+    await this.#provider.check(spec);
+    await this.#provider.endLeftovers(spec.id);
+    return this.#keep(spec.id, await this.#provider.boot(spec, signal));
+  }
+
   /** Ends a VM that was not taken over: by its agent if that can be reached after all, and else as far as its provider can. */
   async #stopStranger(boxId: string, graceMs: number): Promise<StopReport> {
     const isThere = await this.#provider.wake(boxId);
@@ -173,12 +212,12 @@ export class Boxes {
   }
 
   /** Runs under the box's lock, ends when the caller, `remove` or `close` says so, and rejects with a BoxRunError. */
-  async #abortable(
+  async #abortable<T>(
     operation: string,
     boxId: string,
     signal: AbortSignal,
-    work: (signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const controller = new AbortController();
     const set = this.#underWay.get(boxId) ?? new Set();
     this.#underWay.set(boxId, set.add(controller));
@@ -187,9 +226,9 @@ export class Boxes {
       new BoxRunError(code, `${operation} box ${boxId}: ${reason}`, { cause });
     try {
       if (this.#closed) throw failed("CANCELED", "the engine is closed", undefined);
-      await this.#lock.run(boxId, async () => {
+      return await this.#lock.run(boxId, async () => {
         either.throwIfAborted();
-        await work(either);
+        return await work(either);
       });
     } catch (error) {
       if (isFull(error)) throw failed("RUNTIME_ERROR", `the disk that holds ${this.#provider.place} is full`, error);

@@ -68,6 +68,10 @@ class AgentEngine implements Engine {
     return await asBoxRunError(`take over box ${spec.id}`, () => this.#boxes.adopt(spec, signal));
   }
 
+  async readDisk<T>(spec: BoxSpec, options: TransferOptions, take: (tar: Readable) => Promise<T>): Promise<T> {
+    return await this.#boxes.readDisk(spec, options, take);
+  }
+
   async listBoxes(): Promise<readonly string[]> {
     return await asBoxRunError("list the engine's boxes", () => this.#provider.list());
   }

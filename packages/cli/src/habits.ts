@@ -29,13 +29,13 @@ const habits: Readonly<Record<string, string>> = {
   ...each(["daemon", "start-server", "up"], "`boxrun server start`; the first command does so, too"),
   ...each(["update", "self-update", "install"], "`boxrun upgrade` installs the newest boxrun"),
   ...each(["config", "contexts", "remote"], "`boxrun context` keeps the addresses of servers"),
-  ...each(["history"], "`boxrun ps -a BOX` lists what a box has run"),
   ...each(
     ["port", "expose", "publish", "port-forward", "tunnel", "proxy"],
     "`boxrun forward BOX 8080:80` reaches a port of a box, `boxrun create -p 8080:80` publishes it, `boxrun ports BOX` lists what listens",
   ),
   ...each(["signal"], "`boxrun kill -s SIGNAL BOX EXEC` sends one"),
-  ...each(["rename", "push", "tag", "commit", "snapshot", "checkpoint", "clone", "fork"], "that is not supported yet"),
+  ...each(["snapshot", "checkpoint", "clone", "fork"], "`boxrun commit BOX NAME` makes an image of a stopped box"),
+  ...each(["rename", "push", "tag"], "that is not supported yet"),
   ...each(["pause", "unpause", "suspend", "resume", "search", "diff", "compose"], "that is not supported yet"),
 };
 

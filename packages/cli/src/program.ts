@@ -18,6 +18,7 @@ const verbs: readonly VerbEntry[] = [
   { name: "start", summary: "boot stopped boxes again", load: () => import("./commands/start.ts") },
   { name: "stop", summary: "shut boxes down; their disks are kept", load: () => import("./commands/stop.ts") },
   { name: "rm", summary: "remove boxes with their disks", load: () => import("./commands/rm.ts") },
+  { name: "commit", summary: "make an image of a stopped box", load: () => import("./commands/commit.ts") },
   { name: "extend", summary: "set when a box expires", load: () => import("./commands/extend.ts") },
   { name: "exec", summary: "run a program in a box", load: () => import("./commands/exec.ts") },
   { name: "ps", summary: "list the programs that run in a box", load: () => import("./commands/ps.ts") },

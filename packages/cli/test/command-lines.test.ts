@@ -149,7 +149,7 @@ describe("a command line as people type it", () => {
     ["ssh dev", "`boxrun attach BOX`"],
     ["prune", "`boxrun gc`"],
     ["port dev", "boxrun forward BOX 8080:80"],
-    ["fork dev", "not supported yet"],
+    ["fork dev", "boxrun commit"],
   ])("%s is refused: %s", async (line, why) => {
     await expect(readWords(words(line))).rejects.toThrow(why);
   });

@@ -34,8 +34,8 @@ export const errorTable = {
     status: 503,
     hint: "The server has just started and takes its boxes over; `boxrun info` answers meanwhile. Try again in a moment.",
   },
-  BOX_ALREADY_RUNNING: { status: 409, hint: "It runs already. To remove it, stop it first or use force." },
-  NAME_ALREADY_EXISTS: { status: 409, hint: "Choose another name, or remove the box that has it." },
+  BOX_ALREADY_RUNNING: { status: 409, hint: "It runs already. Stop it first; to remove it, use force." },
+  NAME_ALREADY_EXISTS: { status: 409, hint: "Choose another name, or remove what has it." },
   IDEMPOTENCY_KEY_REUSED: {
     status: 409,
     hint: "Send each request with a key of its own; the same key only where the same request is sent again.",

@@ -103,6 +103,7 @@ export const operationExamples: Partial<Record<OperationId, OperationExample>> =
     body: { ttl_seconds: 7200 },
     answer: { ...box, expires_at: "2026-11-24T05:40:31.512Z", on_expiry: "stop" },
   },
+  commitBox: { body: { reference: "my-env" }, answer: { ...image, reference: "my-env" } },
   getStats: { answer: stats, events: [["stats", stats]] },
   getStatsHistory: {
     answer: {

@@ -7,6 +7,7 @@ export const historyActions = [
   "start",
   "stop",
   "extend",
+  "commit",
   "remove",
   "run",
   "exec",
@@ -25,6 +26,10 @@ export const historyActions = [
 ] as const;
 export type HistoryAction = (typeof historyActions)[number];
 
+/** Who does things to boxes: whoever calls, and the server itself, at the end of a box's time. */
+export const actorKinds = [...callerKinds, "server"] as const;
+export type ActorKind = (typeof actorKinds)[number];
+
 /** One thing that somebody did. */
 export const historyEntrySchema = z.object({
   /** Later ones have higher numbers. */
@@ -36,13 +41,13 @@ export const historyEntrySchema = z.object({
   /** What it was called then. */
   box_name: z.string().nullable(),
   action: z.enum(historyActions),
-  /** What of the box: a path, an image, a session, a port, a signal; `null` where the action says it all. */
+  /** What of the box: a path, an image, a session, a port, a signal; why the server did it; `null` where the action says it all. */
   target: z.string().nullable(),
   /** Of `exec` and `run`: without what tells by its name that it is a secret, and cut where it is long; the program alone where the server keeps no arguments. */
   cmd: z.array(z.string()).nullable(),
   exec_id: z.string().nullable(),
   caller: z.object({
-    kind: z.enum(callerKinds),
+    kind: z.enum(actorKinds),
     /** The user at the other end, where the system told. */
     uid: z.int().nullable(),
   }),

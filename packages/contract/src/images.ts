@@ -51,6 +51,15 @@ export const pullProgressSchema = z.object({
 });
 export type PullProgress = z.infer<typeof pullProgressSchema>;
 
+/** `POST /v1/boxes/{id}:commit`. */
+export const commitRequestSchema = z.strictObject({
+  /** What to call the image. */
+  reference: imageReferenceSchema,
+  /** Whether it may take the name of an image that is here. Boxes that were made of that one keep it. */
+  replace: z.boolean().default(false),
+});
+export type CommitRequest = z.output<typeof commitRequestSchema>;
+
 export const importImageQuerySchema = z.strictObject({
   /** The name to give it, where the archive has none or another is wanted. */
   reference: imageReferenceSchema.optional(),

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "6dfb8267da120295";
+export const revision = "ab64f917cdf3e88c";

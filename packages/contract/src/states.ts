@@ -13,6 +13,7 @@ export const boxActions = {
   stop: { creating: "BOX_NOT_RUNNING", running: true, stopped: "BOX_NOT_RUNNING", error: "BOX_NOT_RUNNING" },
   exec: { creating: "BOX_NOT_RUNNING", running: true, stopped: "BOX_NOT_RUNNING", error: "BOX_NOT_RUNNING" },
   remove: { creating: "BOX_ALREADY_RUNNING", running: "BOX_ALREADY_RUNNING", stopped: true, error: true },
+  commit: { creating: "BOX_ALREADY_RUNNING", running: "BOX_ALREADY_RUNNING", stopped: true, error: true },
   forceRemove: { creating: true, running: true, stopped: true, error: true },
 } as const satisfies Record<string, Record<BoxStatus, Verdict>>;
 

@@ -33,6 +33,7 @@ export const urls = {
   removeBox: (id: string, force: boolean) => `${box(id)}${query({ force: force || undefined })}`,
   startBox: (id: string) => `${box(id)}:start`,
   extendBox: (id: string) => `${box(id)}:extend`,
+  commitBox: (id: string) => `${box(id)}:commit`,
   stopBox: (id: string, timeoutMs?: number) => `${box(id)}:stop${query({ timeout_ms: timeoutMs })}`,
   execs: (id: string, page: Page = {}) => `${box(id)}/execs${query({ ...page })}`,
   startExec: (id: string) => `${box(id)}/exec`,

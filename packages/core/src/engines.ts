@@ -143,6 +143,10 @@ export class Engines implements Engine {
     return await this.#of(boxId).stop(boxId, options);
   }
 
+  async readDisk<T>(spec: BoxSpec, options: TransferOptions, take: (tar: Readable) => Promise<T>): Promise<T> {
+    return await this.#of(spec.id).readDisk(spec, options, take);
+  }
+
   async remove(boxId: string): Promise<void> {
     await this.#of(boxId).remove(boxId);
     this.#makers.delete(boxId);

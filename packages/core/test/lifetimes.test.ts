@@ -94,6 +94,26 @@ describe("a box with a lifetime", () => {
     await expect.poll(() => statusOf(box.id)).toBe("stopped");
   });
 
+  it("is told of in the history, as what the server has done", async () => {
+    const server = { kind: "server", uid: null };
+    const stopped = await harness.create({ name: "stopped", ttl_seconds: 60 });
+    const removed = await harness.create({ name: "removed", ttl_seconds: 60, on_expiry: "remove" });
+    await clock.advance(60_000);
+    const target = "its time was over";
+    const entries = () => harness.store.history.list({ limit: 10 });
+    await expect.poll(entries).toHaveLength(2);
+    expect(entries()).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ boxId: stopped.id, boxName: "stopped", action: "stop", target, caller: server }),
+        expect.objectContaining({ boxId: removed.id, boxName: "removed", action: "remove", target, caller: server }),
+      ]),
+    );
+    await harness.core.gc({ older_than: 0 });
+    await expect
+      .poll(() => entries()[0])
+      .toMatchObject({ boxId: stopped.id, action: "remove", target: "gc", caller: server });
+  });
+
   it("tells watchers of each change", async () => {
     const given = new AbortController();
     const events = harness.core.events({ signal: given.signal })[Symbol.asyncIterator]();

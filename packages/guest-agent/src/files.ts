@@ -85,6 +85,15 @@ export class AgentFiles {
     });
   }
 
+  /** What an image of the box is made of; docs/guest-protocol.md says what of it. */
+  async readImage({ signal }: TransferOptions): Promise<Readable> {
+    const what = "read the disk as an image";
+    return await this.#do(what, async () => {
+      const { stream } = await this.#open("/image", signal);
+      return this.#body(what, stream, undefined, signal);
+    });
+  }
+
   /** What is read of the agent's answer waits for whoever takes the entries. */
   async *list(path: string, { signal }: TransferOptions): AsyncGenerator<FileEntry> {
     const what = `list ${path}`;

@@ -2,9 +2,12 @@ import { spawnSync } from "node:child_process";
 import { createReadStream } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { gunzipSync } from "node:zlib";
 import { expect, test, vi } from "vitest";
 import { buildBaseImage } from "../src/index.ts";
-import { makeImage, tarOf } from "./support/make-image.ts";
+import { readLayout } from "../src/oci/read-layout.ts";
+import { makeImage, tar, tarOf } from "./support/make-image.ts";
 import { empty, holdings, makeStore } from "./support/store.ts";
 import { tempDir } from "./support/temp-dir.ts";
 
@@ -91,4 +94,43 @@ test("what an image that is not here says of itself is an error that names it", 
     code: "RUNTIME_ERROR",
     message: expect.stringContaining(`read the image ${digest}`),
   });
+});
+
+test("an image is made of a tar, and says of itself what the one before it said", async () => {
+  const { dir, content } = await makeStore();
+  const work = await tempDir();
+  const config = { Env: ["A=1", "B=2"], User: "app", WorkingDir: "/app", Entrypoint: ["/entry"], Cmd: ["serve"] };
+  const from = await makeImage(join(work, "layout"), { layers: [{ a: "1" }], config });
+  await content.importArchive(createReadStream(await tarOf(join(work, "layout"), join(work, "i.tar"))), options);
+  const layer = await tar({ "opt/new": "content" });
+  const made = await content.make(Readable.from([layer]), {
+    ...{ from, env: { B: "3", C: "4" }, workdir: "/srv", createdAtMs: 0, signal: options.signal },
+  });
+  expect(made.config).toEqual({ env: { A: "1", B: "3", C: "4" }, user: "app", workdir: "/srv" });
+  expect(await content.ownCommand(made.digest)).toEqual(["/entry", "serve"]);
+  const layoutDir = content.layoutDir(made.digest);
+  const { manifest } = await readLayout(layoutDir);
+  const [packed] = manifest.layers;
+  expect(gunzipSync(await readFile(join(layoutDir, "blobs/sha256", packed?.digest.slice(7) ?? "")))).toEqual(layer);
+  expect((await holdings(dir)).scratch).toEqual([]);
+});
+
+test("a tar that breaks off, or nobody wants any more, leaves nothing", async () => {
+  const { dir, content } = await makeStore();
+  const from = await importImage(content, [{ a: "1" }]);
+  const before = await holdings(dir);
+  const how = { from, env: {}, workdir: "/", createdAtMs: 0 };
+  const breaksOff = async function* () {
+    yield Buffer.alloc(512, "x");
+    throw new Error("the box died");
+  };
+  await expect(content.make(breaksOff(), { ...how, ...options })).rejects.toThrow("the box died");
+  const caller = new AbortController();
+  const isGivenUp = async function* () {
+    yield Buffer.alloc(512, "x");
+    caller.abort(new Error("given up"));
+    yield Buffer.alloc(512, "x");
+  };
+  await expect(content.make(isGivenUp(), { ...how, signal: caller.signal })).rejects.toThrow("given up");
+  expect(await holdings(dir)).toEqual(before);
 });

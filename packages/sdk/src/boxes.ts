@@ -1,4 +1,4 @@
-import type { Box, BoxStatus, CreateBoxInput, RunInput, RunResponse, StoppedBox } from "@boxrun/contract";
+import type { Box, BoxStatus, CreateBoxInput, Image, RunInput, RunResponse, StoppedBox } from "@boxrun/contract";
 import { urls } from "@boxrun/contract/plain";
 import type { CallOptions, Http } from "./http.ts";
 import { type RepeatableOptions, untilAnswered } from "./repeat.ts";
@@ -73,6 +73,20 @@ export class Boxes {
     const { onExpiry, ...call } = options;
     const json = { ttl_seconds: ttlSeconds, ...(onExpiry === undefined ? {} : { on_expiry: onExpiry }) };
     return this.#http.call("POST", urls.extendBox(id), box, { ...call, json });
+  }
+
+  /**
+   * Makes an image of a box that does not run. NAME_ALREADY_EXISTS if an image is called so, unless `replace`. It takes as long as reading the
+   * box's disk does; giving the call up leaves nothing.
+   */
+  commit(
+    id: string,
+    reference: string,
+    options: CallOptions & { readonly replace?: boolean | undefined } = {},
+  ): Promise<Image> {
+    const { replace = false, ...call } = options;
+    const json = { reference, replace };
+    return this.#http.call("POST", urls.commitBox(id), (contract) => contract.imageSchema, { ...call, json });
   }
 
   /** `timeoutMs`: what programs get between SIGTERM and SIGKILL, by default 10 s. The answer says which had to be killed. */

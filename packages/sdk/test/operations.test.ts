@@ -71,6 +71,7 @@ const calls: Readonly<Record<string, (client: BoxRunClient, box: BoxHandle) => P
   removeBox: (_, box) => box.remove({ force: true }),
   startBox: (_, box) => box.start(),
   stopBox: (_, box) => box.stop({ timeoutMs: 1000 }),
+  commitBox: (_, box) => box.commit("mine", { replace: true }),
   extendBox: (_, box) => box.extend(60, { onExpiry: "stop" }),
   startExec: (_, box) => toArray(box.execStream(["true"], { ...command, stdin: true, tty: size })),
   listExecs: (client) => toArray(client.execs.pages("dev", { limit: 1 })),

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { urls } from "@boxrun/contract";
 import type { Program } from "@boxrun/engine-testkit";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { ask, createBox } from "./support/http.ts";
 import { startTestServer } from "./support/server.ts";
 import { refusal, TestClient } from "./support/terminal.ts";
@@ -9,10 +9,10 @@ import { refusal, TestClient } from "./support/terminal.ts";
 const end = JSON.stringify({ type: "end" });
 
 /** `serve PORT PROGRAM…`: what a test wants to reach. */
-async function serving(...program: string[]) {
+async function serving(program: string) {
   const server = await startTestServer({ tcp: null });
   const { id } = await createBox(server);
-  const cmd = ["nc", "-ll", "-p", "80", "-e", ...program];
+  const cmd = ["nc", "-ll", "-p", "80", "-e", ...program.split(" ")];
   await ask(server, urls.startExec(id), { body: { cmd } });
   return { server, id, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
@@ -30,10 +30,31 @@ describe("a connection to a port", () => {
   });
 
   it("hears a program out that says its last word first", async () => {
-    await using box = await serving("echo", "good-bye");
+    await using box = await serving("echo good-bye");
     const client = await TestClient.attach(box.server, urls.port(box.id, 80));
     await client.until("good-bye\n");
     await expect.poll(() => client.messages).toEqual([{ type: "end" }]);
+    client.socket.send(end);
+    expect((await client.closed()).code).toBe(1000);
+  });
+
+  it("stays when nothing is said on it for ten minutes, by the server's clock", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    onTestFinished(() => void vi.useRealTimers());
+    await using box = await serving("cat");
+    const client = await TestClient.attach(box.server, urls.port(box.id, 80));
+    client.type("one");
+    await client.until("one");
+    for (let seconds = 0; seconds < 600; seconds += 30) {
+      const asked = once(client.socket, "ping");
+      vi.advanceTimersByTime(30_000);
+      await asked;
+      // It comes behind the answer to that ping.
+      client.socket.ping();
+      await once(client.socket, "pong");
+    }
+    client.type("two");
+    await client.until("onetwo");
     client.socket.send(end);
     expect((await client.closed()).code).toBe(1000);
   });

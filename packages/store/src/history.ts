@@ -1,4 +1,4 @@
-import { callerKinds, historyActions } from "@boxrun/contract";
+import { actorKinds, historyActions } from "@boxrun/contract";
 import type { HistoryRecord, HistoryStore, Logger, NewHistoryRecord } from "@boxrun/core";
 import { z } from "zod";
 import { type Database, jsonColumn } from "./database.ts";
@@ -18,7 +18,7 @@ const historyRow = z
     target: z.string().nullable(),
     cmd: jsonColumn(z.array(z.string())).nullable(),
     exec_id: z.string().nullable(),
-    caller_kind: z.enum(callerKinds),
+    caller_kind: z.enum(actorKinds),
     caller_uid: z.int().nullable(),
     user_agent: z.string().nullable(),
     error_code: z.string().nullable(),

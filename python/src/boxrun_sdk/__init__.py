@@ -27,7 +27,7 @@ from .types import (
 )
 
 if TYPE_CHECKING:
-    from .client import BoxHandle, BoxRunClient, ExecHandle, Terminal
+    from .client import BoxHandle, BoxRunClient, ExecHandle, PortConnection, Terminal
     from .reports import (
         BoxStatsOverview,
         BoxUsage,
@@ -75,6 +75,7 @@ __all__ = [
     "InvalidAnswer",
     "ListeningPort",
     "Orphan",
+    "PortConnection",
     "PullProgress",
     "RecentStats",
     "RunResult",
@@ -94,6 +95,7 @@ _LOADED_WHEN_ASKED_FOR = {
     "_async.box": ("BoxHandle",),
     "_async.client": ("BoxRunClient",),
     "_async.execs": ("ExecHandle",),
+    "_async.ports": ("PortConnection",),
     "_async.terminal": ("Terminal",),
     "_sync.client": ("BoxRun",),
     "reports": (

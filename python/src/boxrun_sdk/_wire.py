@@ -228,7 +228,7 @@ class BoxStats(TypedDict):
 
 
 class Caller(TypedDict):
-    kind: Literal["socket", "loopback", "token", "browser"]
+    kind: Literal["socket", "loopback", "token", "browser", "server"]
     uid: int | None
 
 
@@ -242,6 +242,7 @@ class HistoryEntry(TypedDict):
         "start",
         "stop",
         "extend",
+        "commit",
         "remove",
         "run",
         "exec",

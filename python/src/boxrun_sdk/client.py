@@ -7,7 +7,19 @@ from ._async.files import Files
 from ._async.history import History
 from ._async.images import Images
 from ._async.orphans import Orphans
+from ._async.ports import PortConnection
 from ._async.sign_in import SignIn
 from ._async.terminal import Terminal
 
-__all__ = ["BoxHandle", "BoxRunClient", "ExecHandle", "Files", "History", "Images", "Orphans", "SignIn", "Terminal"]
+__all__ = [
+    "BoxHandle",
+    "BoxRunClient",
+    "ExecHandle",
+    "Files",
+    "History",
+    "Images",
+    "Orphans",
+    "PortConnection",
+    "SignIn",
+    "Terminal",
+]

@@ -10,6 +10,7 @@ import {
   stoppedBoxSchema,
 } from "../box.ts";
 import { idempotencyHeadersSchema } from "../idempotency.ts";
+import { commitRequestSchema, imageSchema } from "../images.ts";
 import { extendRequestSchema } from "../lifetime.ts";
 import type { Operation } from "./operation.ts";
 import { boxMissing, boxNeeded, bringUp, created, json, jsonBody, repeatable } from "./parts.ts";
@@ -69,6 +70,24 @@ export const boxOperations = {
     body: jsonBody(extendRequestSchema),
     response: json(boxSchema),
     errors: boxMissing,
+  },
+  commitBox: {
+    method: "POST",
+    path: "/v1/boxes/{id}:commit",
+    tag: "boxes",
+    summary: "Make an image of a stopped box, of which other boxes can be made",
+    body: jsonBody(commitRequestSchema),
+    response: created(imageSchema),
+    errors: [
+      ...boxMissing,
+      "VALIDATION_ERROR",
+      "BOX_ALREADY_RUNNING",
+      "NAME_ALREADY_EXISTS",
+      "RESOURCE_EXCEEDED",
+      "BOX_UNREACHABLE",
+      "CANCELED",
+      "RUNTIME_ERROR",
+    ],
   },
   removeBox: {
     method: "DELETE",

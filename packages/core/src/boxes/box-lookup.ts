@@ -20,10 +20,13 @@ export function requireAllowed(box: BoxRecord, action: BoxAction): void {
   const verdict = boxAllows(action, box.status);
   if (verdict !== true) {
     const why = box.errorMessage === null ? "" : `: ${box.errorMessage}`;
-    const condition = conditions[box.status];
+    const condition = box.status === "running" && action === "commit" ? runningNow(box) : conditions[box.status];
     throw new BoxRunError(verdict, `Cannot ${verbs[action]} box ${box.name ?? box.id}: it ${condition}${why}`);
   }
 }
+
+/** Whoever wants an image of it has to stop it, and may not know. */
+const runningNow = (box: BoxRecord) => `is running; stop it first: \`boxrun stop ${box.name ?? box.id}\``;
 
 const verbs: Record<BoxAction, string> = {
   start: "start",
@@ -31,6 +34,7 @@ const verbs: Record<BoxAction, string> = {
   exec: "use",
   remove: "remove",
   forceRemove: "remove",
+  commit: "make an image of",
 };
 
 const conditions: Record<BoxStatus, string> = {

@@ -2,8 +2,10 @@ import {
   type Box,
   BoxRunError,
   type BoxStatus,
+  type CommitRequest,
   type CreateBoxRequest,
   type ExtendRequest,
+  type Image,
   type LabelFilter,
   type PageQuery,
   type StoppedBox,
@@ -14,6 +16,7 @@ import type { ExecManager } from "../execs/exec-manager.ts";
 import { isUnreachable } from "../execs/steady-exec.ts";
 import type { ImageManager } from "../images/image-manager.ts";
 import type { CoreMetrics } from "../metrics.ts";
+import { OwnActs } from "../own-acts.ts";
 import { type Page, pageOf } from "../pages.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type BoxDeath, defaultStopGraceMs, nothingStopped, type StopReport } from "../ports/engine.ts";
@@ -28,6 +31,7 @@ import { BoxChanges } from "./box-changes.ts";
 import { findBox, requireAllowed } from "./box-lookup.ts";
 import { BoxRecovery } from "./box-recovery.ts";
 import { BoxTurns } from "./box-turns.ts";
+import { commitBox } from "./commit.ts";
 import { interrupted, removedInBetween } from "./interruptions.ts";
 import type { KeptBoxes } from "./kept-boxes.ts";
 import { Lifetimes } from "./lifetimes.ts";
@@ -90,6 +94,7 @@ export class BoxManager {
   readonly recovery: BoxRecovery;
   readonly lifetimes: Lifetimes;
   readonly #parts: Parts;
+  readonly #acts: OwnActs;
   readonly #changes: BoxChanges;
   readonly #turns = new BoxTurns();
   /** How often a box was started: what tells the death of a VM from that of the one before. */
@@ -100,8 +105,10 @@ export class BoxManager {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#changes = new BoxChanges(parts);
+    this.#acts = new OwnActs(parts);
     this.lifetimes = new Lifetimes({
       ...parts,
+      acts: this.#acts,
       stop: (boxId) => this.stop(boxId),
       remove: (boxId) => this.removeIfThere(boxId),
     });
@@ -111,7 +118,10 @@ export class BoxManager {
       turns: this.#turns,
       released: this.#released.signal,
       endAll: (boxId, message) => this.#endAll(boxId, message, () => Promise.resolve()),
-      remove: (box) => this.#remove(box, { force: true }),
+      reapNow: async (box) => {
+        await this.#remove(box, { force: true });
+        this.#acts.done(box, "remove", "its request was over");
+      },
       reap: (boxId) => this.reap(boxId),
     });
   }
@@ -197,6 +207,18 @@ export class BoxManager {
     return this.#view(changed);
   }
 
+  /** Makes an image of a box that is not running; nothing runs in it meanwhile, and a forced removal interrupts it. */
+  async commit(idOrName: string, request: CommitRequest, options: { readonly signal: AbortSignal }): Promise<Image> {
+    const { id } = findBox(this.#parts.store, idOrName);
+    return await this.#turns.interruptible(id, options.signal, async (signal) => {
+      try {
+        return await commitBox(findBox(this.#parts.store, id), request, this.#parts, signal);
+      } catch (error) {
+        throw signal.aborted ? interrupted(signal, error) : toBoxRunError(error, "RUNTIME_ERROR");
+      }
+    });
+  }
+
   async remove(idOrName: string, options: { readonly force: boolean }): Promise<void> {
     const found = findBox(this.#parts.store, idOrName);
     const action = options.force ? "forceRemove" : "remove";
@@ -234,6 +256,7 @@ export class BoxManager {
       if ((box.stoppedAtMs ?? box.createdAtMs) > before) continue;
       try {
         await this.remove(box.id, { force: false });
+        this.#acts.done(box, "remove", "gc");
         removed += 1;
       } catch (error) {
         if (!(error instanceof BoxRunError)) throw error;

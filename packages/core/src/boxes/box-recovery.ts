@@ -33,8 +33,8 @@ interface Parts {
   readonly released: AbortSignal;
   /** Ends what ran in a box whose VM is gone. */
   readonly endAll: (boxId: string, message: string) => Promise<void>;
-  /** By force, under the box's turn. */
-  readonly remove: (box: BoxRecord) => Promise<void>;
+  /** Removes the box of a request that an earlier server had: by force, under the box's turn. */
+  readonly reapNow: (box: BoxRecord) => Promise<void>;
   /** Later, if it does not work now. */
   readonly reap: (boxId: string) => Promise<void>;
 }
@@ -129,7 +129,7 @@ export class BoxRecovery {
     engine.recognize(box);
     try {
       // Nobody waits for it any more.
-      if (box.ephemeral) await this.#parts.remove(box);
+      if (box.ephemeral) await this.#parts.reapNow(box);
       else if (box.status === "creating" || box.status === "running") {
         if (box.status === "running") await this.#takeOver(box, signal);
         else if (engine.has(box)) await this.#abandonCreate(box);

@@ -1,3 +1,4 @@
+import type { OwnActs } from "../own-acts.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, Store } from "../ports/store.ts";
@@ -6,6 +7,7 @@ interface Parts {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly acts: OwnActs;
   readonly stop: (boxId: string) => Promise<unknown>;
   readonly remove: (boxId: string) => Promise<unknown>;
 }
@@ -58,7 +60,7 @@ export class Lifetimes {
   }
 
   async #look(boxId: string): Promise<void> {
-    const { store, clock, logger, stop, remove } = this.#parts;
+    const { store, clock, logger, acts, stop, remove } = this.#parts;
     this.#waits.delete(boxId);
     const box = store.boxes.get(boxId);
     if (box === undefined || box.expiresAtMs === null) return;
@@ -67,9 +69,11 @@ export class Lifetimes {
     if (box.onExpiry === "remove") {
       logger.info({ box_id: boxId }, "box expired; it is removed");
       await remove(boxId);
+      acts.done(box, "remove", "its time was over");
     } else if (box.status === "running") {
       logger.info({ box_id: boxId }, "box expired; it is stopped");
       await stop(boxId);
+      acts.done(box, "stop", "its time was over");
     } else if (box.status === "creating") this.#wait(boxId, retryMs);
   }
 }

@@ -37,13 +37,19 @@ export async function checkRoom(request: CreateBoxRequest, { engine, boxDisks }:
       { details: { resource: "memory_mb", wanted: request.memory_mb, least: leastMemoryMb } },
     );
   }
+  await requireFreeDisk(boxDisks, "a new box");
+}
+
+/** RESOURCE_EXCEEDED unless there is room for so much, and some to go on with. */
+export async function requireFreeDisk(boxDisks: BoxDisks, what: string, bytes = 0): Promise<void> {
   const free = await boxDisks.free();
-  if (free < leastFreeBytes) {
+  const least = leastFreeBytes + bytes;
+  if (free < least) {
     throw new BoxRunError(
       "RESOURCE_EXCEEDED",
-      `The server's disk has ${megabytes(free)} MB free, and a new box needs at least ${megabytes(leastFreeBytes)} MB. ` +
+      `The server's disk has ${megabytes(free)} MB free, and ${what} needs at least ${megabytes(least)} MB. ` +
         "`boxrun df` shows what takes how much; `boxrun gc` and `boxrun images rm` make room.",
-      { details: { resource: "disk", free_bytes: free, least_bytes: leastFreeBytes } },
+      { details: { resource: "disk", free_bytes: free, least_bytes: least } },
     );
   }
 }

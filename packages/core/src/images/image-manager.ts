@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import {
   BoxRunError,
   baseImageReference,
+  type CommitRequest,
   type Image,
   type ImageDetails,
   type PullPolicy,
@@ -115,6 +116,28 @@ export class ImageManager {
     return images;
   }
 
+  /**
+   * An image under a new name, as `make` makes it. VALIDATION_ERROR for what can't be a name; NAME_ALREADY_EXISTS if an image has it, unless it may be
+   * replaced.
+   */
+  async make(
+    { reference, replace }: CommitRequest,
+    make: (content: ImageContent) => Promise<StoredImage>,
+  ): Promise<Image> {
+    this.#requireNewName(reference, replace);
+    return await this.#claims.hold(async () => {
+      const image = await make(this.#parts.content);
+      try {
+        // Somebody may have been faster.
+        this.#requireNewName(reference, replace);
+        return imageView(await this.#record(reference, image), false);
+      } catch (error) {
+        await this.#discardUnused(image.digest);
+        throw error;
+      }
+    });
+  }
+
   /** IMAGE_NOT_FOUND; IMAGE_IN_USE while a box was made of it and no other reference keeps it. */
   async remove(reference: string): Promise<void> {
     const { store } = this.#parts;
@@ -144,6 +167,24 @@ export class ImageManager {
 
   layoutDir(digest: string): string {
     return this.#parts.content.layoutDir(digest);
+  }
+
+  #requireNewName(reference: string, replace: boolean): void {
+    if (reference === baseImageReference) throw reserved();
+    const resolved = resolveImageAlias(reference);
+    if (resolved !== reference) {
+      throw new BoxRunError(
+        "VALIDATION_ERROR",
+        `reference: "${reference}" is short for ${resolved}; choose another name`,
+      );
+    }
+    this.#parts.content.requireReference(reference);
+    if (!replace && this.#parts.store.images.get(reference) !== undefined) {
+      throw new BoxRunError(
+        "NAME_ALREADY_EXISTS",
+        `There is an image ${reference} already; \`boxrun commit --replace\` (\`replace\` of the API) gives its name to the new one`,
+      );
+    }
   }
 
   async #here(reference: string): Promise<ImageRecord> {

@@ -38,6 +38,13 @@ export interface Engine {
    */
   adopt(spec: BoxSpec, options: { readonly signal: AbortSignal }): Promise<Adoption>;
 
+  /**
+   * Gives `take` all of a box's disk that an image can be made of, as the tar of its layer: docs/guest-protocol.md says what of it (`GET /image`). The
+   * box is not running, and is not when this settles; its volumes and its network are left alone. Rejects if `take` does, or the stream breaks
+   * off, or `signal` aborts. BOX_ALREADY_RUNNING.
+   */
+  readDisk<T>(spec: BoxSpec, options: TransferOptions, take: (tar: Readable) => Promise<T>): Promise<T>;
+
   /** Ids of every box that the engine holds anything of, known to the server or not: what recovery reports. */
   listBoxes(): Promise<readonly string[]>;
 

@@ -19,6 +19,12 @@ export interface ImageContent {
   importArchive(tar: Readable, options: { readonly signal: AbortSignal }): Promise<readonly ImportedImage[]>;
 
   /**
+   * Makes an image of one layer, the tar: what `from`, an image that is stored, says of users and commands holds for it too. Leaves nothing behind on failure
+   * or abort. RUNTIME_ERROR.
+   */
+  make(tar: AsyncIterable<unknown>, options: MakeImageOptions): Promise<StoredImage>;
+
+  /**
    * What an image that is stored runs by itself: Entrypoint and Cmd. `undefined` if it has neither. Read from the image each time, so that
    * those count that were stored before anybody asked. RUNTIME_ERROR.
    */
@@ -40,6 +46,16 @@ export interface ImageContent {
 export interface PullOptions {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: PullProgress) => void;
+}
+
+export interface MakeImageOptions {
+  /** The digest of the image that the tar was once. */
+  readonly from: string;
+  /** Variables that are added to that image's. */
+  readonly env: Environment;
+  readonly workdir: string;
+  readonly createdAtMs: number;
+  readonly signal: AbortSignal;
 }
 
 export interface StoredImage {

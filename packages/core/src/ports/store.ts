@@ -1,6 +1,6 @@
 import type {
+  ActorKind,
   BoxStatus,
-  CallerKind,
   Environment,
   ExecStatus,
   HistoryAction,
@@ -329,7 +329,7 @@ export interface NewHistoryRecord {
   readonly target: string | null;
   readonly cmd: readonly string[] | null;
   readonly execId: string | null;
-  readonly caller: { readonly kind: CallerKind; readonly uid: number | null };
+  readonly caller: { readonly kind: ActorKind; readonly uid: number | null };
   readonly userAgent: string | null;
   readonly errorCode: string | null;
 }

@@ -4,6 +4,7 @@ import type {
   ImageContent,
   ImageDescription,
   ImportedImage,
+  MakeImageOptions,
   PullOptions,
   StoredImage,
 } from "../../src/index.ts";
@@ -52,6 +53,15 @@ export class MemoryImages implements ImageContent {
 
   async importArchive(): Promise<readonly ImportedImage[]> {
     return [{ ...this.#image("imported"), references: ["imported:1"] }];
+  }
+
+  readonly made: { readonly bytes: number; readonly options: MakeImageOptions }[] = [];
+
+  async make(tar: AsyncIterable<unknown>, options: MakeImageOptions): Promise<StoredImage> {
+    let bytes = 0;
+    for await (const chunk of tar) bytes += Buffer.isBuffer(chunk) ? chunk.length : 0;
+    this.made.push({ bytes, options });
+    return this.#image(`made${this.made.length}`);
   }
 
   layoutDir(digest: string): string {

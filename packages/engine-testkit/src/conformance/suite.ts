@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, test } from "vitest";
 import { archiveBehaviours } from "./archives.ts";
 import type { Need, Suite } from "./behaviour.ts";
 import { commandBehaviours } from "./commands.ts";
+import { diskBehaviours } from "./disks.ts";
 import { endingBehaviours } from "./endings.ts";
 import { fileBehaviours } from "./files.ts";
 import { Harness } from "./harness.ts";
@@ -47,6 +48,7 @@ const parts = {
   /** What becomes of boxes. */
   lifecycle: {
     lifecycle: lifecycleBehaviours,
+    disks: diskBehaviours,
   },
 } satisfies Record<string, Record<string, (suite: Suite) => void>>;
 

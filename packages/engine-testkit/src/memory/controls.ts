@@ -5,6 +5,7 @@ export type ControlledMethod =
   | "create"
   | "start"
   | "stop"
+  | "readDisk"
   | "remove"
   | "adopt"
   | "exec"

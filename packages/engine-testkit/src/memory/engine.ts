@@ -162,6 +162,14 @@ export class MemoryEngine implements Engine {
     return { killed, forced: box.silence.aborted };
   }
 
+  async readDisk<T>(spec: BoxSpec, { signal }: TransferOptions, take: (tar: Readable) => Promise<T>): Promise<T> {
+    await this.controls.enter("readDisk", signal);
+    const box = this.host.boxes.get(spec.id);
+    if (box === undefined) throw new BoxRunError("RUNTIME_ERROR", `Box ${spec.id} has no disk here`);
+    if (box.state === "running") throw new BoxRunError("BOX_ALREADY_RUNNING", `Box ${spec.id} is running`);
+    return await take(archive("/", box.files.get("/")));
+  }
+
   async remove(boxId: string): Promise<void> {
     await this.controls.enter("remove");
     const box = this.host.boxes.get(boxId);

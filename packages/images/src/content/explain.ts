@@ -6,7 +6,7 @@ export async function orExplain<T>(
   work: () => Promise<T>,
   options: {
     readonly signal: AbortSignal;
-    readonly code: "IMAGE_PULL_FAILED" | "VALIDATION_ERROR";
+    readonly code: "IMAGE_PULL_FAILED" | "VALIDATION_ERROR" | "RUNTIME_ERROR";
     readonly operation: string;
   },
 ): Promise<T> {

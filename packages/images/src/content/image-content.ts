@@ -1,12 +1,21 @@
 import type { Readable } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
-import type { ImageContent, ImageDescription, ImportedImage, Logger, PullOptions, StoredImage } from "@boxrun/core";
+import type {
+  ImageContent,
+  ImageDescription,
+  ImportedImage,
+  Logger,
+  MakeImageOptions,
+  PullOptions,
+  StoredImage,
+} from "@boxrun/core";
 import { importArchive } from "../archive/import.ts";
 import { locateBase } from "../base/cache.ts";
 import { readLayout } from "../oci/read-layout.ts";
 import { pullImage } from "../registry/pull.ts";
 import { parseReference } from "../registry/reference.ts";
 import { LayoutStore } from "./layout-store.ts";
+import { makeImage } from "./make-image.ts";
 
 export interface ImageContentOptions {
   /** Where images lie; made if missing. One server at a time. */
@@ -29,6 +38,8 @@ class SkopeoImageContent implements ImageContent {
   readonly #store: LayoutStore;
   readonly #cacheDir: string;
   readonly #idleTimeoutMs: number;
+  /** Of the few images that are asked for theirs: what a digest stands for never changes, and a layer is unpacked to look. */
+  readonly #programs = new Map<string, Promise<readonly string[]>>();
 
   constructor({ dir, cacheDir, logger, pullIdleTimeoutMs = defaultPullIdleTimeoutMs }: ImageContentOptions) {
     this.#store = new LayoutStore(dir);
@@ -68,6 +79,10 @@ class SkopeoImageContent implements ImageContent {
     return importArchive(this.#store, tar, options);
   }
 
+  async make(tar: AsyncIterable<unknown>, options: MakeImageOptions): Promise<StoredImage> {
+    return await makeImage(this.#store, tar, options);
+  }
+
   async ownCommand(digest: string): Promise<readonly string[] | undefined> {
     return await reading(`the command of the image ${digest}`, () => this.#store.ownCommand(digest));
   }
@@ -77,7 +92,12 @@ class SkopeoImageContent implements ImageContent {
   }
 
   async programs(digest: string): Promise<readonly string[]> {
-    return await reading(`the programs of the image ${digest}`, () => this.#store.programs(digest));
+    const known = this.#programs.get(digest);
+    if (known !== undefined) return await known;
+    const found = reading(`the programs of the image ${digest}`, () => this.#store.programs(digest));
+    this.#programs.set(digest, found);
+    found.catch(() => this.#programs.delete(digest));
+    return await found;
   }
 
   layoutDir(digest: string): string {

@@ -9,7 +9,13 @@ export interface NewImage {
   readonly layer: Descriptor;
   /** `sha256:…` of the layer's tar before compression. */
   readonly diffId: string;
-  readonly config: { readonly Env: readonly string[]; readonly WorkingDir: string; readonly Cmd: readonly string[] };
+  readonly config: {
+    readonly Env: readonly string[];
+    readonly WorkingDir: string;
+    readonly User?: string;
+    readonly Entrypoint?: readonly string[];
+    readonly Cmd?: readonly string[];
+  };
   /** RFC 3339; part of the digest. */
   readonly created: string;
 }

@@ -3,6 +3,7 @@ import type {
   BoxStats,
   BoxStatus,
   Exec,
+  Image,
   ListeningPort,
   Session,
   StoppedBox,
@@ -95,6 +96,11 @@ export class BoxHandle implements AsyncDisposable {
   ): Promise<Box> {
     this.#info = await this.#api.boxes.extend(this.id, ttlSeconds, options);
     return this.#info;
+  }
+
+  /** Makes an image of it under that name, once it is stopped: what is on its disk, for other boxes. `replace`: also of a name that is taken. */
+  commit(reference: string, options: CallOptions & { readonly replace?: boolean | undefined } = {}): Promise<Image> {
+    return this.#api.boxes.commit(this.id, reference, options);
   }
 
   /** With its disk, its commands and their output. `force`: also while it runs. */

@@ -33,6 +33,7 @@ export const recorded: Partial<Readonly<Record<OperationId, Recorded>>> = {
   startBox: { action: "start" },
   stopBox: { action: "stop" },
   extendBox: { action: "extend" },
+  commitBox: { action: "commit", target: inBody("reference") },
   removeBox: { action: "remove" },
   run: { action: "run", target: inBody("image"), cmd: true },
   startExec: { action: "exec", cmd: true },

@@ -1,11 +1,11 @@
 import { labelFilter } from "@boxrun/contract";
 import type { Handlers } from "../register.ts";
-import { type Context, itemsOf } from "./context.ts";
+import { type Context, callerSignal, itemsOf } from "./context.ts";
 import { repeatable } from "./repeatable.ts";
 
 type BoxHandlers = Pick<
   Handlers,
-  "createBox" | "listBoxes" | "getBox" | "startBox" | "stopBox" | "extendBox" | "removeBox"
+  "createBox" | "listBoxes" | "getBox" | "startBox" | "stopBox" | "extendBox" | "commitBox" | "removeBox"
 >;
 
 /** A box that is coming up does so also when its caller hangs up: it is in the list, and removing it is the way to interrupt it. */
@@ -26,6 +26,7 @@ export function boxHandlers({ core, lifetime }: Context): BoxHandlers {
     startBox: async ({ path }) => core.boxes.start(path.id, { signal }),
     stopBox: ({ path, query }) => core.boxes.stop(path.id, query.timeout_ms),
     extendBox: ({ path, body }) => core.boxes.extend(path.id, body),
+    commitBox: ({ path, body, reply }) => core.boxes.commit(path.id, body, { signal: callerSignal(reply, lifetime) }),
     removeBox: async ({ path, query }) => {
       await core.boxes.remove(path.id, query);
       return { ok: true };

@@ -34,6 +34,10 @@ export function fakeImageContent(pull: Pull = refuse): ImageContent {
       if (!text.startsWith("tar:")) throw new BoxRunError("VALIDATION_ERROR", "body: is not a tar of images");
       return [{ ...image("c"), references: [text.slice("tar:".length)] }];
     },
+    make: async (tar) => {
+      for await (const _ of tar);
+      return image("d");
+    },
     ownCommand: async (digest) => (digest === image("a").digest ? ["echo", "its own"] : undefined),
     describe: async () => ({ platform: "linux/amd64", entrypoint: ["echo"], cmd: ["its own"] }),
     programs: async () => ["ls", "sh"],

@@ -16,6 +16,7 @@ from ..types import (
     ExecEvent,
     ExecInfo,
     ExecResult,
+    ImageInfo,
     SessionInfo,
     StoppedBox,
     box_info,
@@ -27,6 +28,7 @@ from .execs import ExecHandle, exec_request, run_to_end, run_with_input, start_a
 from .files import Files
 from .http import Http, parse_json
 from .platform import Stream, closing
+from .ports import PortConnection, connect_port
 from .terminal import Terminal, attach
 
 if TYPE_CHECKING:
@@ -87,6 +89,11 @@ class BoxHandle:
         request = {"ttl_seconds": ttl_seconds, **given({"on_expiry": on_expiry})}
         self.info = box_info(await self._http.call("POST", f"{self._path}:extend", json=request))
         return self.info
+
+    async def commit(self, reference: str, *, replace: bool = False) -> ImageInfo:
+        """Makes an image of it under that name, once it is stopped: what is on its disk, for other boxes. ``replace``: also of a name that is taken."""
+        request = {"reference": reference, "replace": replace}
+        return known(ImageInfo, await self._http.call("POST", f"{self._path}:commit", json=request))
 
     async def remove(self, force: bool = False) -> None:
         """With its disk, its commands and their output. ``force``: also while it runs."""
@@ -235,6 +242,10 @@ class BoxHandle:
         from ..reports import StatsHistory
 
         return known(StatsHistory, await self._http.get(f"{self._path}/stats/history"))
+
+    async def connect(self, port: int) -> PortConnection:
+        """A TCP connection to a port of the box, which needs no network for it. Needs ``boxrun-sdk[terminal]``."""
+        return await connect_port(self._http, f"{self._path}/ports", port)
 
     async def ports(self) -> list[ListeningPort]:
         """The TCP ports on which something in it listens."""

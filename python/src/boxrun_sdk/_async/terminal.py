@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import BoxRunError, ConnectionFailed
 from .http import Http
-from .platform import Stream
-
-if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
-
-# The server's frames are far smaller.
-MAX_FRAME_BYTES = 8 * 1024 * 1024
-# What the server takes in one frame is 1 MiB.
-SEND_BYTES = 64 * 1024
+from .platform import Socket, Stream
+from .websocket import SEND_BYTES, open_socket
 
 
 class Terminal:
     """Read ``output()`` to its end, also if only the exit is wanted: what is not read holds up the program."""
 
-    def __init__(self, socket: ClientConnection, connection: AsyncExitStack) -> None:
+    def __init__(self, socket: Socket, connection: AsyncExitStack) -> None:
         self._socket = socket
         self._connection = connection
         self.exit_code: int | None = None
@@ -74,38 +67,4 @@ class Terminal:
 
 
 async def attach(http: Http, path: str) -> Terminal:
-    try:
-        from websockets.asyncio.client import connect, unix_connect
-        from websockets.exceptions import InvalidStatus, WebSocketException
-    except ImportError as error:
-        raise BoxRunError(
-            "NOT_SUPPORTED", "attach needs the package websockets: pip install 'boxrun-sdk[terminal]'"
-        ) from error
-
-    url = f"{http.address.base_url.replace('http', 'ws', 1)}{path}"
-    headers = {} if http.token is None else {"authorization": f"Bearer {http.token}"}
-    socket_path = http.address.socket_path
-    connection = AsyncExitStack()
-    try:
-        opening: AbstractAsyncContextManager[ClientConnection]
-        if socket_path is None:
-            opening = connect(url, additional_headers=headers, max_size=MAX_FRAME_BYTES, compression=None)
-        else:
-            opening = unix_connect(
-                socket_path, url, additional_headers=headers, max_size=MAX_FRAME_BYTES, compression=None
-            )
-        return Terminal(await connection.enter_async_context(opening), connection)
-    except InvalidStatus as error:
-        body = error.response.body or b""
-        try:
-            refusal = json.loads(body)
-            raise BoxRunError(
-                refusal["code"],
-                refusal["message"],
-                status=error.response.status_code,
-                details=refusal.get("details"),
-            ) from error
-        except (ValueError, KeyError, TypeError):
-            raise ConnectionFailed(f"attach at {http.address}: {error}") from error
-    except (OSError, WebSocketException) as error:
-        raise ConnectionFailed(f"attach at {http.address}: {error}") from error
+    return Terminal(*await open_socket(http, path, "attach"))

@@ -17,6 +17,7 @@ from ..types import (
     ExecEvent,
     ExecInfo,
     ExecResult,
+    ImageInfo,
     SessionInfo,
     StoppedBox,
     box_info,
@@ -28,6 +29,7 @@ from .execs import ExecHandle, exec_request, run_to_end, run_with_input, start_a
 from .files import Files
 from .http import Http, parse_json
 from .platform import Stream, closing
+from .ports import PortConnection, connect_port
 from .terminal import Terminal, attach
 
 if TYPE_CHECKING:
@@ -88,6 +90,11 @@ class BoxHandle:
         request = {"ttl_seconds": ttl_seconds, **given({"on_expiry": on_expiry})}
         self.info = box_info(self._http.call("POST", f"{self._path}:extend", json=request))
         return self.info
+
+    def commit(self, reference: str, *, replace: bool = False) -> ImageInfo:
+        """Makes an image of it under that name, once it is stopped: what is on its disk, for other boxes. ``replace``: also of a name that is taken."""
+        request = {"reference": reference, "replace": replace}
+        return known(ImageInfo, self._http.call("POST", f"{self._path}:commit", json=request))
 
     def remove(self, force: bool = False) -> None:
         """With its disk, its commands and their output. ``force``: also while it runs."""
@@ -236,6 +243,10 @@ class BoxHandle:
         from ..reports import StatsHistory
 
         return known(StatsHistory, self._http.get(f"{self._path}/stats/history"))
+
+    def connect(self, port: int) -> PortConnection:
+        """A TCP connection to a port of the box, which needs no network for it. Needs ``boxrun-sdk[terminal]``."""
+        return connect_port(self._http, f"{self._path}/ports", port)
 
     def ports(self) -> list[ListeningPort]:
         """The TCP ports on which something in it listens."""
