@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,6 +54,11 @@ test("one template alone may be larger than the limit: it is not made again and 
   await put(store, "second", 0);
   expect([await store.has("first"), await store.has("second")]).toEqual([false, true]);
 });
+
+/** What a box that was resumed from it knows of it. */
+async function known(store: TemplateStore, key: string) {
+  return { key, identity: (await store.identity(key)) ?? "" };
+}
 
 test("where two servers make the same template, the first one's stays", async () => {
   const dir = temporary();
@@ -118,9 +123,10 @@ test("a template that is late now and then stays; one that is late again and aga
   const store = new TemplateStore(dir, 100 * mib);
   const templates = new Templates({ cacheDir: dir, limitBytes: 100 * mib, logger: silentLogger });
   onTestFinished(() => templates.close());
-  const late = () => templates.failed("slow", new Error("no answer"), { isLate: true });
   await put(store, "slow", 0);
   await put(store, "broken", 0);
+  const [slow, broken] = [await known(store, "slow"), await known(store, "broken")];
+  const late = () => templates.failed(slow, new Error("no answer"), { isLate: true });
   await late();
   await late();
   templates.worked("slow");
@@ -129,6 +135,21 @@ test("a template that is late now and then stays; one that is late again and aga
   expect(await store.has("slow")).toBe(true);
   await late();
   expect(await store.has("slow")).toBe(false);
-  await templates.failed("broken", new Error("QEMU can't read it"), { isLate: false });
+  await templates.failed(broken, new Error("QEMU can't read it"), { isLate: false });
   expect(await store.has("broken")).toBe(false);
+});
+
+test("a template that failed goes, and not what another server has made in its place meanwhile", async () => {
+  const dir = temporary();
+  const store = new TemplateStore(dir, 100 * mib);
+  const templates = new Templates({ cacheDir: dir, limitBytes: 100 * mib, logger: silentLogger });
+  onTestFinished(() => templates.close());
+  await put(store, "one", 0);
+  const broken = await known(store, "one");
+  await store.remove("one");
+  await put(store, "one", 0);
+  const successor = await store.identity("one");
+  await templates.failed(broken, new Error("QEMU can't read it"), { isLate: false });
+  expect(await store.identity("one")).toBe(successor);
+  expect(readdirSync(join(dir, "templates"))).toEqual(["one"]);
 });

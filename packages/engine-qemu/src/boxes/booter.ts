@@ -5,7 +5,7 @@ import { setUpVm } from "@boxrun/guest-agent";
 import { requireTool } from "@boxrun/host";
 import type { Host } from "../host.ts";
 import { macOf } from "../network/mac.ts";
-import type { Templates } from "../templates/templates.ts";
+import type { Template, Templates } from "../templates/templates.ts";
 import { type BootPlan, coldBoot, isLate, resumeKept } from "../vm/cold-boot.ts";
 import { boxFiles, maxVolumes } from "../vm/command-line.ts";
 import { endProcesses, type RunningQemu } from "../vm/machine.ts";
@@ -15,7 +15,9 @@ import { Slots } from "../vm/slots.ts";
 import { volumeSupport } from "../volumes/virtiofsd.ts";
 
 /** What has become of a template's VM: this box, or nothing. */
-type Resumed = { readonly box: RunningQemu } | { readonly template: string; readonly error: unknown };
+type Resumed =
+  | { readonly box: RunningQemu }
+  | { readonly template: Pick<Template, "key" | "identity">; readonly error: unknown };
 
 export interface BoxBooterOptions {
   readonly host: Host;
@@ -113,7 +115,8 @@ export class BoxBooter {
       return { box };
     } catch (error) {
       signal.throwIfAborted();
-      return { template: template.key, error };
+      const { key, identity } = template;
+      return { template: { key, identity }, error };
     }
   }
 

@@ -31,7 +31,12 @@ export class TemplateStore {
   }
 
   async has(key: string): Promise<boolean> {
-    return (await statOrNone(join(this.path(key), templateFiles.state))) !== undefined;
+    return (await this.identity(key)) !== undefined;
+  }
+
+  /** Stands for this very template and not the next of its key; `undefined` if there is none. */
+  async identity(key: string): Promise<string | undefined> {
+    return await identityOf(this.path(key));
   }
 
   async touch(key: string): Promise<void> {
@@ -67,14 +72,22 @@ export class TemplateStore {
     await this.#makeRoom(key);
   }
 
-  /** At once as a whole: nobody opens half of one. */
-  async remove(key: string): Promise<void> {
+  /** At once as a whole: nobody opens half of one. `identity`: only that very one, and not what another server has made in its place. */
+  async remove(key: string, identity?: string): Promise<void> {
     const gone = join(this.#dir, `${ownScratch()}${randomUUID()}`);
     try {
       await rename(this.path(key), gone);
     } catch (error) {
       if (isErrno(error, "ENOENT")) return;
       throw error;
+    }
+    if (identity !== undefined && (await identityOf(gone)) !== identity) {
+      // Known only now; where yet another has been made meanwhile, that one is as good.
+      const isBack = await rename(gone, this.path(key)).then(
+        () => true,
+        () => false,
+      );
+      if (isBack) return;
     }
     await rm(gone, { recursive: true, force: true });
   }
@@ -113,6 +126,12 @@ function ownScratch(): string {
 function makerOf(scratch: string): ProcessRef {
   const [pid = "", startTime = ""] = scratch.slice(scratchPrefix.length).split("-");
   return { pid: Number(pid), startTime };
+}
+
+/** A file's number may be given again at once; its time is another then. */
+async function identityOf(dir: string): Promise<string | undefined> {
+  const state = await statOrNone(join(dir, templateFiles.state));
+  return state === undefined ? undefined : `${state.dev} ${state.ino} ${state.mtimeMs}`;
 }
 
 async function statOrNone(path: string) {

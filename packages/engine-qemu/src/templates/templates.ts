@@ -18,6 +18,7 @@ const maxDelays = 3;
 /** A template that is about to be resumed from. Its end leaves the memory to whoever has mapped it. */
 export interface Template extends Disposable {
   readonly key: string;
+  readonly identity: string;
   readonly kept: KeptVm & { readonly use: "resume" };
 }
 
@@ -50,16 +51,20 @@ export class Templates {
   /** The template of this shape; `undefined` if there is none that can be opened. */
   async take(plan: TemplatePlan): Promise<Template | undefined> {
     const key = await templateKey(plan.shape, plan.qemu);
+    let identity: string | undefined;
     try {
       if (!this.#held.has(key)) {
-        if (!(await this.#store.has(key))) return undefined;
-        await this.#opening.join(key, { signal: this.#closing.signal }, () => this.#open(key, plan.hostHelper));
+        identity = await this.#store.identity(key);
+        if (identity === undefined) return undefined;
+        const found = identity;
+        const { signal } = this.#closing;
+        await this.#opening.join(key, { signal }, () => this.#open(key, found, plan.hostHelper));
       }
       // What is held is good also if another server has made room of it.
       await this.#store.touch(key).catch(() => undefined);
       return this.#lend(key);
     } catch (error) {
-      if (!this.#closing.signal.aborted) await this.#drop(key, error);
+      if (!this.#closing.signal.aborted && identity !== undefined) await this.#drop(key, identity, error);
       return undefined;
     }
   }
@@ -80,25 +85,31 @@ export class Templates {
   }
 
   /** A box could not be resumed from it, and has booted. One that was only late is kept, unless it is again and again. */
-  async failed(key: string, error: unknown, { isLate }: { readonly isLate: boolean }): Promise<void> {
+  async failed(
+    { key, identity }: Pick<Template, "key" | "identity">,
+    error: unknown,
+    { isLate }: { readonly isLate: boolean },
+  ): Promise<void> {
     if (isLate && this.#delays.add(key) < maxDelays) {
       this.#logger.warn({ template: key, err: error }, "a box was late from its template, and has booted instead");
       return;
     }
-    await this.#drop(key, error);
+    await this.#drop(key, identity, error);
   }
 
   /** One that can't be used is removed; the next box of its shape has it made anew. */
-  async #drop(key: string, error: unknown): Promise<void> {
+  async #drop(key: string, identity: string, error: unknown): Promise<void> {
     this.#delays.reset(key);
     this.#logger.warn(
       { template: key, err: error },
       "a template can't be used; it is dropped, and boxes of its shape boot",
     );
     const held = this.#held.get(key);
-    this.#held.delete(key);
-    await held?.memory.close();
-    await this.#store.remove(key).catch(() => undefined);
+    if (held?.identity === identity) {
+      this.#held.delete(key);
+      await held.memory.close();
+    }
+    await this.#store.remove(key, identity).catch(() => undefined);
   }
 
   /** Gives up what is being made. */
@@ -109,8 +120,8 @@ export class Templates {
     this.#held.clear();
   }
 
-  async #open(key: string, hostHelper: string): Promise<void> {
-    this.#held.set(key, await openTemplate(this.#store.path(key), hostHelper));
+  async #open(key: string, identity: string, hostHelper: string): Promise<void> {
+    this.#held.set(key, await openTemplate(this.#store, key, identity, hostHelper));
     const [oldest] = this.#held;
     if (this.#held.size <= maxHeld || oldest === undefined) return;
     this.#held.delete(oldest[0]);
@@ -126,6 +137,7 @@ export class Templates {
     const memory = openSync(`/proc/self/fd/${held.memory.fd}`, "r");
     return {
       key,
+      identity: held.identity,
       kept: { use: "resume", memory, state: held.state },
       [Symbol.dispose]: () => closeSync(memory),
     };
