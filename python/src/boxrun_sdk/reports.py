@@ -79,7 +79,10 @@ class BoxUsage:
 
 @dataclass
 class Usage:
-    """What takes how much of the host's disk. ``boxes``: the largest first; ``free_bytes``: where the state directory is."""
+    """What takes how much of the host's disk. ``boxes``: the largest first; ``free_bytes``: where the state directory is.
+
+    ``promised_bytes``: what boxes that are up may still write there.
+    """
 
     boxes: list[BoxUsage]
     boxes_bytes: int
@@ -89,6 +92,7 @@ class Usage:
     database_bytes: int
     logs_bytes: int
     free_bytes: int
+    promised_bytes: int | None = None
 
 
 @dataclass

@@ -263,7 +263,7 @@ class EngineInfo:
     """What runs the boxes. ``ready: False``: ``why`` says what is missing and how to get it.
 
     ``requested`` and ``reason``: what was asked for, and why it is this one; ``considered``: the others (``name``, ``why`` not).
-    ``confinement``: whether a box's processes are confined on the host as they can be (``complete``), and ``how``.
+    ``own_memory_mb``: what a box takes of the host beside its own memory. ``confinement``: whether a box's processes are confined on the host as they can be (``complete``), and ``how``.
     """
 
     name: str
@@ -276,6 +276,7 @@ class EngineInfo:
     requested: str | None = None
     reason: str | None = None
     considered: list[dict[str, Any]] | None = None
+    own_memory_mb: int | None = None
 
 
 @dataclass
