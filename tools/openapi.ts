@@ -1,8 +1,9 @@
-/** `node tools/openapi.ts`: writes packages/contract/openapi.json and the revision anew from the contract's table of operations. */
+/** `node tools/openapi.ts`: writes packages/contract/openapi.json, the revision and the table in docs/rest.md anew from the contract's table of operations. */
 import { createHash } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { openApiDocument } from "@boxrun/contract";
 import contract from "../packages/contract/package.json" with { type: "json" };
+import { withOperations } from "./docs/operations-table.ts";
 
 const packageUrl = new URL("../packages/contract/", import.meta.url);
 
@@ -19,3 +20,4 @@ write(
   "src/revision.ts",
   `/** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */\nexport const revision = "${revision}";\n`,
 );
+write("../../docs/rest.md", withOperations(readFileSync(new URL("../../docs/rest.md", packageUrl), "utf8")));
