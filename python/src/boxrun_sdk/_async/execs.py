@@ -144,6 +144,7 @@ async def start_and_follow(
     attempts = Attempts(key)
     info: ExecInfo | None = None
     seen = 0
+    ended = False
     while info is None:
         try:
             async with http.open("POST", path, events=True, json=request, headers=attempts.headers) as response:
@@ -159,9 +160,9 @@ async def start_and_follow(
                                 yield info
                             elif (event := _exec_event(sse)) is not None:
                                 seen = event.seq
+                                ended = event.type == "exit"
+                                # The answer ends behind it: read so far, its connection serves the next request.
                                 yield event
-                                if event.type == "exit":
-                                    return
             if info is None:
                 raise ConnectionFailed(f"POST {path}: {http.address} ended its answer before it began")
         except BoxRunError as error:
@@ -169,6 +170,8 @@ async def start_and_follow(
                 await attempts.after(error)
             elif not isinstance(error, ConnectionFailed):
                 raise
+    if ended:
+        return
     rest = exec_events(http, f"{path}/{segment(info.id)}", after=seen, follow=True, connected=True)
     async with closing(rest) as events_left:
         async for event in events_left:
@@ -179,6 +182,7 @@ async def exec_events(http: Http, path: str, *, after: int, follow: bool, connec
     """``connected``: it was read from before, so that a server that does not answer is one that restarts."""
     seen = after
     failures = 0
+    ended = False
     while True:
         try:
             headers = {"last-event-id": str(seen)} if seen > 0 else {}
@@ -193,11 +197,14 @@ async def exec_events(http: Http, path: str, *, after: int, follow: bool, connec
                         if event is None or event.seq <= seen:
                             continue
                         seen, failures = event.seq, 0
+                        ended = event.type == "exit"
                         yield event
-                        if event.type == "exit":
-                            return
-            raise ConnectionFailed(f"GET {path}/events: {http.address} ended the events before the exit")
+            if not ended:
+                raise ConnectionFailed(f"GET {path}/events: {http.address} ended the events before the exit")
+            return
         except BoxRunError as error:
+            if ended:
+                return
             # One that never got through may be an idle connection that has died; more of it, and there is no server.
             attempts = len(RESUME_PAUSES) if connected else len(RETRY_PAUSES)
             if not is_passing(error) or failures == attempts:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
-from uuid import uuid4
 
 import httpx
 from httpx_sse import EventSource, ServerSentEvent, SSEError
@@ -155,7 +155,7 @@ class Attempts:
     """Of a request that is sent under one key, its own or the caller's, until it is answered, whatever the answer says."""
 
     def __init__(self, key: str | None) -> None:
-        self.headers = {KEY_HEADER: uuid4().hex if key is None else key}
+        self.headers = {KEY_HEADER: os.urandom(16).hex() if key is None else key}
         self._failures = 0
 
     async def after(self, error: BoxRunError) -> None:
