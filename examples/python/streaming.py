@@ -1,17 +1,28 @@
-"""Output as it comes, from many commands at once."""
+"""Output as it comes, and input while the program runs."""
 
 import asyncio
 
 from boxrun_sdk import BoxRunClient
 
+SCRIPT = 'while read -r line; do echo "$line = $((line))"; done; echo done >&2'
+
 
 async def main() -> None:
     async with BoxRunClient() as client, await client.create("base", memory_mb=128) as box:
-        async for event in box.exec_stream(["sh", "-c", "echo out; echo err >&2; exit 2"]):
-            if event.type == "log":
-                print(f"{event.stream}: {event.data.strip()}")
+        questions = ["6*7", "2+2"]
+        running = await box.spawn(["sh", "-c", SCRIPT], stdin=True)
+        await running.write_stdin(f"{questions.pop(0)}\n")
+        async for event in running.events():
+            if event.type == "exit":
+                print(f"exit {event.exit_code}")
+                break
+            print(f"{event.stream}: {event.data.strip()}")
+            if event.stream == "stderr":
+                continue
+            if questions:
+                await running.write_stdin(f"{questions.pop(0)}\n")
             else:
-                print(f"exit {event.data}")
+                await running.close_stdin()
 
 
 asyncio.run(main())
