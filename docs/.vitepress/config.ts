@@ -40,6 +40,8 @@ export default defineConfig({
   lastUpdated: false,
   // README.md and CONTRIBUTING.md are for whoever has a checkout, as is what lies beside them.
   ignoreDeadLinks: [/\/(README|CONTRIBUTING|LICENSE)$/, /\/packages\//, /\/python\/(?!README)/],
+  // Pages that are read side by side come into the search's index in another order each time, and a release has to be the same bytes.
+  buildConcurrency: 1,
   themeConfig: {
     search: { provider: "local" },
     outline: [2, 3],
