@@ -48,12 +48,17 @@ export class Machine {
       ...["--bind", root, "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run"],
       ...["--bind", aptCache, "/var/cache/apt/archives", "--ro-bind", "/etc/resolv.conf", "/etc/resolv.conf"],
       ...["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "clean"],
-      ...["--cap-add", "ALL", "--die-with-parent", "--info-fd", "3", "--", "sleep", "infinity"],
+      ...["--cap-add", "ALL", "--die-with-parent", "--info-fd", "3", "--"],
+      ...["sh", "-c", "echo ready; exec sleep infinity"],
     ];
-    const holder = spawn("bwrap", args, { stdio: ["ignore", "ignore", "inherit", "pipe"] });
+    const holder = spawn("bwrap", args, { stdio: ["ignore", "pipe", "inherit", "pipe"] });
     const info = holder.stdio[3];
     if (info === null || info === undefined || !("readable" in info)) throw new TypeError("descriptor 3 is a pipe");
     const { "child-pid": pid } = JSON.parse(await text(info));
+    // Its id is told before the root is in its place.
+    if (holder.stdout === null) throw new TypeError("standard output is a pipe");
+    for await (const _ of holder.stdout) break;
+    if (holder.exitCode !== null) throw new Error(`bwrap ended with ${holder.exitCode}`);
     return new Machine(root, holder, pid);
   }
 
