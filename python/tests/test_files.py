@@ -1,13 +1,14 @@
 import io
 import os
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from boxrun_sdk import BoxRun, BoxRunError
 from boxrun_sdk.sync import BoxHandle
+
+from .conftest import Proxy
 
 
 def test_what_is_written_is_read(box: BoxHandle) -> None:
