@@ -20,7 +20,7 @@ const columns: readonly Column[] = [
   { name: "Box" },
   { name: "Action" },
   { name: "What" },
-  { name: "By" },
+  { name: "By", isWideOnly: true },
   { name: "With", isWideOnly: true },
 ];
 
@@ -76,7 +76,7 @@ function Entry({ entry, showsBox }: { readonly entry: HistoryEntry; readonly sho
           {error_code !== null && <span className="failed"> {error_code}</span>}
         </div>
       </td>
-      <td className="quiet nowrap">{whoOf(entry)}</td>
+      <td className="quiet nowrap wide-only">{whoOf(entry)}</td>
       <td className="quiet clip user-agent wide-only" title={user_agent ?? undefined}>
         {user_agent ?? "–"}
       </td>
