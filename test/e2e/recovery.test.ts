@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { urls } from "@boxrun/contract";
+import { idempotencyKeyHeader, replayedHeader, urls } from "@boxrun/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { collect } from "./support/http.ts";
 import { cliPath, TestServer } from "./support/server.ts";
 import type { ParsedEvent } from "./support/sse.ts";
@@ -55,6 +56,37 @@ describe("a server killed in the middle of its work", () => {
     expect(await answer.body.json()).toEqual({ ok: true });
     const result = await collect(server.http.events("survivor", exec.id));
     expect(result).toMatchObject({ stdout: "begin\nfrom standard input\nend\n", exitCode: 0 });
+  });
+
+  it("answers again what it was asked under a key, and has done it once", async () => {
+    const post = async (path: string, key: string, body: object) => {
+      const headers = { "content-type": "application/json", [idempotencyKeyHeader]: key };
+      const answer = await server.http.raw("POST", path, { headers, body: JSON.stringify(body) });
+      return {
+        status: answer.statusCode,
+        isRepeat: answer.headers[replayedHeader] === "true",
+        ...z.object({ id: z.string().optional(), code: z.string().optional() }).parse(await answer.body.json()),
+      };
+    };
+    const create = () =>
+      post(urls.boxes(), "create-1", { image: "base", name: "once", cpu: 1, memory_mb: 256, disk_size_gb: 1 });
+    const exec = (word: string) =>
+      post(urls.startExec("once"), "exec-1", { cmd: ["sh", "-c", `echo ${word} >> /root/words`] });
+    const box = await create();
+    const first = await exec("first");
+    expect([box, first]).toMatchObject([
+      { status: 201, isRepeat: false },
+      { status: 201, isRepeat: false },
+    ]);
+    await server.kill();
+    await server.restart();
+    expect(await create()).toEqual({ ...box, isRepeat: true });
+    expect(await exec("first")).toEqual({ ...first, isRepeat: true });
+    expect(await exec("second")).toMatchObject({ status: 409, code: "IDEMPOTENCY_KEY_REUSED" });
+    const words = async () => (await server.http.run("once", ["cat", "/root/words"])).stdout;
+    await expect.poll(words, { timeout: 60_000 }).toBe("first\n");
+    await server.http.json("DELETE", urls.removeBox("once", true));
+    expect(await create()).toMatchObject({ status: 404, code: "BOX_NOT_FOUND" });
   });
 
   it("is started again by a command that follows a program, which misses no byte", async () => {
