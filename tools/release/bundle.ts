@@ -100,7 +100,7 @@ export async function makeDeb(packed: Packed, out: string, scratch: string): Pro
   await cp(join(import.meta.dirname, "debian"), join(root, "DEBIAN"), { recursive: true });
   const control = await readFile(join(root, "DEBIAN/control"), "utf8");
   await writeFile(join(root, "DEBIAN/control"), control.replace("@VERSION@", packed.version.replace("-", "~")));
-  for (const name of ["postinst", "prerm"]) await chmod(join(root, "DEBIAN", name), 0o755);
+  for (const name of ["postinst", "prerm", "postrm"]) await chmod(join(root, "DEBIAN", name), 0o755);
   await run("chmod", ["-R", "u+rwX,go+rX,go-w", root], { operation });
   const file = `boxrun_${packed.version}_amd64.deb`;
   await run("dpkg-deb", ["--root-owner-group", "-Zzstd", "-z6", "--threads-max=1", "--build", root, join(out, file)], {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
-import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CliError } from "../failure.ts";
 import { homeDir } from "../home.ts";
@@ -30,7 +30,7 @@ function environmentOf(scope: Scope, env: NodeJS.ProcessEnv): Record<string, str
     return {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       BOXRUN_STATE_DIR: system.stateDir,
-      BOXRUN_CACHE_DIR: "/var/cache/boxrun",
+      BOXRUN_CACHE_DIR: system.cacheDir,
     };
   }
   // systemd's manager knows who and where the user is. A token in a file that others may read is none.
@@ -55,8 +55,16 @@ function requireForEverybody(path: string): void {
 }
 
 function hasGroup(name: string): boolean {
+  return isListed("/etc/group", name);
+}
+
+function hasUser(name: string): boolean {
+  return isListed("/etc/passwd", name);
+}
+
+function isListed(file: string, name: string): boolean {
   try {
-    return readFileSync("/etc/group", "utf8")
+    return readFileSync(file, "utf8")
       .split("\n")
       .some((line) => line.startsWith(`${name}:`));
   } catch {
@@ -78,15 +86,38 @@ export async function installService(scope: Scope, env: NodeJS.ProcessEnv, signa
   await systemctl(scope, ["restart", unitName], signal);
 }
 
+interface UninstallOptions {
+  /** Of a system service: end its boxes, and remove all that is its own, its user too. */
+  readonly purge: boolean;
+  readonly env: NodeJS.ProcessEnv;
+  readonly signal: AbortSignal;
+}
+
 /** False if there was none. */
-export async function uninstallService(scope: Scope, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<boolean> {
+export async function uninstallService(scope: Scope, { purge, env, signal }: UninstallOptions): Promise<boolean> {
   const file = unitFile(scope, env);
+  // Without it there may be another one that serves in the same places: a Debian package's.
   if (!existsSync(file)) return false;
   requireSystemd();
-  await systemctl(scope, ["disable", "--now", unitName], signal);
+  if (purge) {
+    // With the server and its boxes in one stroke: nothing starts it again.
+    await systemctl(scope, ["disable", unitName], signal);
+    await writeFile(file, `${await readFile(file, "utf8")}\n[Service]\nKillMode=control-group\nTimeoutStopSec=10\n`);
+    await systemctl(scope, ["daemon-reload"], signal);
+    await systemctl(scope, ["stop", unitName], signal);
+  } else await systemctl(scope, ["disable", "--now", unitName], signal);
   await rm(file, { force: true });
   await systemctl(scope, ["daemon-reload"], signal);
+  if (purge) await purgeSystemParts(signal);
   return true;
+}
+
+/** What `makeSystemParts` and systemd have made for a system service. */
+async function purgeSystemParts(signal: AbortSignal): Promise<void> {
+  for (const place of [system.stateDir, system.cacheDir, dirname(system.environmentFile)]) {
+    await rm(place, { recursive: true, force: true });
+  }
+  if (hasUser(system.user)) await runManager(["userdel", system.user], "/", signal);
 }
 
 export function requireRootFor(scope: Scope, what: string): void {
@@ -96,16 +127,17 @@ export function requireRootFor(scope: Scope, what: string): void {
 
 /** The user that serves, and a token that lets others of this host in by the TCP port. */
 async function makeSystemParts(signal: AbortSignal): Promise<void> {
-  const hasUser = readFileSync("/etc/passwd", "utf8")
-    .split("\n")
-    .some((line) => line.startsWith(`${system.user}:`));
-  if (!hasUser) {
+  if (!hasUser(system.user)) {
     const options = ["--system", "--user-group", "--home-dir", system.stateDir, "--shell", "/usr/sbin/nologin"];
     await runManager(["useradd", ...options, system.user], "/", signal);
   }
-  if (existsSync(system.environmentFile)) return;
   await mkdir(dirname(system.environmentFile), { recursive: true });
-  await writeFile(system.environmentFile, `BOXRUN_TOKEN=${randomBytes(24).toString("hex")}\n`, { mode: 0o600 });
+  // Settings may have been put there before.
+  const settings = await readFile(system.environmentFile, "utf8").catch(() => "");
+  if (/^BOXRUN_TOKEN=/m.test(settings)) return;
+  const token = `BOXRUN_TOKEN=${randomBytes(24).toString("hex")}\n`;
+  const end = settings === "" || settings.endsWith("\n") ? "" : "\n";
+  await writeFile(system.environmentFile, `${settings}${end}${token}`, { mode: 0o600 });
   await chmod(system.environmentFile, 0o600);
 }
 

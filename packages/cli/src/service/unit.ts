@@ -7,6 +7,7 @@ export const unitName = "boxrun.service";
 export const system = {
   user: "boxrun",
   stateDir: "/var/lib/boxrun",
+  cacheDir: "/var/cache/boxrun",
   environmentFile: "/etc/boxrun/environment",
 } as const;
 
