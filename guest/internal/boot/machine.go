@@ -25,13 +25,22 @@ type Machine struct {
 
 	mu   sync.Mutex
 	root *inroot.Root
+
+	// template is a box that has all but an identity.
+	template *server.Box
 }
 
 // NewMachine makes the machine; Early has run.
 func NewMachine(procs *proc.Table) *Machine { return &Machine{procs: procs} }
 
-// SetUp makes the box as asked.
+// SetUp makes the box as asked. Of a template only what is each box's own is made: the clock, the random numbers, names and addresses.
 func (m *Machine) SetUp(s *wire.Setup) (*server.Box, error) {
+	if m.template != nil {
+		if err := identify(m.root, s); err != nil {
+			return nil, fmt.Errorf("set up: %w", err)
+		}
+		return m.template, nil
+	}
 	root, err := setUpBox(s)
 	if err != nil {
 		return nil, fmt.Errorf("set up: %w", err)
@@ -50,7 +59,11 @@ func (m *Machine) SetUp(s *wire.Setup) (*server.Box, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up: %w", err)
 	}
-	return &server.Box{Execs: execs, Files: files.New(root)}, nil
+	box := &server.Box{Execs: execs, Files: files.New(root)}
+	if s.Template {
+		m.template = box
+	}
+	return box, nil
 }
 
 // SetClock sets the time and reseeds the random generator.

@@ -52,13 +52,29 @@ func setUpBox(s *wire.Setup) (root *inroot.Root, err error) {
 			return root, err
 		}
 	}
+	if s.Template {
+		return root, nil
+	}
+	return root, nameBox(root, s)
+}
+
+// identify makes a box of what was set up for a template.
+func identify(root *inroot.Root, s *wire.Setup) error {
+	if err := setClock(s.UnixNS, s.Entropy); err != nil {
+		return err
+	}
+	return nameBox(root, s)
+}
+
+// nameBox gives the box what no two have in common.
+func nameBox(root *inroot.Root, s *wire.Setup) error {
 	if s.Network != nil {
 		if err := setUpNetwork(s.Network); err != nil {
-			return root, err
+			return err
 		}
 	}
 	makeWorkdir(root, s.Workdir)
-	return root, setNames(root, s, rootNote(boxDir))
+	return setNames(root, s, rootNote(boxDir))
 }
 
 // mountRoot joins the image and the disk. Directories of the image can be renamed (redirect_dir), which package managers do.

@@ -16,7 +16,7 @@ func (s *Server) hello(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, h)
 }
 
-// setup is done once. The same again (clock and entropy aside, which differ on a retry) is answered and not done.
+// setup is done once, or once more where the first was a template's. The same again (clock and entropy aside, which differ on a retry) is answered and not done.
 func (s *Server) setup(w http.ResponseWriter, r *http.Request) error {
 	var setup wire.Setup
 	if err := readJSON(r, &setup); err != nil {
@@ -31,16 +31,18 @@ func (s *Server) setup(w http.ResponseWriter, r *http.Request) error {
 	s.setupTurn.Lock()
 	defer s.setupTurn.Unlock()
 	if s.current() != nil {
-		if s.setupDone != string(key) {
+		if s.setupDone == string(key) {
+			return writeOK(w)
+		}
+		if !s.isTemplate {
 			return &wire.Error{Code: wire.Exists, Message: "setup: the box is set up already, differently"}
 		}
-		return writeOK(w)
 	}
 	box, err := s.machine.SetUp(&setup)
 	if err != nil {
 		return err
 	}
-	s.setupDone = string(key)
+	s.setupDone, s.isTemplate = string(key), setup.Template
 	s.mu.Lock()
 	s.box = box
 	s.mu.Unlock()

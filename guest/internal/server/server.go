@@ -26,7 +26,7 @@ type Box struct {
 
 // Machine is what the server asks of the VM around it.
 type Machine interface {
-	// SetUp makes the box. It can be tried again after an error.
+	// SetUp makes the box, out of a template's if that is what was made before. It can be tried again after an error.
 	SetUp(*wire.Setup) (*Box, error)
 	// SetClock sets the time and reseeds the random generator.
 	SetClock(*wire.Clock) error
@@ -48,6 +48,8 @@ type Server struct {
 
 	setupTurn sync.Mutex // held while setting up
 	setupDone string     // the setup that was done, without clock and entropy, as JSON
+	// isTemplate: it has made a template, which another is to make a box.
+	isTemplate bool
 
 	mu  sync.Mutex
 	box *Box

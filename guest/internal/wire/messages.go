@@ -56,6 +56,8 @@ type Setup struct {
 	Volumes   []Volume `json:"volumes"`
 	Network   *Network `json:"network"`
 	Workdir   string   `json:"workdir"`
+	// Template: nobody's box yet. The VM is saved so, and a setup without it makes each that is resumed from it a box.
+	Template bool `json:"template,omitempty"`
 }
 
 // Root names the block devices of the read-only squashfs and of the writable ext4.

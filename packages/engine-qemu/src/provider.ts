@@ -16,9 +16,10 @@ import {
   waitUntilGone,
 } from "@boxrun/host";
 import { allOrNone } from "./boxes/all-or-none.ts";
-import { BoxBooter } from "./boxes/booter.ts";
+import { BoxBooter, type NewBox } from "./boxes/booter.ts";
 import { BoxLayout } from "./boxes/layout.ts";
 import { makeBoxDisk } from "./disks/box-disk.ts";
+import { copySparse } from "./disks/copy-sparse.ts";
 import { ImageDisks } from "./disks/image-disks.ts";
 import { Host } from "./host.ts";
 import { Templates } from "./templates/templates.ts";
@@ -54,6 +55,8 @@ export class QemuProvider implements VmProvider {
   readonly #booter: BoxBooter;
   /** Of many boxes that are made at once, the others wait: each is two programs that write to the disk. */
   readonly #diskMakers = new Slots(Math.max(2, availableParallelism()));
+  /** Boxes that were made and have not been booted. */
+  readonly #made = new Map<string, NewBox>();
 
   constructor({ stateDir, cacheDir, logger, bootLimitMs, templateCacheMb, cgroup }: QemuProviderOptions) {
     this.#layout = new BoxLayout(stateDir);
@@ -86,17 +89,44 @@ export class QemuProvider implements VmProvider {
     await mkdir(this.#layout.root, { recursive: true, mode: 0o700 });
     await makeBoxDir(spec.id, boxDir);
     try {
-      await keepNote(boxDir, spec.note);
       onEngineId(spec.id);
       await allOrNone(signal, [
-        (either) => this.#images.linkTo(join(boxDir, boxFiles.image), spec.image, either),
-        (either) =>
-          this.#diskMakers.run(either, () => makeBoxDisk(join(boxDir, boxFiles.disk), spec.diskSizeGb, either)),
+        () => keepNote(boxDir, spec.note),
+        async (either) => {
+          this.#made.set(spec.id, await this.#makeDisks(spec, boxDir, either));
+        },
       ]);
     } catch (error) {
+      this.#takeMade(spec.id)?.ready?.[Symbol.dispose]();
       await rm(boxDir, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  async #makeDisks(spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<NewBox> {
+    const disk = join(boxDir, boxFiles.disk);
+    await this.#images.linkTo(join(boxDir, boxFiles.image), spec.image, signal);
+    const image = await this.#images.describe(spec.image);
+    const contents = { image, diskSizeGb: spec.diskSizeGb, manifest: this.#host.guest().manifest };
+    const emptyDisk = async (until: AbortSignal) => {
+      await rm(disk, { force: true });
+      await this.#diskMakers.run(until, () => makeBoxDisk(disk, spec.diskSizeGb, until));
+    };
+    const ready = await this.#booter.ready(spec, boxDir, contents);
+    try {
+      if (ready?.disk === undefined) await emptyDisk(signal);
+      else await copySparse(ready.disk, disk, signal);
+      return { contents, ready, emptyDisk };
+    } catch (error) {
+      ready?.[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #takeMade(boxId: string): NewBox | undefined {
+    const made = this.#made.get(boxId);
+    this.#made.delete(boxId);
+    return made;
   }
 
   async has(boxId: string): Promise<boolean> {
@@ -105,8 +135,11 @@ export class QemuProvider implements VmProvider {
 
   async boot(spec: BoxSpec, signal: AbortSignal): Promise<Machine> {
     const boxDir = this.#layout.dir(spec.id);
-    await keepNote(boxDir, spec.note);
-    return new QemuMachine(await this.#booter.boot(spec, boxDir, signal), spec, boxDir);
+    const made = this.#takeMade(spec.id);
+    using _ = made?.ready;
+    // One that was made has it.
+    if (made === undefined) await keepNote(boxDir, spec.note);
+    return new QemuMachine(await this.#booter.boot(spec, boxDir, signal, made), spec, boxDir);
   }
 
   async adopt(spec: Pick<BoxSpec, "id" | "volumes" | "network">, signal: AbortSignal): Promise<Machine | Adoption> {
@@ -138,6 +171,7 @@ export class QemuProvider implements VmProvider {
   }
 
   async destroy(boxId: string): Promise<void> {
+    this.#takeMade(boxId)?.ready?.[Symbol.dispose]();
     await this.endLeftovers(boxId);
     await rm(this.#layout.dir(boxId), { recursive: true, force: true });
     await (await this.#host.cgroups().catch(() => undefined))?.drop(boxId);

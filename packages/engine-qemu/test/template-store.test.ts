@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { silentLogger } from "@boxrun/core";
 import { boxDirVariable } from "@boxrun/host";
 import { expect, onTestFinished, test } from "vitest";
-import { templateKey } from "../src/templates/key.ts";
+import { readyKey, templateKey } from "../src/templates/key.ts";
 import { TemplateStore, templateFiles } from "../src/templates/store.ts";
 import { Templates } from "../src/templates/templates.ts";
 import type { VmShape } from "../src/vm/command-line.ts";
@@ -152,4 +152,19 @@ test("a template that failed goes, and not what another server has made in its p
   await templates.failed(broken, new Error("QEMU can't read it"), { isLate: false });
   expect(await store.identity("one")).toBe(successor);
   expect(readdirSync(join(dir, "templates"))).toEqual(["one"]);
+});
+
+test("a template that is ready is one of its shape, its image's layout and its disk's size", () => {
+  const contents = {
+    image: { file: "/state/disks/1.squashfs", layout: "sha256:1 tables" },
+    diskSizeGb: 8,
+  };
+  const key = readyKey("bare", contents);
+  expect(readyKey("bare", { ...contents, image: { ...contents.image, file: "/elsewhere/1.squashfs" } })).toBe(key);
+  const others = [
+    readyKey("another", contents),
+    readyKey("bare", { ...contents, diskSizeGb: 9 }),
+    readyKey("bare", { ...contents, image: { ...contents.image, layout: "sha256:1 other tables" } }),
+  ];
+  expect(new Set([key, ...others]).size).toBe(4);
 });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Engine, type Logger, silentLogger } from "@boxrun/core";
 import { afterAll, expect, test } from "vitest";
-import { boxSpec, create, never, sh } from "./support/boxes.ts";
+import { boxSpec, clockIsRight, create, never, sh } from "./support/boxes.ts";
 import { expectJailed } from "./support/confined.ts";
 import { openTestHost } from "./support/host.ts";
 
@@ -23,26 +23,36 @@ interface Said {
   readonly template?: string;
 }
 
-/** An engine over that cache, and what it says of templates: `made` resolves when it has made one more. */
+type Kind = "bare" | "ready";
+
+/** An engine over that cache, and what it says of templates: what `nextMade` gives resolves when it has made one more of that kind. */
 function makeEngine() {
   const dropped: Said[] = [];
-  let tell: () => void = () => undefined;
+  const waiting = new Map<Kind, () => void>();
   const logger: Logger = {
     ...silentLogger,
-    info: (_, message) => message?.includes("start from a template") === true && tell(),
+    info: (_, message) => {
+      if (message?.includes("start from a template") !== true) return;
+      waiting.get(message.startsWith("new boxes") ? "ready" : "bare")?.();
+    },
     warn: (fields: Said) => {
       if (fields.template !== undefined) dropped.push(fields);
     },
   };
-  const nextMade = () =>
-    new Promise<void>((resolve) => {
-      tell = resolve;
-    });
+  const nextMade = (kind: Kind = "bare") => new Promise<void>((resolve) => waiting.set(kind, resolve));
   return { engine: host.makeEngine({ cacheDir, logger }), dropped, nextMade };
 }
 
 const commandLine = (boxId: string) => readFileSync(`/proc/${host.qemuPid(boxId)}/cmdline`, "utf8").split("\0");
 const isResumed = (boxId: string) => commandLine(boxId).includes("-incoming");
+
+/** The files that are, or could be, the memory of the box's VM: of a template, the same for all boxes that are resumed from it. */
+function memoryFiles(boxId: string): readonly string[] {
+  const dir = `/proc/${host.qemuPid(boxId)}/fd`;
+  return readdirSync(dir)
+    .map((fd) => join(dir, fd))
+    .filter((file) => statSync(file).size === 256 << 20);
+}
 
 /** What must be each box's own. */
 async function identity(engine: Engine, boxId: string) {
@@ -56,15 +66,26 @@ async function identity(engine: Engine, boxId: string) {
 
 test("the first box of a shape boots; those that come after it are resumed, each of them a box of its own, in its jail, with the right time", async () => {
   const { engine, nextMade, dropped } = makeEngine();
-  const made = nextMade();
-  const specs = [1, 2, 3].map((nth) => boxSpec(host, { hostname: `box-${nth}`, network: true }));
-  const [first, ...others] = specs;
-  if (first === undefined) throw new Error("no box");
+  const [made, madeReady] = [nextMade(), nextMade("ready")];
+  // The first boots, the second goes on from a bare template, and those behind it from one in which a box is ready.
+  const specs = [1, 2, 3, 4].map((nth) =>
+    boxSpec(host, { hostname: `box-${nth}`, network: true, workdir: `/work/${nth}` }),
+  );
+  const [first, bare, ...ready] = specs;
+  if (first === undefined || bare === undefined) throw new Error("no box");
+  const others = [bare, ...ready];
   await create(engine, first);
   expect(isResumed(first.id)).toBe(false);
   await made;
-  for (const spec of others) await create(engine, spec);
-  expect(others.map(({ id }) => isResumed(id))).toEqual([true, true]);
+  await create(engine, bare);
+  await madeReady;
+  for (const spec of ready) await create(engine, spec);
+  const [ofFirst, ofBare, ...ofReady] = specs.map(({ id }) => memoryFiles(id).map((file) => statSync(file).ino)[0]);
+  expect(ofFirst).toBeUndefined();
+  expect(ofBare).toBeDefined();
+  expect(ofReady[0]).not.toBe(ofBare);
+  expect(ofReady[1]).toBe(ofReady[0]);
+  expect(others.map(({ id }) => isResumed(id))).toEqual([true, true, true]);
   expect(dropped).toEqual([]);
 
   const identities = await Promise.all(specs.map(({ id }) => identity(engine, id)));
@@ -81,30 +102,29 @@ test("the first box of a shape boots; those that come after it are resumed, each
     expect(await sh(engine, id, "df -k / | awk 'END { print ($2 > 900000) }'")).toMatchObject({ stdout: "1\n" });
   }
   const files = ["boxrun-host", "disk.ext4", "fd", "image.squashfs", "initramfs", "kernel", "lib", "lib64", "s", "usr"];
-  const second = others[0]?.id ?? "";
+  for (const { id, workdir } of specs) {
+    expect(await sh(engine, id, `test -d ${workdir} && ls -d /work/*`)).toMatchObject({ stdout: `${workdir}\n` });
+  }
+  const second = ready[0]?.id ?? "";
   expectJailed(host.qemuPid(second), files);
 
   // The memory that they share is nobody's to write: what one has in its own does not reach the other.
   await sh(engine, second, "head -c 30000000 /dev/urandom > /dev/shm/mine");
-  const pid = host.qemuPid(second);
-  const passed = readdirSync(`/proc/${pid}/fd`).filter((fd) => statSync(`/proc/${pid}/fd/${fd}`).size === 256 << 20);
-  expect(passed.length).toBeGreaterThan(0);
-  for (const fd of passed) {
-    expect(() => writeFileSync(`/proc/${pid}/fd/${fd}`, "x", { flag: "r+" })).toThrow(/EPERM/);
-  }
+  expect(memoryFiles(second).length).toBeGreaterThan(0);
+  for (const file of memoryFiles(second)) expect(() => writeFileSync(file, "x", { flag: "r+" })).toThrow(/EPERM/);
 
   // `start` takes the same way, with the disk and the identity that the box has.
   await sh(engine, second, "echo kept > /root/file");
   const [, machineId] = await identity(engine, second);
   await engine.stop(second);
-  await engine.start(others[0] ?? first, { signal: never() });
+  await engine.start(ready[0] ?? first, { signal: never() });
   expect(isResumed(second)).toBe(true);
   expect(await sh(engine, second, "cat /root/file /etc/machine-id")).toMatchObject({ stdout: `kept\n${machineId}\n` });
 
   // A resumed VM outlives its server as any other.
   await engine.close();
   const next = makeEngine();
-  expect(await next.engine.adopt(others[0] ?? first, { signal: never() })).toEqual({ state: "running" });
+  expect(await next.engine.adopt(ready[0] ?? first, { signal: never() })).toEqual({ state: "running" });
   expect(await sh(next.engine, second, "echo here")).toMatchObject({ stdout: "here\n" });
   for (const { id } of specs) await next.engine.remove(id);
   expect(specs.flatMap(({ id }) => host.residue(id))).toEqual([]);
@@ -137,12 +157,3 @@ test.each(["ram", "state"])(
     await broken.engine.close();
   },
 );
-
-/** To 50 ms, as far as can be told from here. */
-async function clockIsRight(engine: Engine, id: string): Promise<boolean> {
-  const before = Date.now();
-  // busybox's date has whole seconds only.
-  const { stdout } = await sh(engine, id, "touch /dev/shm/now; stat -c %y /dev/shm/now");
-  const said = Date.parse(`${stdout.slice(0, 23).replace(" ", "T")}Z`);
-  return said > before - 50 && said < Date.now() + 50;
-}

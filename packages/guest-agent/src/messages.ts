@@ -114,6 +114,8 @@ export interface SetupMessage {
   } | null;
   /** Made if it is missing. */
   readonly workdir: string;
+  /** Nobody's box yet: a later setup without it makes it one. */
+  readonly template?: true;
 }
 
 export interface ExecStartMessage {

@@ -5,6 +5,7 @@ import { setUpVm } from "@boxrun/guest-agent";
 import { requireTool } from "@boxrun/host";
 import type { Host } from "../host.ts";
 import { macOf } from "../network/mac.ts";
+import type { BoxContents } from "../templates/make-ready.ts";
 import type { Template, Templates } from "../templates/templates.ts";
 import { type BootPlan, coldBoot, isLate, resumeKept } from "../vm/cold-boot.ts";
 import { boxFiles, maxVolumes } from "../vm/command-line.ts";
@@ -15,9 +16,22 @@ import { Slots } from "../vm/slots.ts";
 import { volumeSupport } from "../volumes/virtiofsd.ts";
 
 /** What has become of a template's VM: this box, or nothing. */
-type Resumed =
-  | { readonly box: RunningQemu }
-  | { readonly template: Pick<Template, "key" | "identity">; readonly error: unknown };
+type Resumed = { readonly box: RunningQemu } | Unfit;
+
+/** A template from which a box has not come up. */
+interface Unfit {
+  readonly template: Template;
+  readonly error: unknown;
+}
+
+/** A box that has never had a VM. */
+export interface NewBox {
+  readonly contents: BoxContents;
+  /** The template whose disk it has a copy of; `undefined`: its disk is empty. */
+  readonly ready: Template | undefined;
+  /** Makes its disk anew, empty. */
+  readonly emptyDisk: (signal: AbortSignal) => Promise<void>;
+}
 
 export interface BoxBooterOptions {
   readonly host: Host;
@@ -56,21 +70,82 @@ export class BoxBooter {
     }
   }
 
-  async boot(spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<RunningQemu> {
+  /** A template with the disk that a new box with these contents begins with, if there is one. It is the caller's. */
+  async ready(spec: BoxSpec, boxDir: string, contents: BoxContents): Promise<Template | undefined> {
     const plan = await this.#plan(spec, boxDir);
-    const { templates } = this.#options;
+    return canResume(plan) ? await this.#options.templates?.takeReady(plan, contents) : undefined;
+  }
+
+  async boot(spec: BoxSpec, boxDir: string, signal: AbortSignal, made?: NewBox): Promise<RunningQemu> {
+    const plan = await this.#plan(spec, boxDir);
     return await this.#slots.run(signal, async () => {
-      const resumed = await this.#resume(plan, spec, signal);
-      if (resumed !== undefined && "box" in resumed) return resumed.box;
-      const machine = await coldBoot(plan, signal, this.#options.bootLimitMs);
-      const box = await this.#setUp(machine, spec, plan.boxDir, signal);
+      const unfit: Unfit[] = [];
+      let wanted: (() => Promise<void> | undefined) | undefined;
+      const want = (make: () => Promise<void> | undefined) => {
+        wanted = make;
+      };
+      const box =
+        (await this.#resumeReady(plan, spec, signal, made, unfit)) ??
+        (await this.#resumeBare(plan, spec, signal, made, unfit, want)) ??
+        (await this.#bootCold(plan, spec, signal, want));
       // Only now it is known that it was the template's fault, and not the box's or the host's.
-      if (resumed !== undefined)
-        await templates?.failed(resumed.template, resumed.error, { isLate: isLate(resumed.error) });
-      // Behind the boot, which it would only have made slower.
-      if (canResume(plan)) void templates?.want(plan).catch(() => undefined);
+      for (const { template, error } of unfit) {
+        await this.#options.templates?.failed(template, error, { isLate: isLate(error) });
+      }
+      // Behind the boot, which it would only have made slower, and behind the end of the one that did not work.
+      void wanted?.()?.catch(() => undefined);
       return box;
     });
+  }
+
+  async #resumeReady(
+    plan: BootPlan,
+    spec: BoxSpec,
+    signal: AbortSignal,
+    made: NewBox | undefined,
+    unfit: Unfit[],
+  ): Promise<RunningQemu | undefined> {
+    if (made?.ready === undefined) return undefined;
+    const resumed = await this.#resume(plan, spec, made.ready, signal);
+    if ("box" in resumed) return resumed.box;
+    unfit.push(resumed);
+    // What is on the disk belongs to that VM's memory.
+    await made.emptyDisk(signal);
+    return undefined;
+  }
+
+  async #resumeBare(
+    plan: BootPlan,
+    spec: BoxSpec,
+    signal: AbortSignal,
+    made: NewBox | undefined,
+    unfit: Unfit[],
+    want: (make: () => Promise<void> | undefined) => void,
+  ): Promise<RunningQemu | undefined> {
+    const { templates } = this.#options;
+    if (!canResume(plan)) return undefined;
+    using template = await templates?.take(plan);
+    if (template === undefined) return undefined;
+    const resumed = await this.#resume(plan, spec, template, signal);
+    if ("box" in resumed) {
+      // The second of its kind: there may be more.
+      if (made !== undefined) want(() => templates?.wantReady(plan, made.contents));
+      return resumed.box;
+    }
+    unfit.push(resumed);
+    return undefined;
+  }
+
+  async #bootCold(
+    plan: BootPlan,
+    spec: BoxSpec,
+    signal: AbortSignal,
+    want: (make: () => Promise<void> | undefined) => void,
+  ): Promise<RunningQemu> {
+    const machine = await coldBoot(plan, signal, this.#options.bootLimitMs);
+    const box = await this.#setUp(machine, spec, plan.boxDir, signal);
+    if (canResume(plan)) want(() => this.#options.templates?.want(plan));
+    return box;
   }
 
   async #plan(spec: BoxSpec, boxDir: string): Promise<BootPlan> {
@@ -102,21 +177,15 @@ export class BoxBooter {
     };
   }
 
-  /** From a template; `undefined` if there is none of this shape. */
-  async #resume(plan: BootPlan, spec: BoxSpec, signal: AbortSignal): Promise<Resumed | undefined> {
-    if (!canResume(plan)) return undefined;
-    const { templates } = this.#options;
-    using template = await templates?.take(plan);
-    if (templates === undefined || template === undefined) return undefined;
+  async #resume(plan: BootPlan, spec: BoxSpec, template: Template, signal: AbortSignal): Promise<Resumed> {
     try {
       const machine = await resumeKept({ ...plan, kept: template.kept }, signal);
       const box = await this.#setUp(machine, spec, plan.boxDir, signal);
-      templates.worked(template.key);
+      this.#options.templates?.worked(template.key);
       return { box };
     } catch (error) {
       signal.throwIfAborted();
-      const { key, identity } = template;
-      return { template: { key, identity }, error };
+      return { template, error };
     }
   }
 

@@ -4,6 +4,7 @@ import { BoxRunError } from "@boxrun/contract";
 import { type EngineImage, SharedTasks } from "@boxrun/core";
 import { isErrno } from "@boxrun/host";
 import { flattenImage } from "../flatten/flatten.ts";
+import { squashfsLayout } from "./squashfs-layout.ts";
 
 /**
  * Images flattened to read-only squashfs files, `<stateDir>/disks/<digest>.squashfs`, made once and shared by all boxes. A box holds
@@ -12,6 +13,8 @@ import { flattenImage } from "../flatten/flatten.ts";
 export class ImageDisks {
   readonly #dir: string;
   readonly #flattening = new SharedTasks<void>();
+  /** By digest. */
+  readonly #layouts = new Map<string, Promise<string>>();
   #scratch = 0;
 
   constructor(stateDir: string) {
@@ -32,7 +35,20 @@ export class ImageDisks {
     throw new BoxRunError("RUNTIME_ERROR", `take the image ${image.digest}: it is removed as fast as it is made`);
   }
 
+  /** The shared file, and what stands for its layout. It has been made, and may be gone meanwhile. */
+  async describe({ digest }: EngineImage): Promise<{ readonly file: string; readonly layout: string }> {
+    const file = this.#path(digest);
+    let layout = this.#layouts.get(digest);
+    if (layout === undefined) {
+      layout = squashfsLayout(file).then((tables) => `${digest} ${tables}`);
+      this.#layouts.set(digest, layout);
+      layout.catch(() => this.#layouts.delete(digest));
+    }
+    return { file, layout: await layout };
+  }
+
   async forget(digest: string): Promise<void> {
+    this.#layouts.delete(digest);
     await rm(this.#path(digest), { force: true });
   }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import type { VmShape } from "../vm/command-line.ts";
+import type { BoxContents } from "./make-ready.ts";
 
 /** Another way to make templates makes others of them. */
 const formatVersion = 1;
@@ -38,4 +39,10 @@ function cpuIdentity(): Promise<string> {
       .join("|"),
   );
   return cpu;
+}
+
+/** Stands for a bare template and the contents of the box that begins in it. */
+export function readyKey(bareKey: string, { image, diskSizeGb }: Pick<BoxContents, "image" | "diskSizeGb">): string {
+  const parts = ["ready", bareKey, image.layout, diskSizeGb];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 24);
 }

@@ -10,9 +10,10 @@ import { endProcesses } from "../vm/machine.ts";
  *
  *     ram       the guest's memory, sparse
  *     state     everything else of the VM
+ *     disk      sparse; of a template with a box's disk only
  *     used      empty; its time is when a box was last resumed from it
  */
-export const templateFiles = { memory: "ram", state: "state", used: "used" } as const;
+export const templateFiles = { memory: "ram", state: "state", disk: "disk", used: "used" } as const;
 
 /** Begins the name of a directory in which a template is being made; then it says by which process. */
 const scratchPrefix = ".new-";
@@ -110,6 +111,7 @@ export class TemplateStore {
       statOrNone(this.path(name)),
       statOrNone(join(this.path(name), templateFiles.memory)),
       statOrNone(join(this.path(name), templateFiles.state)),
+      statOrNone(join(this.path(name), templateFiles.disk)),
     ]);
     // A sparse file takes the blocks that it has, which are counted in 512 bytes.
     const sizeBytes = files.reduce((sum, file) => sum + 512 * (file?.blocks ?? 0), 0);

@@ -1,10 +1,12 @@
 import { closeSync, openSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { BoxRunError } from "@boxrun/contract";
 import { type Logger, SharedTasks } from "@boxrun/core";
 import type { KeptVm } from "../vm/cold-boot.ts";
-import { templateKey } from "./key.ts";
+import { readyKey, templateKey } from "./key.ts";
 import { makeTemplate, type TemplatePlan } from "./make.ts";
-import { type OpenTemplate, openTemplate } from "./open.ts";
+import { type BoxContents, makeReadyTemplate } from "./make-ready.ts";
+import { closeTemplate, type OpenTemplate, openTemplate } from "./open.ts";
 import { TemplateStore } from "./store.ts";
 
 /** How many templates' memory is held at a time, some 80 MB each; the others are read from the disk again when they are wanted. */
@@ -20,11 +22,21 @@ export interface Template extends Disposable {
   readonly key: string;
   readonly identity: string;
   readonly kept: KeptVm & { readonly use: "resume" };
+  /** An open file: the disk that goes with it, of which each box gets a copy. `undefined`: its VM takes any. */
+  readonly disk: number | undefined;
+}
+
+interface Made {
+  readonly key: string;
+  readonly shape: TemplatePlan["shape"];
+  /** For the log. */
+  readonly what: string;
 }
 
 /**
- * VMs that have booted and are nobody's box yet: one of each shape, from which boxes are resumed in a fraction of the time that a boot takes. Their memory is shared by all that come
- * from one until they write to it.
+ * VMs that have booted and are nobody's box yet, from which boxes are resumed in a fraction of the time that a boot takes. Their memory is shared by all that come
+ * from one until they write to it. There are two kinds: a bare one of each shape, from which any box goes on, and one that is ready, with an image and a new disk of some size
+ * mounted, for boxes that are new.
  */
 export class Templates {
   readonly #store: TemplateStore;
@@ -50,33 +62,30 @@ export class Templates {
 
   /** The template of this shape; `undefined` if there is none that can be opened. */
   async take(plan: TemplatePlan): Promise<Template | undefined> {
-    const key = await templateKey(plan.shape, plan.qemu);
-    let identity: string | undefined;
-    try {
-      if (!this.#held.has(key)) {
-        identity = await this.#store.identity(key);
-        if (identity === undefined) return undefined;
-        const found = identity;
-        const { signal } = this.#closing;
-        await this.#opening.join(key, { signal }, () => this.#open(key, found, plan.hostHelper));
-      }
-      // What is held is good also if another server has made room of it.
-      await this.#store.touch(key).catch(() => undefined);
-      return this.#lend(key);
-    } catch (error) {
-      if (!this.#closing.signal.aborted && identity !== undefined) await this.#drop(key, identity, error);
-      return undefined;
-    }
+    return await this.#take(await templateKey(plan.shape, plan.qemu), plan.hostHelper);
   }
 
-  /** Makes the template of this shape in the background, if there is none. */
+  /** The template of this shape in which a new box with these contents is ready; `undefined` if there is none that can be opened. */
+  async takeReady(plan: TemplatePlan, contents: BoxContents): Promise<Template | undefined> {
+    return await this.#take(readyKey(await templateKey(plan.shape, plan.qemu), contents), plan.hostHelper);
+  }
+
+  /** Makes the bare template of this shape in the background, if there is none. */
   async want(plan: TemplatePlan): Promise<void> {
     const key = await templateKey(plan.shape, plan.qemu);
-    const isNeeded = !this.#closing.signal.aborted && this.#failures.of(key) < maxFailures && !this.#underWay.has(key);
-    if (!isNeeded || (await this.#store.has(key)) || this.#underWay.has(key)) return;
-    const made = this.#last.then(() => this.#make(key, plan)).finally(() => this.#underWay.delete(key));
-    this.#underWay.set(key, made);
-    this.#last = made;
+    await this.#want({ key, shape: plan.shape, what: "boxes of this shape" }, (scratch, signal) =>
+      makeTemplate(plan, scratch, signal),
+    );
+  }
+
+  /** Makes the one for new boxes with these contents, if there is none and there is a bare one. */
+  async wantReady(plan: TemplatePlan, contents: BoxContents): Promise<void> {
+    const key = readyKey(await templateKey(plan.shape, plan.qemu), contents);
+    await this.#want({ key, shape: plan.shape, what: "new boxes of this shape and image" }, async (scratch, signal) => {
+      using bare = await this.take(plan);
+      if (bare === undefined) throw new BoxRunError("RUNTIME_ERROR", "there is no template of the shape any more");
+      await makeReadyTemplate(plan, contents, bare.kept, scratch, signal);
+    });
   }
 
   /** A box was resumed from it. */
@@ -84,7 +93,7 @@ export class Templates {
     this.#delays.reset(key);
   }
 
-  /** A box could not be resumed from it, and has booted. One that was only late is kept, unless it is again and again. */
+  /** A box could not be resumed from it, and has come up without. One that was only late is kept, unless it is again and again. */
   async failed(
     { key, identity }: Pick<Template, "key" | "identity">,
     error: unknown,
@@ -100,14 +109,11 @@ export class Templates {
   /** One that can't be used is removed; the next box of its shape has it made anew. */
   async #drop(key: string, identity: string, error: unknown): Promise<void> {
     this.#delays.reset(key);
-    this.#logger.warn(
-      { template: key, err: error },
-      "a template can't be used; it is dropped, and boxes of its shape boot",
-    );
+    this.#logger.warn({ template: key, err: error }, "a template can't be used; it is dropped");
     const held = this.#held.get(key);
     if (held?.identity === identity) {
       this.#held.delete(key);
-      await held.memory.close();
+      await closeTemplate(held);
     }
     await this.#store.remove(key, identity).catch(() => undefined);
   }
@@ -116,8 +122,35 @@ export class Templates {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#last;
-    for (const held of this.#held.values()) await held.memory.close();
+    for (const held of this.#held.values()) await closeTemplate(held);
     this.#held.clear();
+  }
+
+  async #take(key: string, hostHelper: string): Promise<Template | undefined> {
+    let identity: string | undefined;
+    try {
+      if (!this.#held.has(key)) {
+        identity = await this.#store.identity(key);
+        if (identity === undefined) return undefined;
+        const found = identity;
+        await this.#opening.join(key, { signal: this.#closing.signal }, () => this.#open(key, found, hostHelper));
+      }
+      // What is held is good also if another server has made room of it.
+      await this.#store.touch(key).catch(() => undefined);
+      return this.#lend(key);
+    } catch (error) {
+      if (!this.#closing.signal.aborted && identity !== undefined) await this.#drop(key, identity, error);
+      return undefined;
+    }
+  }
+
+  async #want(made: Made, make: (scratch: string, signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { key } = made;
+    const isNeeded = !this.#closing.signal.aborted && this.#failures.of(key) < maxFailures && !this.#underWay.has(key);
+    if (!isNeeded || (await this.#store.has(key)) || this.#underWay.has(key)) return;
+    const done = this.#last.then(() => this.#make(made, make)).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, done);
+    this.#last = done;
   }
 
   async #open(key: string, identity: string, hostHelper: string): Promise<void> {
@@ -125,7 +158,7 @@ export class Templates {
     const [oldest] = this.#held;
     if (this.#held.size <= maxHeld || oldest === undefined) return;
     this.#held.delete(oldest[0]);
-    await oldest[1].memory.close();
+    await closeTemplate(oldest[1]);
   }
 
   /** Opened once more, and at once: what is held may be closed, and its descriptor another file's, before the box has it. */
@@ -135,30 +168,38 @@ export class Templates {
     this.#held.delete(key);
     this.#held.set(key, held);
     const memory = openSync(`/proc/self/fd/${held.memory.fd}`, "r");
+    const disk = held.disk === undefined ? undefined : openSync(`/proc/self/fd/${held.disk.fd}`, "r");
     return {
       key,
       identity: held.identity,
       kept: { use: "resume", memory, state: held.state },
-      [Symbol.dispose]: () => closeSync(memory),
+      disk,
+      [Symbol.dispose]: () => {
+        closeSync(memory);
+        if (disk !== undefined) closeSync(disk);
+      },
     };
   }
 
-  async #make(key: string, plan: TemplatePlan): Promise<void> {
+  async #make(
+    { key, shape, what }: Made,
+    make: (scratch: string, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
     const { signal } = this.#closing;
     let scratch: string | undefined;
     try {
       signal.throwIfAborted();
       scratch = await this.#store.scratch();
-      await makeTemplate(plan, scratch, signal);
+      await make(scratch, signal);
       await this.#store.keep(scratch, key);
       this.#failures.reset(key);
-      const { cpu, memoryMb } = plan.shape;
-      this.#logger.info({ template: key, cpu, memoryMb }, "boxes of this shape start from a template from now on");
+      const { cpu, memoryMb } = shape;
+      this.#logger.info({ template: key, cpu, memoryMb }, `${what} start from a template from now on`);
     } catch (error) {
       if (scratch !== undefined) await rm(scratch, { recursive: true, force: true }).catch(() => undefined);
       if (signal.aborted) return;
       this.#failures.add(key);
-      this.#logger.warn({ template: key, err: error }, "no template could be made; boxes of its shape boot");
+      this.#logger.warn({ template: key, err: error }, `no template could be made for ${what}`);
     }
   }
 }

@@ -34,9 +34,12 @@ export interface BootPlan {
   readonly kept?: KeptVm;
 }
 
-/** `memory`, an open file, is a VM's, which goes on from there and `state` without a change to either; or it becomes the memory of one that is to be saved. */
+/**
+ * `memory`, an open file, is a VM's, which goes on from there and `state` without a change to either (`resume`), or with that file for its memory (`go-on`); or it becomes the memory
+ * of one that is to be saved.
+ */
 export type KeptVm =
-  | { readonly use: "resume"; readonly memory: number; readonly state: Uint8Array }
+  | { readonly use: "resume" | "go-on"; readonly memory: number; readonly state: Uint8Array }
   | { readonly use: "save"; readonly memory: number };
 
 /** How long a resume may take until the agent greets: a fraction of a second, but on a host that has no time. */
@@ -78,7 +81,7 @@ export async function coldBoot(plan: BootPlan, signal: AbortSignal, limitMs?: nu
 
 /** Has the VM that is kept go on, until its agent greets. What is left on failure: as of `coldBoot`. */
 export async function resumeKept(
-  plan: BootPlan & { readonly kept: KeptVm & { readonly use: "resume" } },
+  plan: BootPlan & { readonly kept: KeptVm & { readonly state: Uint8Array } },
   signal: AbortSignal,
 ): Promise<RunningQemu> {
   return await bootOnce(plan, signal, resumeLimitMs);
@@ -102,7 +105,7 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     await writeVmRecord(boxDir, { ...refs, guestBootId: null });
     qmp = await connectQmp(join(boxDir, boxFiles.qmpSocket), qemu, either);
     const guestEnd = watchGuest(qmp);
-    if (plan.kept?.use === "resume") await sendState(qmp, boxDir, plan.kept.state, either);
+    if (plan.kept !== undefined && "state" in plan.kept) await sendState(qmp, boxDir, plan.kept.state, either);
     if (plan.jail !== undefined) await sealSockets(boxDir);
     line = new AgentLine(socketAddress(join(boxDir, boxFiles.agentSocket)));
     const ended = guestEnd.then((end) => {
@@ -146,9 +149,7 @@ async function startQemu({ jail, qemu, shape: bare, boxDir, kept }: BootPlan): P
 /** `descriptors`: the directory in which QEMU finds its own. */
 function withKept(shape: VmShape, { use }: KeptVm, descriptors: string): VmShape {
   const path = `${descriptors}/${firstPassed}`;
-  return use === "save"
-    ? { ...shape, memory: { path, use: "written" } }
-    : { ...shape, memory: { path, use: "private" }, incoming: true };
+  return { ...shape, memory: { path, use: use === "resume" ? "private" : "written" }, incoming: use !== "save" };
 }
 
 function isConnected({ network }: VmShape): boolean {

@@ -92,7 +92,10 @@ export function qemuArgs(shape: VmShape): readonly string[] {
     ...["-action", "reboot=shutdown,shutdown=pause,panic=pause"],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ...["-global", "virtio-mmio.force-legacy=false"],
-    ...["-kernel", shape.kernel, "-initrd", shape.initramfs, "-append", kernelArgs(shape)],
+    // What goes on has them in its memory, and any reset is its end: QEMU would read them for nothing.
+    ...(shape.incoming === true
+      ? ["-incoming", "defer"]
+      : ["-kernel", shape.kernel, "-initrd", shape.initramfs, "-append", kernelArgs(shape)]),
     // A ring in QEMU's memory: what a guest prints never becomes a file.
     ...["-chardev", `ringbuf,id=${consoleChardev},size=${consoleBytes}`, "-serial", `chardev:${consoleChardev}`],
     ...["-chardev", `socket,id=qmp,path=${boxFiles.qmpSocket},server=on,wait=off`, "-mon", "chardev=qmp,mode=control"],
@@ -102,7 +105,6 @@ export function qemuArgs(shape: VmShape): readonly string[] {
     ...diskArgs(shape.disks),
     ...networkArgs(shape.network),
     ...volumeArgs(shape.volumes),
-    ...(shape.incoming === true ? ["-incoming", "defer"] : []),
   ];
 }
 
