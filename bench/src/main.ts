@@ -2,6 +2,7 @@ import { benchBoot } from "./boot.bench.ts";
 import { benchBoxLite } from "./boxlite.bench.ts";
 import { benchCli } from "./cli.bench.ts";
 import { benchDashboard } from "./dashboard.bench.ts";
+import { benchDensity } from "./density.bench.ts";
 import { benchExec } from "./exec.bench.ts";
 import { type Figure, print } from "./figures.ts";
 import { benchFiles } from "./files.bench.ts";
@@ -16,6 +17,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Figure[]>>> = {
   boot: benchBoot,
   cli: benchCli,
   dashboard: benchDashboard,
+  density: benchDensity,
   exec: benchExec,
   output: benchOutput,
   files: benchFiles,
