@@ -1,6 +1,6 @@
 import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { defaultCacheDir } from "../../packages/host/src/cache-dir.ts";
 import { makeArchive, makeDeb } from "../release/bundle.ts";
@@ -56,24 +56,41 @@ async function processes(): Promise<string[]> {
   return names.split("\n").filter((name) => /qemu|boxrun|passt|virtiofsd|MainThread|^node/.test(name));
 }
 
+/** Gives the service's cgroup away, for its boxes to have their own in it. */
+const delegation = "/etc/systemd/system/boxrun.service.d/cgroup.conf";
+
 /** Counts until it is told to go. */
 const counting = 'i=0; until [ -e /root/go ]; do i=$((i+1)); echo "$i"; sleep 0.1; done; echo "end $i"; exit 7';
 
 test(
-  "the host's service runs jailed boxes for a user who has its token, and says in the journal what it does",
+  "the host's service runs jailed boxes, each in a cgroup of its own, for a user who has its token, and says in the journal what it does",
   async () => {
     await told(root("boxrun server install --system"));
     // A template is a second boot.
-    await told(root("echo BOXRUN_TEMPLATE_CACHE_MB=0 >>/etc/boxrun/environment && systemctl restart boxrun"));
+    await told(root("printf 'BOXRUN_TEMPLATE_CACHE_MB=0\\nBOXRUN_CGROUP=own\\n' >>/etc/boxrun/environment"));
+    await told(
+      root(`mkdir -p ${dirname(delegation)} && printf '[Service]\\nDelegate=cpu memory pids\\n' >${delegation}`),
+    );
+    await told(root("systemctl daemon-reload && systemctl restart boxrun"));
     const token = await told(root("sed -n s/^BOXRUN_TOKEN=//p /etc/boxrun/environment"));
     const add = "boxrun context add host --host http://127.0.0.1:9090 --token-stdin && boxrun context use host";
     await told(host.run("tester", add, token));
     await expect.poll(async () => (await user("boxrun info")).code, { timeout: patience, interval: 1000 }).toBe(0);
-    await told(user("boxrun create base --name dev --network"));
+    const id = (await told(user("boxrun create base --name dev --network"))).trim();
     expect(await told(user("boxrun exec dev -- echo hi"))).toBe("hi\n");
     expect(JSON.parse(await told(user("boxrun info --json")))).toMatchObject({
-      engine: { ready: true, confinement: { complete: true } },
+      engine: { ready: true, confinement: { complete: true, how: expect.stringContaining("(cpu, memory, pids)") } },
     });
+    const cgroup = `/sys/fs/cgroup/system.slice/boxrun.service/${id}`;
+    const bounds = (await told(root(`cd ${cgroup} && cat memory.max pids.max cpu.weight`))).trim().split("\n");
+    // The guest's and what its processes may take beside; two CPUs.
+    expect(Number(bounds[0])).toBeGreaterThan(1024 ** 3);
+    expect(Number(bounds[1])).toBeGreaterThan(0);
+    expect(bounds[2]).toBe("200");
+    const within = await told(root(`for pid in $(cat ${cgroup}/cgroup.procs); do cat /proc/$pid/comm; done | sort -u`));
+    expect(within.trim().split("\n")).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^qemu/), expect.stringMatching(/^passt/)]),
+    );
     const journal = await told(root("journalctl --unit boxrun --output cat --no-pager"));
     expect(journal).toContain('"msg":"serving"');
     expect(journal).toContain('"operation":"createBox"');
@@ -127,6 +144,7 @@ test(
     expect(await user("boxrun --context local server status")).toMatchObject({ code: 3 });
     await told(user("boxrun --context local uninstall --purge --yes"));
     expect(await told(root("boxrun server uninstall --system --purge"))).toContain("is removed. So are its boxes.");
+    await told(root(`rm -r ${dirname(delegation)}`));
     expect(await processes()).toEqual([]);
     const left =
       "ls -d /etc/systemd/system/boxrun* /etc/systemd/system/*/boxrun* /var/lib/boxrun /var/cache/boxrun /etc/boxrun";

@@ -66,8 +66,8 @@ async function identity(engine: Engine, boxId: string) {
 
 test("the first box of a shape boots; those that come after it are resumed, each of them a box of its own, in its jail, with the right time", async () => {
   const { engine, nextMade, dropped } = makeEngine();
-  const [made, madeReady] = [nextMade(), nextMade("ready")];
-  // The first boots, the second goes on from a bare template, and those behind it from one in which a box is ready.
+  const madeReady = nextMade("ready");
+  // The first boots, the second waits for the bare template that is made behind it and goes on from that, and those behind it from one in which a box is ready.
   const specs = [1, 2, 3, 4].map((nth) =>
     boxSpec(host, { hostname: `box-${nth}`, network: true, workdir: `/work/${nth}` }),
   );
@@ -76,7 +76,6 @@ test("the first box of a shape boots; those that come after it are resumed, each
   const others = [bare, ...ready];
   await create(engine, first);
   expect(isResumed(first.id)).toBe(false);
-  await made;
   await create(engine, bare);
   await madeReady;
   for (const spec of ready) await create(engine, spec);

@@ -84,16 +84,21 @@ export class BoxBooter {
       const want = (make: () => Promise<void> | undefined) => {
         wanted = make;
       };
+      const { templates } = this.#options;
+      const resumeBare = async (take: () => Promise<Template | undefined> | undefined) =>
+        canResume(plan) ? await this.#resumeBare(plan, spec, signal, made, unfit, want, take) : undefined;
       const box =
         (await this.#resumeReady(plan, spec, signal, made, unfit)) ??
-        (await this.#resumeBare(plan, spec, signal, made, unfit, want)) ??
+        (await resumeBare(() => templates?.take(plan))) ??
+        // Of many boxes that begin at once the first ones boot; the others find a template in the making.
+        (await resumeBare(() => (unfit.length === 0 ? templates?.takeSoon(plan, signal) : undefined))) ??
         (await this.#bootCold(plan, spec, signal, want));
       // Only now it is known that it was the template's fault, and not the box's or the host's.
       for (const { template, error } of unfit) {
-        await this.#options.templates?.failed(template, error, { isLate: isLate(error) });
+        await templates?.failed(template, error, { isLate: isLate(error) });
       }
-      // Behind the boot, which it would only have made slower, and behind the end of the one that did not work.
-      void wanted?.()?.catch(() => undefined);
+      // Behind the boot, which it would only have made slower, and behind the end of the one that did not work. It is begun before the next box has its turn.
+      await wanted?.()?.catch(() => undefined);
       return box;
     });
   }
@@ -121,10 +126,10 @@ export class BoxBooter {
     made: NewBox | undefined,
     unfit: Unfit[],
     want: (make: () => Promise<void> | undefined) => void,
+    take: () => Promise<Template | undefined> | undefined,
   ): Promise<RunningQemu | undefined> {
     const { templates } = this.#options;
-    if (!canResume(plan)) return undefined;
-    using template = await templates?.take(plan);
+    using template = await take();
     if (template === undefined) return undefined;
     const resumed = await this.#resume(plan, spec, template, signal);
     if ("box" in resumed) {
