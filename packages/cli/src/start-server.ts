@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
-import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { stateDirFault } from "@boxrun/contract/plain";
@@ -59,7 +58,8 @@ export async function startServer(options: StartOptions): Promise<Started | unde
     signal.throwIfAborted();
     await delay(pollMs);
   }
-  if (serverPid(stateDir) === server.pid) return { pid: server.pid, log: logFile, withoutTcp: server.withoutTcp };
+  const live = liveServer(stateDir);
+  if (live?.pid === server.pid) return { pid: server.pid, log: logFile, withoutTcp: live.tcp === null };
   // Another command's was faster. Ours may be so slow that it would find the directory free again, once that one was stopped.
   server.end();
   return undefined;
@@ -84,7 +84,6 @@ function startText({ pid, log, withoutTcp }: Started): string {
 
 interface LaunchedServer {
   readonly pid: number;
-  readonly withoutTcp: boolean;
   /** Where in the log this server's part begins, in bytes. */
   readonly logOffset: number;
   hasExited(): boolean;
@@ -93,33 +92,27 @@ interface LaunchedServer {
 
 async function launch(options: StartOptions, logFile: string): Promise<LaunchedServer> {
   const { stateDir, socketPath, env } = options;
-  const withoutTcp = await isDefaultPortTaken(env);
   const log = openLog(stateDir, logFile);
   try {
     // Its own session, so that a Ctrl-C here does not reach it; in /, so that it holds on to no other directory.
-    const child = spawn(
-      process.execPath,
-      [launcher, "serve", "--log-file", logFile, ...(withoutTcp ? ["--no-tcp"] : [])],
-      {
-        detached: true,
-        cwd: "/",
-        stdio: ["ignore", log.fd, log.fd],
-        env: {
-          ...serverEnvironment(env),
-          BOXRUN_STATE_DIR: stateDir,
-          BOXRUN_SOCKET: socketPath,
-          ...(env.BOXRUN_DB ? { BOXRUN_DB: resolve(env.BOXRUN_DB) } : {}),
-          ...(env.BOXRUN_CACHE_DIR ? { BOXRUN_CACHE_DIR: resolve(env.BOXRUN_CACHE_DIR) } : {}),
-        },
+    const child = spawn(process.execPath, [launcher, "serve", "--log-file", logFile], {
+      detached: true,
+      cwd: "/",
+      stdio: ["ignore", log.fd, log.fd],
+      env: {
+        ...serverEnvironment(env),
+        BOXRUN_STATE_DIR: stateDir,
+        BOXRUN_SOCKET: socketPath,
+        ...(env.BOXRUN_DB ? { BOXRUN_DB: resolve(env.BOXRUN_DB) } : {}),
+        ...(env.BOXRUN_CACHE_DIR ? { BOXRUN_CACHE_DIR: resolve(env.BOXRUN_CACHE_DIR) } : {}),
       },
-    );
+    });
     await once(child, "spawn");
     child.unref();
     const { pid } = child;
     if (pid === undefined) throw new CliError("SERVER_START_FAILED", `Cannot run ${process.execPath}`);
     return {
       pid,
-      withoutTcp,
       logOffset: log.offset,
       hasExited: () => child.exitCode !== null || child.signalCode !== null,
       end: () => child.kill("SIGTERM"),
@@ -144,22 +137,6 @@ function openLog(stateDir: string, logFile: string): { readonly fd: number; read
       `Cannot start the BoxRun server: its state directory ${stateDir} can't be used: ${messageOf(error)}`,
       `Make it writable for you, or choose another one with BOXRUN_STATE_DIR (default: ~/.boxrun).`,
     );
-  }
-}
-
-/** Another user's server may have the port that nobody asked for; that is no reason to do without a server. */
-async function isDefaultPortTaken(env: NodeJS.ProcessEnv): Promise<boolean> {
-  if (env.BOXRUN_PORT || env.BOXRUN_HOST) return false;
-  const probe = createServer();
-  try {
-    const listening = once(probe, "listening");
-    probe.listen({ host: "127.0.0.1", port: 9090 });
-    await listening;
-    return false;
-  } catch {
-    return true;
-  } finally {
-    probe.close();
   }
 }
 

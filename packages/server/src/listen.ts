@@ -5,6 +5,7 @@ import { type AddressInfo, BlockList, isIPv6, type Socket } from "node:net";
 import { hostname } from "node:os";
 import type { Duplex } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
+import { isErrno } from "@boxrun/host";
 import type { Door, Guard } from "./auth/guard.ts";
 import type { Settings } from "./settings.ts";
 import { bindSocket } from "./unix-socket.ts";
@@ -33,7 +34,10 @@ interface ListenOptions {
   readonly upgradeHandler: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
-/** Opens the Unix socket and, unless the settings say otherwise, a TCP port. If one fails, neither is left open. */
+/**
+ * Opens the Unix socket and, unless the settings say otherwise, a TCP port. If one fails, neither is left open; but a port that is taken and that nobody has asked for is
+ * done without.
+ */
 export async function listen({ settings, guard, handler, upgradeHandler }: ListenOptions): Promise<Listening> {
   const servers: Server[] = [];
   const open = (door: (socket: Socket) => Door) => {
@@ -49,7 +53,7 @@ export async function listen({ settings, guard, handler, upgradeHandler }: Liste
       open(() => unix),
       settings.socketPath,
     );
-    const tcp = wanted === null ? null : await bindTcp(open(tcpDoor(wanted)), wanted);
+    const tcp = wanted === null ? null : await bindTcp(open(tcpDoor(wanted)), wanted, settings.tcp?.byDefault);
     return {
       socketPath: settings.socketPath,
       tcp,
@@ -138,12 +142,17 @@ async function resolveAddress({ host, port }: TcpAddress, token: string | null):
   return { host, port, address, loopback };
 }
 
-async function bindTcp(server: Server, { address, port }: WantedAddress): Promise<TcpAddress> {
+async function bindTcp(
+  server: Server,
+  { address, port }: WantedAddress,
+  byDefault: true | undefined,
+): Promise<TcpAddress | null> {
   try {
     const listening = once(server, "listening");
     server.listen({ host: address, port });
     await listening;
   } catch (error) {
+    if (byDefault && isErrno(error, "EADDRINUSE")) return null;
     throw tcpFailure(error, address, port);
   }
   const bound = server.address();

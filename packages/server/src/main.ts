@@ -103,6 +103,9 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const http = await startHttpServer({ core, store, settings, logger, metrics, version, spoolDir });
   opened.defer(() => http.close());
   await publish(stateDir, { version, socket: http.socketPath, tcp: tcpText(http.tcp) });
+  if (settings.tcp !== null && http.tcp === null) {
+    logger.warn({ tcp: tcpText(settings.tcp) }, "another program has the TCP port: only the socket is listened on");
+  }
   logger.info({ version, socket: http.socketPath, tcp: tcpText(http.tcp), state_dir: stateDir }, "serving");
 
   const parts = opened.move();

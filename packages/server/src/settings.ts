@@ -4,6 +4,13 @@ import { BoxRunError, engineNames, type RequestedEngine } from "@boxrun/contract
 import { z } from "zod";
 
 /** What the server runs with: from flags, else from the environment, else the default. */
+export interface WantedTcp {
+  readonly host: string;
+  readonly port: number;
+  /** Nobody has asked for it: where another program has it, another user's server for one, that is no reason to do without a server. */
+  readonly byDefault?: true;
+}
+
 export interface Settings {
   readonly stateDir: string;
   readonly socketPath: string;
@@ -13,7 +20,7 @@ export interface Settings {
   /** Of the disk, for templates; 0: every box boots. */
   readonly templateCacheMb: number | undefined;
   /** `null`: the socket alone. */
-  readonly tcp: { readonly host: string; readonly port: number } | null;
+  readonly tcp: WantedTcp | null;
   readonly maxCpu: number;
   readonly maxMemoryMb: number;
   /** A path, or `own`; `undefined`: boxes get none. */
@@ -151,13 +158,7 @@ export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Setting
     dbPath: read(rules.db, undefined, env) ?? join(stateDir, "boxrun.db"),
     templateCacheMb: read(rules.templateCacheMb, undefined, env),
     cacheDir: read(rules.cacheDir, undefined, env) ?? inHome(rules.cacheDir, ".cache", "boxrun"),
-    tcp:
-      flags.tcp === false
-        ? null
-        : {
-            host: read(rules.host, flags.host, env) ?? "127.0.0.1",
-            port: read(rules.port, flags.port, env) ?? 9090,
-          },
+    tcp: flags.tcp === false ? null : wantedTcp(read(rules.host, flags.host, env), read(rules.port, flags.port, env)),
     maxCpu: read(rules.maxCpu, undefined, env) ?? 8 * availableParallelism(),
     maxMemoryMb: read(rules.maxMemoryMb, undefined, env) ?? Math.floor((hostMemoryBytes() * 0.8) / 1024 / 1024),
     cgroup: read(rules.cgroup, undefined, env),
@@ -233,4 +234,9 @@ function defaultSocket(stateDir: string): string {
 function hostMemoryBytes(): number {
   const constrained = process.constrainedMemory();
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+function wantedTcp(host: string | undefined, port: number | undefined): WantedTcp {
+  const byDefault = host === undefined && port === undefined ? { byDefault: true as const } : {};
+  return { host: host ?? "127.0.0.1", port: port ?? 9090, ...byDefault };
 }

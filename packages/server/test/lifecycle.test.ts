@@ -67,6 +67,14 @@ describe("listening", () => {
     await expect(stat(join(stateDir, "boxrun.sock"))).rejects.toThrow("ENOENT");
   });
 
+  it("does without a port that is taken if nobody has asked for it", async () => {
+    await using first = await startTestServer();
+    const port = first.http.tcp?.port ?? 0;
+    await using second = await startTestServer({ tcp: { host: "127.0.0.1", port, byDefault: true } });
+    expect(second.http.tcp).toBeNull();
+    expect((await ask(second, "/healthz")).status).toBe(200);
+  });
+
   it("says that a host is none of its own", async () => {
     await expect(startTestServer({ tcp: { host: "192.0.2.1", port: 0 }, token: "x" })).rejects.toThrow(
       "this host does not have that address",

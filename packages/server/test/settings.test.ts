@@ -12,7 +12,7 @@ describe("settings", () => {
       socketPath: join(stateDir, "boxrun.sock"),
       dbPath: join(stateDir, "boxrun.db"),
       cacheDir: join(homedir(), ".cache", "boxrun"),
-      tcp: { host: "127.0.0.1", port: 9090 },
+      tcp: { host: "127.0.0.1", port: 9090, byDefault: true },
       maxCpu: 8 * availableParallelism(),
       engine: "auto",
       token: null,
