@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { pythonEnvironment } from "./support/python.ts";
+import { pythonEnvironment, pythonSdkPackages } from "./support/python.ts";
 import { TestServer } from "./support/server.ts";
 
 const execute = promisify(execFile);
@@ -56,7 +56,7 @@ const python: Record<string, string[]> = {
 };
 
 /** What an example needs beside the SDK, and what that needs itself. */
-const sdkPackages = ["httpx>=0.27", "httpx-sse>=0.4", "websockets>=14"];
+const sdkPackages = await pythonSdkPackages();
 const environments: Record<string, readonly [name: string, packages: readonly string[]]> = {
   "openai_agents.py": ["python-agents", [...sdkPackages, "openai-agents==0.24.0"]],
 };

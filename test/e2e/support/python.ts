@@ -12,14 +12,20 @@ const sdk = fileURLToPath(new URL("../../../python", import.meta.url));
 
 /** With what the SDK, its terminal and its development need; its `bin`. */
 export async function pythonSdkEnvironment(): Promise<string> {
-  const lists = (await readFile(join(sdk, "pyproject.toml"), "utf8")).matchAll(
-    /^(?:dependencies|terminal|dev|requires) = \[(.*?)\]$/gms,
-  );
-  const packages = [...lists].flatMap(([, list = ""]) => [...list.matchAll(/"([^"]+)"/g)].map(([, name = ""]) => name));
-  return pythonEnvironment(
-    "python-sdk",
-    packages.filter((name) => !name.startsWith("boxrun-sdk")),
-  );
+  return pythonEnvironment("python-sdk", await listed(["dependencies", "terminal", "dev", "requires"]));
+}
+
+/** What programs on the SDK need, in pip's words. */
+export function pythonSdkPackages(): Promise<readonly string[]> {
+  return listed(["dependencies", "terminal"]);
+}
+
+async function listed(names: readonly string[]): Promise<readonly string[]> {
+  const project = await readFile(join(sdk, "pyproject.toml"), "utf8");
+  const lists = project.matchAll(new RegExp(`^(?:${names.join("|")}) = \\[(.*?)\\]$`, "gms"));
+  return [...lists]
+    .flatMap(([, list = ""]) => [...list.matchAll(/"([^"]+)"/g)].map(([, name = ""]) => name))
+    .filter((name) => !name.startsWith("boxrun-sdk"));
 }
 
 /** A Python environment with these packages in it (pip's words), made once for all checkouts; its `bin`. */
