@@ -31,7 +31,8 @@ func openImage(dir string, own ...string) (*files.Archive, error) {
 // OpenImage opens what an image is made of.
 func (m *Machine) OpenImage() (*files.Archive, error) { return openImage(boxDir) }
 
-// OpenImage opens what an image is made of: the root of the container is the box's disk itself, and has the agent's program.
+// OpenImage opens what an image is made of: the root of the container is the box's disk itself, and has the agent's program. The name servers in it are
+// BoxLite's, which writes them at each start, and of no use anywhere else.
 func (m *Contained) OpenImage() (*files.Archive, error) {
-	return openImage("/", m.agentDir[1:], "lost+found")
+	return openImage("/", m.agentDir[1:], "lost+found", "etc/resolv.conf")
 }
