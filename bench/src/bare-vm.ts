@@ -24,8 +24,9 @@ const memoryFd = 3;
 export async function bareShape(
   accelerator: "kvm" | "tcg",
   { cpu, memoryMb }: { readonly cpu: number; readonly memoryMb: number },
+  cacheDir = defaultCacheDir(),
 ): Promise<VmShape> {
-  const guest = locateGuest(defaultCacheDir());
+  const guest = locateGuest(cacheDir);
   return {
     accelerator,
     cpu,

@@ -22,7 +22,7 @@ export async function benchBoot(): Promise<Figure[]> {
   await using disposal = new AsyncDisposableStack();
   disposal.defer(() => rm(cacheDir, { recursive: true, force: true }));
   await using fast = await TestServer.start({ env: { BOXRUN_CACHE_DIR: cacheDir } });
-  const shape = await bareShape(await acceleratorOf(server), { cpu, memoryMb });
+  const shape = await bareShape(await acceleratorOf(server), { cpu, memoryMb }, cacheDir);
   await create(server);
   await makeTemplates(fast);
   const bare: number[] = [];
@@ -98,7 +98,7 @@ async function create(server: TestServer): Promise<Created> {
   const running = performance.now() - begun;
   let firstByte = Number.NaN;
   for await (const { event } of server.http.follow(box.id, ["echo", "hello"])) {
-    if (event === "stdout" && Number.isNaN(firstByte)) firstByte = performance.now() - begun;
+    if (event === "log" && Number.isNaN(firstByte)) firstByte = performance.now() - begun;
   }
   await server.http.json("DELETE", urls.removeBox(box.id, true));
   return { running, firstByte };
