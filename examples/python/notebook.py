@@ -1,6 +1,6 @@
 """A notebook: its cells run in one interpreter, which a session keeps alive while nobody is connected.
 
-Cells here are shell, which `base` has; with an image that has Python (`notebook.py python`) they are Python, and nothing else is different.
+Cells here are shell, which `base` has; with an image that has Python (`notebook.py python`, or any other) they are Python, and nothing else is different.
 """
 
 import codecs
@@ -16,15 +16,15 @@ from boxrun_sdk.sync import BoxHandle
 class Kernel(NamedTuple):
     """What an interpreter needs so that it says nothing but what cells print, and how it marks the end of a cell."""
 
-    shell: str
+    program: str
     quiet: str
     mark: str
     cells: Sequence[str]
 
 
 KERNELS = {
-    "base": Kernel(
-        "/bin/sh",
+    "shell": Kernel(
+        "sh",
         "stty -echo -onlcr; PS1= PS2=\n",
         "printf '\\036{}'\n",
         [
@@ -34,20 +34,20 @@ KERNELS = {
         ],
     ),
     "python": Kernel(
-        "/usr/local/bin/python3",
+        "python3",
         "import os, sys; os.system('stty -echo -onlcr'); sys.ps1 = sys.ps2 = ''\n",
         "print(end='\\x1e{}', flush=True)\n",
         ["greeting = 'hello'", "print(f'{greeting}, notebook')", "print('total', sum([1, 2, 3]))"],
     ),
 }
 
-image = "python" if sys.argv[1:] == ["python"] else "base"
-kernel = KERNELS[image]
+image = sys.argv[1] if len(sys.argv) > 1 else "base"
+kernel = KERNELS["shell" if image == "base" else "python"]
 
 
 def run(box: BoxHandle, cells: Sequence[str], begin: str = "") -> Iterator[str]:
     """Connects, runs some cells, and leaves: the interpreter goes on with all that it knows."""
-    with box.attach(session="notebook", shell=kernel.shell) as terminal:
+    with box.attach(session="notebook", shell=interpreter) as terminal:
         output = terminal.output()
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = ""
@@ -68,6 +68,7 @@ def run(box: BoxHandle, cells: Sequence[str], begin: str = "") -> Iterator[str]:
 
 
 with BoxRun() as boxrun, boxrun.create(image, memory_mb=256) as box:
+    interpreter = box.shell(f"command -v {kernel.program}", check=True).stdout.strip()
     first, *others = kernel.cells
     for _ in run(box, [first], kernel.quiet):
         print("one cell, and everybody leaves")

@@ -1,11 +1,17 @@
+import { execFile } from "node:child_process";
 import { createReadStream } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { imageSchema, urls } from "@boxrun/contract";
 import { buildDebianImage } from "@boxrun/images";
 import { type Registry, startRegistry } from "@boxrun/images/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pythonEnvironment, pythonSdkPackages } from "./support/python.ts";
 import { TestServer } from "./support/server.ts";
+
+const checkout = fileURLToPath(new URL("../../", import.meta.url));
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) process.stderr.write("skipped: boxes of a Debian image: debootstrap needs root\n");
@@ -56,5 +62,18 @@ describe.skipIf(!isRoot)("boxes of a Debian image", () => {
     const box = await server.http.createBox({ image: "mine:1" });
     // Set-user-id bits and owners of the image are those of the box.
     expect((await server.http.run(box.id, ["stat", "-c", "%a %U", "/usr/bin/passwd"])).stdout).toBe("4755 root\n");
+  });
+
+  it("keep a Python interpreter alive for the notebooks of the examples", async () => {
+    const { BOXRUN_HOST: _, BOXRUN_PORT: __, ...others } = process.env;
+    const env = { ...others, BOXRUN_SOCKET: server.socketPath, PYTHONPATH: join(checkout, "python/src") };
+    const python = join(await pythonEnvironment("python-examples", await pythonSdkPackages()), "python");
+    for (const [program, file] of [
+      [process.execPath, "typescript/notebook.ts"],
+      [python, "python/notebook.py"],
+    ] as const) {
+      const { stdout } = await promisify(execFile)(program, [join(checkout, "examples", file), "mine:1"], { env });
+      expect(stdout).toBe("one cell, and everybody leaves\nhello, notebook\ntotal 6\n");
+    }
   });
 });
