@@ -120,14 +120,12 @@ async function open(browser: Browser, server: TestServer, place: string): Promis
 }
 
 async function listTimes(server: TestServer): Promise<{ readonly listMs: number[]; readonly cpuMs: number }> {
+  const list = async () => (await fetch(`http://127.0.0.1:${server.http.tcp?.port}/v1/boxes`)).arrayBuffer();
+  // A server that has been up for a while has its code compiled.
+  for (let warmUp = 0; warmUp < 50; warmUp += 1) await list();
   const times: number[] = [];
   const before = process.cpuUsage();
-  for (let list = 0; list < lists; list += 1) {
-    const { ms: taken } = await timed(async () =>
-      (await fetch(`http://127.0.0.1:${server.http.tcp?.port}/v1/boxes`)).arrayBuffer(),
-    );
-    times.push(taken);
-  }
+  for (let nth = 0; nth < lists; nth += 1) times.push((await timed(list)).ms);
   const { user, system } = process.cpuUsage(before);
   return { listMs: times, cpuMs: (user + system) / 1000 / lists };
 }
