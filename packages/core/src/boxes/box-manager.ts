@@ -387,28 +387,29 @@ export class BoxManager {
     return resources.promisedDiskBytes(await boxDisks.written(resources.holders()));
   }
 
+  /** RESOURCE_EXCEEDED if the box does not fit. */
+  async #reserve(box: BoxRecord): Promise<void> {
+    const { resources } = this.#parts;
+    const room = await lookForRoom(this.#parts, resources.holders());
+    resources.reserve(box.id, box, room);
+    this.#warnOfDisk(resources.promisedDiskBytes(room.writtenDiskBytes), room.freeDiskBytes);
+  }
+
   /** Once, when boxes may write more than there is room for, and once more only if they could not in between. */
-  async #warnOfDisk(): Promise<void> {
-    const { boxDisks, logger } = this.#parts;
-    try {
-      const [promised, free] = await Promise.all([this.promisedDiskBytes(), boxDisks.free()]);
-      const wasShort = this.#isDiskShort;
-      this.#isDiskShort = promised > free;
-      if (!this.#isDiskShort || wasShort) return;
-      logger.warn(
-        { promised_bytes: promised, free_bytes: free },
-        "boxes that are up may write more to their disks than the host's disk has room for: `boxrun df` shows what takes how much",
-      );
-    } catch (error) {
-      logger.warn({ err: error }, "what boxes may still write was not found out");
-    }
+  #warnOfDisk(promised: number, free: number): void {
+    const wasShort = this.#isDiskShort;
+    this.#isDiskShort = promised > free;
+    if (!this.#isDiskShort || wasShort) return;
+    this.#parts.logger.warn(
+      { promised_bytes: promised, free_bytes: free },
+      "boxes that are up may write more to their disks than the host's disk has room for: `boxrun df` shows what takes how much",
+    );
   }
 
   async #insert(request: CreateBoxRequest, { ephemeral = false, key }: CreateOptions): Promise<BoxRecord> {
     const { store, resources, published, clock, engine, events, retryTimes } = this.#parts;
     const wanted = newBoxRecord(request, engine.name, clock.now(), ephemeral);
-    resources.reserve(wanted.id, wanted, await lookForRoom(this.#parts, resources.holders()));
-    void this.#warnOfDisk();
+    await this.#reserve(wanted);
     let box = wanted;
     try {
       box = { ...wanted, ports: await published.open(wanted) };
@@ -462,9 +463,7 @@ export class BoxManager {
     await this.#parts.engine.requireUsable(box);
     const spec = specOf(box, this.#parts.images);
     await checkVolumes(box.volumes ?? []);
-    const { resources } = this.#parts;
-    resources.reserve(box.id, box, await lookForRoom(this.#parts, resources.holders()));
-    void this.#warnOfDisk();
+    await this.#reserve(box);
     this.#lives.set(id, (this.#lives.get(id) ?? 0) + 1);
     try {
       await this.#parts.published.open(box);
