@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import type { Engine } from "@boxrun/core";
 import { afterAll, expect, test } from "vitest";
-import { boxSpec, create, never, newId, nextDeath } from "./support/boxes.ts";
+import { boxSpec, create, never, nextDeath, shSpec } from "./support/boxes.ts";
 import { openTestHost } from "./support/host.ts";
 import { roundLimitMs, rounds } from "./support/rounds.ts";
 
@@ -23,16 +23,7 @@ const writeLoad = `
 
 /** Resolves once programs of the box are writing. */
 async function writeInBox(engine: Engine, boxId: string): Promise<void> {
-  const exec = await engine.exec(boxId, {
-    id: newId("exec"),
-    cmd: ["sh", "-c", writeLoad],
-    env: {},
-    workdir: "/",
-    user: null,
-    stdin: false,
-    tty: null,
-    timeoutMs: null,
-  });
+  const exec = await engine.exec(boxId, shSpec(writeLoad));
   // It ends with its box, which is what this is about.
   exec.exit.catch(() => undefined);
   const output = exec.output[Symbol.asyncIterator]();

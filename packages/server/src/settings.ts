@@ -4,7 +4,7 @@ import { BoxRunError, engineNames, type RequestedEngine } from "@boxrun/contract
 import { z } from "zod";
 
 /** What the server runs with: from flags, else from the environment, else the default. */
-export interface WantedTcp {
+interface WantedTcp {
   readonly host: string;
   readonly port: number;
   /** Nobody has asked for it: where another program has it, another user's server for one, that is no reason to do without a server. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { BoxDeath, BoxSpec, Engine } from "@boxrun/core";
+import type { BoxDeath, BoxSpec, Engine, ExecSpec } from "@boxrun/core";
 import type { TestHost } from "./host.ts";
 
 export const never = (): AbortSignal => new AbortController().signal;
@@ -30,9 +30,9 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a shell script in a box to its end. */
-export async function sh(engine: Engine, boxId: string, script: string): Promise<Ended> {
-  const exec = await engine.exec(boxId, {
+/** A shell script, as root in /. */
+export function shSpec(script: string): ExecSpec {
+  return {
     id: newId("exec"),
     cmd: ["sh", "-c", script],
     env: {},
@@ -41,7 +41,12 @@ export async function sh(engine: Engine, boxId: string, script: string): Promise
     stdin: false,
     tty: null,
     timeoutMs: null,
-  });
+  };
+}
+
+/** Runs a shell script in a box to its end. */
+export async function sh(engine: Engine, boxId: string, script: string): Promise<Ended> {
+  const exec = await engine.exec(boxId, shSpec(script));
   const text = { stdout: "", stderr: "" };
   const stored = { stdout: 0, stderr: 0 };
   for await (const { stream, offset, data } of exec.output) {
