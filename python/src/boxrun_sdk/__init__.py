@@ -8,30 +8,23 @@ from typing import TYPE_CHECKING, Any
 from .errors import BoxRunError, CommandFailed, ConnectionFailed, InvalidAnswer, ServerStartFailed
 from .types import (
     BoxInfo,
-    BoxStats,
-    EngineInfo,
     ExecEvent,
     ExecInfo,
     ExecResult,
-    FileChange,
-    FileEntry,
-    ImageConfig,
-    ImageDetails,
-    ImageInfo,
-    PullProgress,
     RunResult,
-    ServerEvent,
-    ServerInfo,
-    SessionInfo,
     StoppedBox,
 )
 
 if TYPE_CHECKING:
     from .client import BoxHandle, BoxRunClient, ExecHandle, PortConnection, Terminal
+    from .file_types import FileChange, FileEntry
+    from .image_types import ImageConfig, ImageDetails, ImageInfo, PullProgress
     from .reports import (
+        BoxStats,
         BoxStatsOverview,
         BoxUsage,
         Caller,
+        EngineInfo,
         Finding,
         GcResult,
         Health,
@@ -39,6 +32,9 @@ if TYPE_CHECKING:
         ListeningPort,
         Orphan,
         RecentStats,
+        ServerEvent,
+        ServerInfo,
+        SessionInfo,
         SignedIn,
         SignInLink,
         StatsHistory,
@@ -98,10 +94,14 @@ _LOADED_WHEN_ASKED_FOR = {
     "_async.ports": ("PortConnection",),
     "_async.terminal": ("Terminal",),
     "_sync.client": ("BoxRun",),
+    "file_types": ("FileChange", "FileEntry"),
+    "image_types": ("ImageConfig", "ImageDetails", "ImageInfo", "PullProgress"),
     "reports": (
+        "BoxStats",
         "BoxStatsOverview",
         "BoxUsage",
         "Caller",
+        "EngineInfo",
         "Finding",
         "GcResult",
         "Health",
@@ -109,6 +109,9 @@ _LOADED_WHEN_ASKED_FOR = {
         "ListeningPort",
         "Orphan",
         "RecentStats",
+        "ServerEvent",
+        "ServerInfo",
+        "SessionInfo",
         "SignedIn",
         "SignInLink",
         "StatsHistory",

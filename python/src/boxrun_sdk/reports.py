@@ -3,12 +3,101 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .types import BoxStats, known
+from .types import known
 
 if TYPE_CHECKING:
     from . import _wire as wire
+    from .types import BoxInfo, ExecInfo
+
+
+@dataclass
+class SessionInfo:
+    """A shell that outlives its clients. ``survives_server``: it goes on when the server is restarted."""
+
+    name: str
+    box_id: str
+    shell: str | None
+    cols: int
+    rows: int
+    clients: int
+    survives_server: bool
+    created_at: str
+
+
+@dataclass
+class BoxStats:
+    """What a running box uses. None where nobody knows: of a box that does not answer there is what the host sees of it.
+
+    ``guest``: ``answered``; ``idle``, if it has done nothing since it last did, and was not asked; ``unreachable``; or ``unsupported``, if an older
+    BoxRun has started it. ``cpu_percent``: 100 is one CPU, wholly. ``host_…``: what its processes on the host take.
+    """
+
+    box_id: str
+    at: str
+    guest: str
+    guest_error: str | None
+    cpu_percent: float | None
+    cpus: int
+    memory_bytes: float | None
+    memory_limit_bytes: float
+    disk_bytes: float | None
+    disk_size_bytes: float
+    network_received_bytes: float | None
+    network_sent_bytes: float | None
+    processes: float | None
+    host_cpu_percent: float | None
+    host_memory_bytes: float
+    host_proportional_memory_bytes: float | None
+
+
+@dataclass
+class EngineInfo:
+    """What runs the boxes. ``ready: False``: ``why`` says what is missing and how to get it.
+
+    ``requested`` and ``reason``: what was asked for, and why it is this one; ``considered``: the others (``name``, ``why`` not).
+    ``own_memory_mb``: what a box takes of the host beside its own memory. ``confinement``: whether a box's processes are confined on the host as they can be (``complete``), and ``how``.
+    """
+
+    name: str
+    accelerator: str
+    ready: bool
+    why: str
+    capabilities: list[str]
+    confinement: dict[str, Any] | None = None
+    least_memory_mb: int | None = None
+    requested: str | None = None
+    reason: str | None = None
+    considered: list[dict[str, Any]] | None = None
+    own_memory_mb: int | None = None
+
+
+@dataclass
+class ServerInfo:
+    """The server's version, engine and limits, and what is used of them. ``recovering``: it still takes over what the last one left."""
+
+    version: str
+    engine: EngineInfo
+    max_cpu: int
+    max_memory_mb: int
+    used_cpu: int
+    used_memory_mb: int
+    boxes: dict[str, int]
+    recovering: bool = False
+
+
+@dataclass
+class ServerEvent:
+    """A change of state: exactly one of the three is there. ``removed``: the id of a box that is gone."""
+
+    box: BoxInfo | None = None
+    exec: ExecInfo | None = None
+    removed: str | None = None
+
+
+def server_info(data: wire.Info) -> ServerInfo:
+    return known(ServerInfo, data, engine=known(EngineInfo, data["engine"]))
 
 
 @dataclass
@@ -105,11 +194,15 @@ class GcResult:
 
 @dataclass
 class Health:
-    """``recovering``: the server takes over what the last one left; what needs that waits."""
+    """``recovering``: the server takes over what the last one left; what needs that waits.
+
+    ``idempotency_keys``: a request with a key is done once, so that one whose answer was lost can be sent again.
+    """
 
     status: str
     version: str
     recovering: bool = False
+    idempotency_keys: bool = False
 
 
 @dataclass

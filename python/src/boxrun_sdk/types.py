@@ -1,4 +1,4 @@
-"""What the server answers with, as dataclasses. Times are RFC 3339 in UTC."""
+"""Boxes and commands as the server tells of them, as dataclasses. Times are RFC 3339 in UTC."""
 
 from __future__ import annotations
 
@@ -150,158 +150,6 @@ class RunResult:
         return self.exit_code == 0 and self.error_message is None
 
 
-@dataclass
-class FileChange:
-    """What has happened to a file. ``event``: ``created``, ``changed``, ``removed``, ``renamed`` (from ``from_path``), or ``overflow``: something
-    is missing, because of ``reason``, and all that matters has to be looked at again."""
-
-    event: str
-    path: str
-    is_dir: bool = False
-    from_path: str | None = None
-    reason: str | None = None
-
-
-@dataclass
-class FileEntry:
-    """An entry of a directory. ``type``: ``file``, ``dir``, ``symlink`` or ``other``; ``size`` in bytes; ``mode`` in octal, ``"0644"``."""
-
-    name: str
-    type: str
-    size: int
-    mode: str
-    mtime: str
-    uid: int
-    gid: int
-    target: str | None = None
-
-
-@dataclass
-class SessionInfo:
-    """A shell that outlives its clients. ``survives_server``: it goes on when the server is restarted."""
-
-    name: str
-    box_id: str
-    shell: str | None
-    cols: int
-    rows: int
-    clients: int
-    survives_server: bool
-    created_at: str
-
-
-@dataclass
-class BoxStats:
-    """What a running box uses. None where nobody knows: of a box that does not answer there is what the host sees of it.
-
-    ``guest``: ``answered``; ``idle``, if it has done nothing since it last did, and was not asked; ``unreachable``; or ``unsupported``, if an older
-    BoxRun has started it. ``cpu_percent``: 100 is one CPU, wholly. ``host_…``: what its processes on the host take.
-    """
-
-    box_id: str
-    at: str
-    guest: str
-    guest_error: str | None
-    cpu_percent: float | None
-    cpus: int
-    memory_bytes: float | None
-    memory_limit_bytes: float
-    disk_bytes: float | None
-    disk_size_bytes: float
-    network_received_bytes: float | None
-    network_sent_bytes: float | None
-    processes: float | None
-    host_cpu_percent: float | None
-    host_memory_bytes: float
-    host_proportional_memory_bytes: float | None
-
-
-@dataclass
-class ImageInfo:
-    """An image that is here. ``builtin``: it ships with BoxRun."""
-
-    reference: str
-    digest: str
-    size_bytes: int
-    created_at: str
-    builtin: bool
-
-
-@dataclass
-class ImageConfig:
-    """What an image sets for the boxes made from it; ``None`` for what it says nothing of."""
-
-    env: dict[str, str]
-    user: str | None
-    workdir: str | None
-    entrypoint: list[str] | None
-    cmd: list[str] | None
-
-
-@dataclass
-class ImageDetails(ImageInfo):
-    """``platform``: ``linux/amd64``, say; ``programs``: the names of those in its PATH, of the image that ships with BoxRun only."""
-
-    platform: str
-    config: ImageConfig
-    programs: list[str] | None = None
-
-
-@dataclass
-class PullProgress:
-    """A step of a pull; ``layer`` with its bytes while one is on its way, ``image`` in the last one."""
-
-    message: str
-    layer: str | None = None
-    done_bytes: int | None = None
-    total_bytes: int | None = None
-    image: ImageInfo | None = None
-
-
-@dataclass
-class EngineInfo:
-    """What runs the boxes. ``ready: False``: ``why`` says what is missing and how to get it.
-
-    ``requested`` and ``reason``: what was asked for, and why it is this one; ``considered``: the others (``name``, ``why`` not).
-    ``own_memory_mb``: what a box takes of the host beside its own memory. ``confinement``: whether a box's processes are confined on the host as they can be (``complete``), and ``how``.
-    """
-
-    name: str
-    accelerator: str
-    ready: bool
-    why: str
-    capabilities: list[str]
-    confinement: dict[str, Any] | None = None
-    least_memory_mb: int | None = None
-    requested: str | None = None
-    reason: str | None = None
-    considered: list[dict[str, Any]] | None = None
-    own_memory_mb: int | None = None
-
-
-@dataclass
-class ServerInfo:
-    """The server's version, engine and limits, and what is used of them. ``recovering``: it still takes over what the last one left."""
-
-    version: str
-    engine: EngineInfo
-    max_cpu: int
-    max_memory_mb: int
-    used_cpu: int
-    used_memory_mb: int
-    boxes: dict[str, int]
-    recovering: bool = False
-
-
-@dataclass
-class ServerEvent:
-    """A change of state: exactly one of the three is there. ``removed``: the id of a box that is gone."""
-
-    box: BoxInfo | None = None
-    exec: ExecInfo | None = None
-    removed: str | None = None
-
-
 def known(kind: type[T], data: Mapping[str, Any], /, **made: Any) -> T:
     """An answer as the dataclass ``kind``: what a newer server says beyond it is left out. ``made``: fields that are not taken as they are."""
     names = _field_names(kind)
@@ -335,14 +183,6 @@ def log_event(data: wire.LogEvent) -> ExecEvent:
 
 def exit_event(data: wire.ExitEvent) -> ExecEvent:
     return known(ExecEvent, data, type="exit")
-
-
-def image_details(data: wire.ImageDetails) -> ImageDetails:
-    return known(ImageDetails, data, config=known(ImageConfig, data["config"]))
-
-
-def server_info(data: wire.Info) -> ServerInfo:
-    return known(ServerInfo, data, engine=known(EngineInfo, data["engine"]))
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlencode
@@ -12,12 +13,9 @@ from .._address import segment
 from .._requests import box_filter
 from ..types import (
     BoxInfo,
-    BoxStats,
     ExecEvent,
     ExecInfo,
     ExecResult,
-    ImageInfo,
-    SessionInfo,
     StoppedBox,
     box_info,
     exec_info,
@@ -25,15 +23,16 @@ from ..types import (
     known,
 )
 from .execs import ExecHandle, exec_request, run_to_end, run_with_input, start_and_follow
-from .files import Files
 from .http import Http, parse_json
 from .platform import Stream, closing
-from .ports import PortConnection, connect_port
-from .terminal import Terminal, attach
 
 if TYPE_CHECKING:
     # Seldom needed; loaded where they are.
-    from ..reports import ListeningPort, StatsHistory
+    from ..image_types import ImageInfo
+    from ..reports import BoxStats, ListeningPort, SessionInfo, StatsHistory
+    from .files import Files
+    from .ports import PortConnection
+    from .terminal import Terminal
 
 
 class BoxHandle:
@@ -42,7 +41,6 @@ class BoxHandle:
     def __init__(self, http: Http, info: BoxInfo) -> None:
         self._http = http
         self.info = info
-        self.files = Files(http, info.id)
 
     async def __aenter__(self) -> BoxHandle:
         return self
@@ -54,6 +52,12 @@ class BoxHandle:
 
     def __repr__(self) -> str:
         return f"<BoxHandle {self.name or self.id}: {self.info.status}>"
+
+    @cached_property
+    def files(self) -> Files:
+        from .files import Files
+
+        return Files(self._http, self.info.id)
 
     @property
     def id(self) -> str:
@@ -92,6 +96,8 @@ class BoxHandle:
 
     async def commit(self, reference: str, *, replace: bool = False) -> ImageInfo:
         """Makes an image of it under that name, once it is stopped: what is on its disk, for other boxes. ``replace``: also of a name that is taken."""
+        from ..image_types import ImageInfo
+
         request = {"reference": reference, "replace": replace}
         return known(ImageInfo, await self._http.call("POST", f"{self._path}:commit", json=request))
 
@@ -225,10 +231,14 @@ class BoxHandle:
 
     async def stats(self) -> BoxStats:
         """What it uses now."""
+        from ..reports import BoxStats
+
         return known(BoxStats, await self._http.get(f"{self._path}/stats"))
 
     async def follow_stats(self) -> Stream[BoxStats]:
         """What it uses, every two seconds, until it runs no more. ConnectionFailed if the connection breaks."""
+        from ..reports import BoxStats
+
         async with (
             self._http.open("GET", f"{self._path}/stats?follow=true", events=True) as response,
             closing(self._http.sse(response)) as events,
@@ -245,6 +255,8 @@ class BoxHandle:
 
     async def connect(self, port: int) -> PortConnection:
         """A TCP connection to a port of the box, which needs no network for it. Needs ``boxrun-sdk[terminal]``."""
+        from .ports import connect_port
+
         return await connect_port(self._http, f"{self._path}/ports", port)
 
     async def ports(self) -> list[ListeningPort]:
@@ -255,6 +267,8 @@ class BoxHandle:
 
     async def sessions(self) -> list[SessionInfo]:
         """Shells that outlive their clients, newest first."""
+        from ..reports import SessionInfo
+
         return [known(SessionInfo, data) for data in await self._http.get(f"{self._path}/sessions")]
 
     async def remove_session(self, name: str) -> None:
@@ -272,6 +286,8 @@ class BoxHandle:
         term: str | None = None,
     ) -> Terminal:
         """A terminal on a shell, or on the session of that name, which goes on when this one leaves. Needs ``boxrun-sdk[terminal]``."""
+        from .terminal import attach
+
         query = given(
             {
                 "shell": shell,

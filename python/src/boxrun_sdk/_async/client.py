@@ -17,26 +17,23 @@ from ..types import (
     ExecEvent,
     ExecInfo,
     RunResult,
-    ServerEvent,
-    ServerInfo,
     StoppedBox,
     box_info,
     exec_info,
     given,
     known,
-    server_info,
 )
 from .box import BoxHandle
 from .execs import exec_events, exec_request
-from .files import Files
 from .http import Http, parse_json
-from .images import Images
 from .platform import Stream, closing, in_thread
 
 if TYPE_CHECKING:
     # Seldom needed; loaded where they are.
-    from ..reports import BoxStatsOverview, Finding, GcResult, Health, Usage
+    from ..reports import BoxStatsOverview, Finding, GcResult, Health, ServerEvent, ServerInfo, Usage
+    from .files import Files
     from .history import History
+    from .images import Images
     from .orphans import Orphans
     from .sign_in import SignIn
 
@@ -51,7 +48,12 @@ class BoxRunClient:
 
     def __init__(self, base_url: str | None = None, *, token: str | None = None, timeout: float = 30.0) -> None:
         self._http = Http(find_address(base_url), token or os.environ.get("BOXRUN_TOKEN") or None, timeout)
-        self.images = Images(self._http)
+
+    @cached_property
+    def images(self) -> Images:
+        from .images import Images
+
+        return Images(self._http)
 
     @cached_property
     def history(self) -> History:
@@ -219,11 +221,16 @@ class BoxRunClient:
             async for event in events:
                 yield event
 
+    def _files(self, box_id: str) -> Files:
+        from .files import Files
+
+        return Files(self._http, box_id)
+
     async def upload_file(self, box_id: str, local_path: str | os.PathLike[str], dest_path: str) -> None:
-        await Files(self._http, box_id).upload(local_path, dest_path)
+        await self._files(box_id).upload(local_path, dest_path)
 
     async def download_file(self, box_id: str, remote_path: str, local_path: str | os.PathLike[str]) -> None:
-        await Files(self._http, box_id).download(remote_path, local_path)
+        await self._files(box_id).download(remote_path, local_path)
 
     async def run(
         self,
@@ -332,6 +339,8 @@ class BoxRunClient:
         return known(Health, await self._http.get("/healthz"))
 
     async def info(self) -> ServerInfo:
+        from ..reports import server_info
+
         return server_info(await self._http.get("/v1/info"))
 
     async def events(self, *, on_open: Callable[[], object] | None = None) -> Stream[ServerEvent]:
@@ -339,6 +348,8 @@ class BoxRunClient:
 
         ``on_open`` is called once the server tells: a state that is read from then on lacks no change that is not told.
         """
+        from ..reports import ServerEvent
+
         async with (
             self._http.open("GET", "/v1/events", events=True) as response,
             closing(self._http.sse(response)) as events,

@@ -6,7 +6,8 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from ..errors import BoxRunError, ConnectionFailed
-from ..types import ImageDetails, ImageInfo, PullProgress, image_details, known
+from ..image_types import ImageDetails, ImageInfo, PullProgress, image_details
+from ..types import known
 from .http import Http, parse_json
 from .platform import Stream, closing
 

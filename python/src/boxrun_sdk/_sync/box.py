@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlencode
@@ -13,12 +14,9 @@ from .._address import segment
 from .._requests import box_filter
 from ..types import (
     BoxInfo,
-    BoxStats,
     ExecEvent,
     ExecInfo,
     ExecResult,
-    ImageInfo,
-    SessionInfo,
     StoppedBox,
     box_info,
     exec_info,
@@ -26,15 +24,16 @@ from ..types import (
     known,
 )
 from .execs import ExecHandle, exec_request, run_to_end, run_with_input, start_and_follow
-from .files import Files
 from .http import Http, parse_json
 from .platform import Stream, closing
-from .ports import PortConnection, connect_port
-from .terminal import Terminal, attach
 
 if TYPE_CHECKING:
     # Seldom needed; loaded where they are.
-    from ..reports import ListeningPort, StatsHistory
+    from ..image_types import ImageInfo
+    from ..reports import BoxStats, ListeningPort, SessionInfo, StatsHistory
+    from .files import Files
+    from .ports import PortConnection
+    from .terminal import Terminal
 
 
 class BoxHandle:
@@ -43,7 +42,6 @@ class BoxHandle:
     def __init__(self, http: Http, info: BoxInfo) -> None:
         self._http = http
         self.info = info
-        self.files = Files(http, info.id)
 
     def __enter__(self) -> BoxHandle:
         return self
@@ -55,6 +53,12 @@ class BoxHandle:
 
     def __repr__(self) -> str:
         return f"<BoxHandle {self.name or self.id}: {self.info.status}>"
+
+    @cached_property
+    def files(self) -> Files:
+        from .files import Files
+
+        return Files(self._http, self.info.id)
 
     @property
     def id(self) -> str:
@@ -93,6 +97,8 @@ class BoxHandle:
 
     def commit(self, reference: str, *, replace: bool = False) -> ImageInfo:
         """Makes an image of it under that name, once it is stopped: what is on its disk, for other boxes. ``replace``: also of a name that is taken."""
+        from ..image_types import ImageInfo
+
         request = {"reference": reference, "replace": replace}
         return known(ImageInfo, self._http.call("POST", f"{self._path}:commit", json=request))
 
@@ -226,10 +232,14 @@ class BoxHandle:
 
     def stats(self) -> BoxStats:
         """What it uses now."""
+        from ..reports import BoxStats
+
         return known(BoxStats, self._http.get(f"{self._path}/stats"))
 
     def follow_stats(self) -> Stream[BoxStats]:
         """What it uses, every two seconds, until it runs no more. ConnectionFailed if the connection breaks."""
+        from ..reports import BoxStats
+
         with (
             self._http.open("GET", f"{self._path}/stats?follow=true", events=True) as response,
             closing(self._http.sse(response)) as events,
@@ -246,6 +256,8 @@ class BoxHandle:
 
     def connect(self, port: int) -> PortConnection:
         """A TCP connection to a port of the box, which needs no network for it. Needs ``boxrun-sdk[terminal]``."""
+        from .ports import connect_port
+
         return connect_port(self._http, f"{self._path}/ports", port)
 
     def ports(self) -> list[ListeningPort]:
@@ -256,6 +268,8 @@ class BoxHandle:
 
     def sessions(self) -> list[SessionInfo]:
         """Shells that outlive their clients, newest first."""
+        from ..reports import SessionInfo
+
         return [known(SessionInfo, data) for data in self._http.get(f"{self._path}/sessions")]
 
     def remove_session(self, name: str) -> None:
@@ -273,6 +287,8 @@ class BoxHandle:
         term: str | None = None,
     ) -> Terminal:
         """A terminal on a shell, or on the session of that name, which goes on when this one leaves. Needs ``boxrun-sdk[terminal]``."""
+        from .terminal import attach
+
         query = given(
             {
                 "shell": shell,

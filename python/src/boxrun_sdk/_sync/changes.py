@@ -8,7 +8,8 @@ from collections.abc import Callable
 from httpx_sse import ServerSentEvent
 
 from ..errors import BoxRunError, ConnectionFailed
-from ..types import FileChange, given
+from ..file_types import FileChange
+from ..types import given
 from .http import RESUME_PAUSES, Http, is_passing, parse_json
 from .platform import Stream, closing, pause
 

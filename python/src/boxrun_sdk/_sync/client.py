@@ -18,26 +18,23 @@ from ..types import (
     ExecEvent,
     ExecInfo,
     RunResult,
-    ServerEvent,
-    ServerInfo,
     StoppedBox,
     box_info,
     exec_info,
     given,
     known,
-    server_info,
 )
 from .box import BoxHandle
 from .execs import exec_events, exec_request
-from .files import Files
 from .http import Http, parse_json
-from .images import Images
 from .platform import Stream, closing, in_thread
 
 if TYPE_CHECKING:
     # Seldom needed; loaded where they are.
-    from ..reports import BoxStatsOverview, Finding, GcResult, Health, Usage
+    from ..reports import BoxStatsOverview, Finding, GcResult, Health, ServerEvent, ServerInfo, Usage
+    from .files import Files
     from .history import History
+    from .images import Images
     from .orphans import Orphans
     from .sign_in import SignIn
 
@@ -52,7 +49,12 @@ class BoxRun:
 
     def __init__(self, base_url: str | None = None, *, token: str | None = None, timeout: float = 30.0) -> None:
         self._http = Http(find_address(base_url), token or os.environ.get("BOXRUN_TOKEN") or None, timeout)
-        self.images = Images(self._http)
+
+    @cached_property
+    def images(self) -> Images:
+        from .images import Images
+
+        return Images(self._http)
 
     @cached_property
     def history(self) -> History:
@@ -218,11 +220,16 @@ class BoxRun:
             for event in events:
                 yield event
 
+    def _files(self, box_id: str) -> Files:
+        from .files import Files
+
+        return Files(self._http, box_id)
+
     def upload_file(self, box_id: str, local_path: str | os.PathLike[str], dest_path: str) -> None:
-        Files(self._http, box_id).upload(local_path, dest_path)
+        self._files(box_id).upload(local_path, dest_path)
 
     def download_file(self, box_id: str, remote_path: str, local_path: str | os.PathLike[str]) -> None:
-        Files(self._http, box_id).download(remote_path, local_path)
+        self._files(box_id).download(remote_path, local_path)
 
     def run(
         self,
@@ -331,6 +338,8 @@ class BoxRun:
         return known(Health, self._http.get("/healthz"))
 
     def info(self) -> ServerInfo:
+        from ..reports import server_info
+
         return server_info(self._http.get("/v1/info"))
 
     def events(self, *, on_open: Callable[[], object] | None = None) -> Stream[ServerEvent]:
@@ -338,6 +347,8 @@ class BoxRun:
 
         ``on_open`` is called once the server tells: a state that is read from then on lacks no change that is not told.
         """
+        from ..reports import ServerEvent
+
         with (
             self._http.open("GET", "/v1/events", events=True) as response,
             closing(self._http.sse(response)) as events,

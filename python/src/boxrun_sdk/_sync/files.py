@@ -13,7 +13,8 @@ from typing import IO, BinaryIO
 from .._address import segment
 from .._transfer import Counted
 from ..errors import BoxRunError
-from ..types import FileChange, FileEntry, given, known
+from ..file_types import FileChange, FileEntry
+from ..types import given, known
 from .changes import file_changes
 from .http import Http
 from .platform import Stream, closing, in_thread
