@@ -61,15 +61,24 @@ def test_a_server_that_is_not_there_is_not_waited_for() -> None:
 
 
 @contextmanager
-def answering(*answers: tuple[int, str]) -> Iterator[tuple[BoxRun, list[str | None]]]:
+def answering(*answers: tuple[int, str], knows_keys: bool = True) -> Iterator[tuple[BoxRun, list[str | None]]]:
     """A server that gives these answers, one after the other, and what keys it was sent."""
     keys: list[str | None] = []
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/healthz"
+            self.answer(
+                200, '{"status": "ok", "version": "0.0.1"%s}' % (', "idempotency_keys": true' if knows_keys else "")
+            )
+
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))
             status, body = answers[len(keys)]
             keys.append(self.headers["idempotency-key"])
+            self.answer(status, body)
+
+        def answer(self, status: int, body: str) -> None:
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -98,4 +107,12 @@ def test_what_a_proxy_says_is_no_answer_and_what_the_server_says_is() -> None:
     with answering((500, away)) as (client, keys):
         with pytest.raises(InvalidAnswer):
             client.start_exec("dev", ["true"])
+        assert len(keys) == 1
+
+
+def test_a_server_that_knows_no_keys_is_not_asked_again() -> None:
+    with answering((502, "<h1>Bad Gateway</h1>"), knows_keys=False) as (client, keys):
+        with pytest.raises(InvalidAnswer) as refused:
+            client.start_exec("dev", ["true"])
+        assert refused.value.status == 502
         assert len(keys) == 1

@@ -249,7 +249,7 @@ export const operationExamples: Partial<Record<OperationId, OperationExample>> =
     },
   },
   getOpenApi: { answer: { openapi: "3.1.0" } },
-  getHealth: { answer: { status: "ok", version: "0.4.0" } },
+  getHealth: { answer: { status: "ok", version: "0.4.0", idempotency_keys: true } },
   streamEvents: {
     events: [
       ["box", box],

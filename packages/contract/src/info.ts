@@ -66,5 +66,7 @@ export const healthSchema = z.object({
   version: z.string(),
   /** `true` while the server takes over what the last one left; what needs that waits. */
   recovering: z.boolean().optional(),
+  /** `true`: a request with an `Idempotency-Key` is done once. Where it isn't there, one whose answer was lost must not be sent again. */
+  idempotency_keys: z.boolean().optional(),
 });
 export type Health = z.infer<typeof healthSchema>;

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "ab64f917cdf3e88c";
+export const revision = "a8f2c646224b11df";

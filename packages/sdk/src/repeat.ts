@@ -1,4 +1,4 @@
-import { idempotencyKeyHeader } from "@boxrun/contract/plain";
+import { idempotencyKeyHeader, urls } from "@boxrun/contract/plain";
 import { randomHex } from "./body.ts";
 import { ClientError, systemCodeOf } from "./errors.ts";
 import type { CallOptions, Http } from "./http.ts";
@@ -14,7 +14,8 @@ export interface RepeatableOptions extends CallOptions {
 
 /**
  * Sends a request under a key until it is answered, whatever the answer says: a lost answer, also to a restart of the server, is asked for
- * again, and nothing is done twice. A server that could not be reached in the first place is not waited for.
+ * again, and nothing is done twice. A server that could not be reached in the first place is not waited for; one that knows no keys (0.4 and
+ * older) is not asked again.
  */
 export async function untilAnswered<Value>(
   http: Http,
@@ -23,18 +24,27 @@ export async function untilAnswered<Value>(
 ): Promise<Value> {
   const headers = { [idempotencyKeyHeader]: idempotencyKey ?? randomHex(16) };
   let isBroken = false;
+  let lost: unknown;
   for (let failures = 0; ; failures += 1) {
     try {
       if (isBroken) await http.bringBack();
-      return await send(headers);
+      if (lost === undefined || (await knowsKeys(http, signal))) return await send(headers);
     } catch (error) {
       signal?.throwIfAborted();
       const delayMs = retryDelaysMs[failures];
       isBroken = failures === 0 ? isLost(error) : isUnanswered(error);
       if (delayMs === undefined || (!isBroken && !isProxys(error))) throw error;
+      lost ??= error;
       await pause(delayMs, signal);
+      continue;
     }
+    throw lost;
   }
+}
+
+async function knowsKeys(http: Http, signal: AbortSignal | undefined): Promise<boolean> {
+  const health = await http.call("GET", urls.health(), (contract) => contract.healthSchema, { signal });
+  return health.idempotency_keys === true;
 }
 
 function isUnanswered(error: unknown): error is ClientError {

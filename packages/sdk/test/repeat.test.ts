@@ -123,6 +123,14 @@ describe("a request whose answer was lost", () => {
     expect(bringBack).not.toHaveBeenCalled();
   });
 
+  it("is not sent again to a server that knows no keys, and would do it twice", async () => {
+    await using stub = await StubServer.start((request) => request.socket.destroy());
+    stub.knowsKeys = false;
+    const lost = { code: "CONNECTION_FAILED", message: expect.stringContaining("Cannot reach") };
+    await expect(stub.client.boxes.create(small)).rejects.toMatchObject(lost);
+    expect(stub.requests).toBe(1);
+  });
+
   it("is given up with its call", async () => {
     const controller = new AbortController();
     await using stub = await StubServer.start((request) => {

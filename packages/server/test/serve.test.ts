@@ -47,7 +47,11 @@ describe("serve", () => {
     expect(second.said).toMatchObject({ code: "RUNTIME_ERROR", details: { pid: first.child.pid } });
     expect(second.said.message).toContain(`the BoxRun server with pid ${first.child.pid}`);
     expect(await second.exited).toBe(1);
-    expect((await ask(server(), "/healthz")).json).toEqual({ status: "ok", version });
+    expect((await ask(server(), "/healthz")).json).toEqual({
+      status: "ok",
+      version,
+      idempotency_keys: true,
+    });
   });
 
   it("starts once of five at the same moment", async () => {

@@ -498,6 +498,7 @@ class Health(TypedDict):
     status: Literal["ok"]
     version: str
     recovering: NotRequired[bool]
+    idempotency_keys: NotRequired[bool]
 
 
 class CreateBoxRequest(TypedDict):

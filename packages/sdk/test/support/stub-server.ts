@@ -11,8 +11,10 @@ export type Handler = (request: IncomingMessage, response: ServerResponse, nth: 
 export class StubServer implements AsyncDisposable {
   readonly socketPath: string;
   readonly client: BoxRunClient;
-  /** How many there were. */
+  /** How many there were, without those for its health. */
   requests = 0;
+  /** Whether it says that a request with a key is done once. */
+  knowsKeys = true;
   readonly #server: Server;
   readonly #dir: string;
 
@@ -25,6 +27,10 @@ export class StubServer implements AsyncDisposable {
 
   static async start(handler: Handler): Promise<StubServer> {
     const server = createServer((request, response) => {
+      if (request.url === "/healthz") {
+        sendJson(response, 200, { status: "ok", version: "0.0.1", ...(stub.knowsKeys && { idempotency_keys: true }) });
+        return;
+      }
       stub.requests += 1;
       handler(request, response, stub.requests);
     });

@@ -48,6 +48,7 @@ export function serverHandlers(context: Context): ServerHandlers {
     getHealth: async () => ({
       status: "ok",
       version,
+      idempotency_keys: true,
       ...(core.isRecovering ? { recovering: true } : {}),
     }),
     getMetrics: async ({ reply }) => reply.type(metrics.contentType).send(await metrics.text()),

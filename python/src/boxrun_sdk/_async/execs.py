@@ -141,7 +141,7 @@ async def start_and_follow(
 ) -> Stream[ExecInfo | ExecEvent]:
     """The exec, then its events, in one exchange. Started once: a connection lost before the exec is known is opened again under the same key."""
     path = f"/v1/boxes/{segment(box_id)}/exec"
-    attempts = Attempts(key)
+    attempts = Attempts(http, key)
     info: ExecInfo | None = None
     seen = 0
     ended = False

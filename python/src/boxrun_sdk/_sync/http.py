@@ -88,7 +88,7 @@ class Http:
 
     def once(self, path: str, request: Any, key: str | None) -> Any:
         """A POST that is sent under a key until it is answered, and done once."""
-        attempts = Attempts(key)
+        attempts = Attempts(self, key)
         while True:
             try:
                 return self.call("POST", path, json=request, headers=attempts.headers)
@@ -153,19 +153,29 @@ def is_passing(error: BoxRunError) -> bool:
 class Attempts:
     """Of a request that is sent under one key, its own or the caller's, until it is answered, whatever the answer says."""
 
-    def __init__(self, key: str | None) -> None:
+    def __init__(self, http: Http, key: str | None) -> None:
         self.headers = {KEY_HEADER: os.urandom(16).hex() if key is None else key}
+        self._http = http
         self._failures = 0
 
     def after(self, error: BoxRunError) -> None:
         """Waits for the next one; raises the error if that is an answer, or if there are no more.
 
-        A server that could not be reached in the first place is not waited for.
+        A server that could not be reached in the first place is not waited for; one that knows no keys (0.4 and older) is not asked again.
         """
-        if self._failures == len(RESUME_PAUSES) or not _is_unanswered(error, first=self._failures == 0):
-            raise error
-        pause(RESUME_PAUSES[self._failures])
-        self._failures += 1
+        lost = error
+        while True:
+            if self._failures == len(RESUME_PAUSES) or not _is_unanswered(error, first=self._failures == 0):
+                raise error
+            pause(RESUME_PAUSES[self._failures])
+            self._failures += 1
+            try:
+                if (self._http.call("GET", "/healthz")).get("idempotency_keys"):
+                    return
+            except BoxRunError as unreached:
+                error = unreached
+            else:
+                raise lost
 
 
 def _is_unanswered(error: BoxRunError, *, first: bool) -> bool:
