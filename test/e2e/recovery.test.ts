@@ -122,7 +122,9 @@ describe("a server killed in the middle of its work", () => {
     expect((await server.http.json("DELETE", urls.box(box.id))).body).toEqual({ ok: true });
   });
 
-  it("keeps boxes running over an ordinary stop", async () => {
+  it("keeps boxes running over an ordinary stop, those that it has started itself too", async () => {
+    await server.runCli(["stop", "survivor"]);
+    await server.runCli(["start", "survivor"]);
     await server.stop();
     expect((await server.boxProcesses()).size).toBe(1);
     await server.restart();

@@ -152,6 +152,10 @@ export class TestServer implements AsyncDisposable {
     if (signal === "SIGTERM" && child.signalCode === "SIGKILL") {
       throw new Error(`the server did not stop in ${stopMs / 1000} s:\n${this.#log}`);
     }
+    // What of a box keeps the process up until its time is over makes a 1 of it.
+    if (signal === "SIGTERM" && child.exitCode !== 0) {
+      throw new Error(`the server ended with ${child.exitCode ?? child.signalCode}:\n${this.#log}`);
+    }
   }
 
   async #answers(): Promise<boolean> {

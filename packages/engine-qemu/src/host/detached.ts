@@ -100,7 +100,8 @@ async function refOfWrapped(child: ChildProcess, { beforeGo }: Wrapped): Promise
     child.kill("SIGKILL");
     throw error;
   } finally {
-    go.end("\n");
+    // Closed, and not just ended: bwrap need not close its end, and an open one would keep this server from ending.
+    go.end("\n", () => go.destroy());
     told.destroy();
   }
 }
