@@ -30,6 +30,7 @@ describe("the detach keys", () => {
     ["~. behind the focus and the mouse", ["\u001b[I\u001b[O\u001b[<0;3;4M\u001b[<0;3;4m\u001b[M !!~."], undefined],
     ["Ctrl-P Ctrl-Q with an answer between", ["\x10", "\u001b[1;1R", "\x11"], "\u001b[1;1R"],
     ["~. behind Alt-] and a line", ["\u001b]", "x\r~."], "\u001b]x\r"],
+    ["~. on the line behind a paste", ["\u001b[200~ls\u001b[201~\r~."], "\u001b[200~ls\u001b[201~\r"],
     ["~. behind a tilde of its own line", ["~~\r~."], "~\r"],
   ])("detach: %s", (_, pieces, sent) => {
     expect(typed(...pieces)).toEqual({ sent: sent ?? pieces.join("").replace("~.", ""), detached: true });
@@ -55,6 +56,13 @@ describe("the detach keys", () => {
     ],
     ["a tilde, then an arrow", ["\r~", "\u001b[", "A."], "\r~\u001b[A."],
     ["a tilde, then Alt-x", ["~\u001bx."], "~\u001bx."],
+    [
+      "both in a paste",
+      ["\u001b[200~a\r~.\x10", "\x11\u001b[A\r~.\u001b[20", "1~"],
+      "\u001b[200~a\r~.\x10\x11\u001b[A\r~.\u001b[201~",
+    ],
+    ["~. behind a paste", ["\r\u001b[200~ls\r\u001b[201~~."], "\r\u001b[200~ls\r\u001b[201~~."],
+    ["a tilde, then a paste", ["\r~\u001b[200~.\u001b[201~"], "\r~\u001b[200~.\u001b[201~"],
     ["escape sequences", ["\u001b[A\u001bOP"], "\u001b[A\u001bOP"],
   ])("reach the program: %s", (_, pieces, sent) => {
     expect(typed(...pieces)).toEqual({ sent, detached: false });

@@ -18,11 +18,12 @@ export interface Typed {
 /**
  * Looks for the keys to detach in what is typed: `~.` at the beginning of a line, where `~~` stands for one tilde, as in ssh; and
  * Ctrl-P Ctrl-Q anywhere, as in docker. The first key of either is held back until the next one tells. What the terminal answers
- * to a program's questions in between, which shells ask at every prompt, is no typing.
+ * to a program's questions in between, which shells ask at every prompt, is no typing; nor is what somebody pastes, where the terminal says so.
  */
 export class DetachKeys {
   #held: typeof tilde | typeof ctrlP | undefined;
   #atLineStart = true;
+  #isPasting = false;
   #sequence: InputSequence | undefined;
   /** Of a sequence that has come behind a key that is held: if it is a key too, it goes out behind that one. */
   #waiting: number[] = [];
@@ -42,6 +43,10 @@ export class DetachKeys {
       if (byte === escapeKey) {
         this.#sequence = new InputSequence();
         (this.#held === undefined ? send : this.#waiting).push(byte);
+        continue;
+      }
+      if (this.#isPasting) {
+        send.push(byte);
         continue;
       }
       const held = this.#held;
@@ -77,12 +82,13 @@ export class DetachKeys {
     (this.#held === undefined ? send : this.#waiting).push(byte);
     if (kind === "open") return;
     this.#sequence = undefined;
-    if (kind === "key") {
-      send.push(...this.release());
-      this.#atLineStart = endsLine(byte);
-    } else {
+    if (kind === "answer") {
       for (const waiting of this.#waiting) send.push(waiting);
       this.#waiting = [];
+    } else {
+      send.push(...this.release());
+      if (kind !== "key") this.#isPasting = kind === "paste-begins";
+      this.#atLineStart = endsLine(byte);
     }
   }
 }

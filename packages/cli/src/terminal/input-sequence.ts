@@ -10,16 +10,25 @@ const maxLength = 1024 * 1024;
  */
 const report = /^(?:\??\d+;\d+(?:;\d+)?R|[?>=][\d;]*c|\??[\d;]*n|[\d;]*t|\??[\d;]*\$y|\?\d*u|[IO]|<[\d;]+[Mm])$/;
 
+/** What the terminal puts around a paste for a program that asked it to, as bash does at its prompt. */
+const pasteBegins = "200~";
+const pasteEnds = "201~";
+
 type State = "escape" | "control" | "mouse" | "shift" | "string" | "string-escape";
 
-/** One escape sequence in what comes from a terminal, byte by byte behind its ESC: a key that somebody pressed, or the terminal's own answer. */
+export type InputKind = "open" | "answer" | "key" | "paste-begins" | "paste-ends";
+
+/**
+ * One escape sequence in what comes from a terminal, byte by byte behind its ESC: a key that somebody pressed, the terminal's own answer, or what it
+ * puts around a paste.
+ */
 export class InputSequence {
   #state: State = "escape";
   #parameters = "";
   #length = 1;
 
   /** `open`: there is more to come. */
-  add(byte: number): "open" | "answer" | "key" {
+  add(byte: number): InputKind {
     this.#length += 1;
     switch (this.#state) {
       case "escape":
@@ -50,7 +59,7 @@ export class InputSequence {
     return "open";
   }
 
-  #control(byte: number): "open" | "answer" | "key" {
+  #control(byte: number): InputKind {
     const character = String.fromCharCode(byte);
     if (character === "M" && this.#parameters === "") {
       this.#state = "mouse";
@@ -58,6 +67,8 @@ export class InputSequence {
     }
     this.#parameters += character;
     if (byte >= 0x20 && byte <= 0x3f && this.#length < 256) return "open";
+    if (this.#parameters === pasteBegins) return "paste-begins";
+    if (this.#parameters === pasteEnds) return "paste-ends";
     return report.test(this.#parameters) ? "answer" : "key";
   }
 }
