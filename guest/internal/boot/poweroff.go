@@ -88,6 +88,7 @@ func (m *Machine) end(asked time.Time) {
 // endProcesses ends every process but PID 1, politely first, and says which had to be killed.
 func endProcesses(procs *proc.Table, grace time.Duration) []wire.Killed {
 	_ = syscall.Kill(-1, syscall.SIGTERM)
+	hangUp()
 	_ = syscall.Kill(-1, syscall.SIGCONT)
 	if waitFor(grace, procs.Childless) == nil {
 		return []wire.Killed{}
@@ -96,6 +97,32 @@ func endProcesses(procs *proc.Table, grace time.Duration) []wire.Killed {
 	_ = syscall.Kill(-1, syscall.SIGKILL)
 	_ = waitFor(killTime, procs.Childless)
 	return killed
+}
+
+// hangUp tells those who lead a terminal's session that the terminal is gone, as its end would: a shell that somebody types into heeds no SIGTERM.
+func hangUp() {
+	names, err := os.ReadDir("/proc")
+	if err != nil {
+		return
+	}
+	for _, entry := range names {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || pid == 1 {
+			continue
+		}
+		// One that has ended meanwhile is told nothing.
+		stat, err := os.ReadFile("/proc/" + entry.Name() + "/stat")
+		if err == nil && leadsTerminal(pid, string(stat)) {
+			_ = syscall.Kill(pid, syscall.SIGHUP)
+		}
+	}
+}
+
+// leadsTerminal reads what /proc/PID/stat says of the process.
+func leadsTerminal(pid int, stat string) bool {
+	// The name, in parentheses, may hold anything. Behind it: state, ppid, pgrp, session, tty.
+	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+	return len(fields) > 4 && fields[3] == strconv.Itoa(pid) && fields[4] != "0"
 }
 
 // living lists the box's processes: all but PID 1, what has ended and the kernel's own, neither of which has arguments.

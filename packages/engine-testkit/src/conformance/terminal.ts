@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { Suite } from "./behaviour.ts";
-import { collect, OutputReader, type } from "./harness.ts";
+import { collect, never, OutputReader, type } from "./harness.ts";
 
 export function terminalBehaviours({ behaviour, harness }: Suite): void {
   const tty = { cols: 97, rows: 31 };
@@ -53,6 +53,23 @@ export function terminalBehaviours({ behaviour, harness }: Suite): void {
     while (await reader.next());
     expect(await exec.exit).toMatchObject({ code: 6, reason: "exited" });
   });
+
+  behaviour(
+    "a shell that somebody types into ends with the stop of its box, and need not be killed",
+    ["tty", "linux"],
+    async () => {
+      const box = await harness.anyBox();
+      const exec = await harness.start(box, ["sh"], { tty, stdin: true });
+      const ended = exec.exit.catch(() => undefined);
+      const reader = new OutputReader(exec);
+      await type(exec, "echo $((20+22)) typed\n", { eof: false });
+      await reader.until("42 typed");
+      expect(await harness.engine.stop(box, { graceMs: 30_000 })).toEqual({ killed: [], forced: false });
+      await ended;
+      await harness.engine.start(harness.specOf(box), { signal: never() });
+      harness.handOn(box);
+    },
+  );
 
   behaviour("a program that ends gives all that it wrote to its terminal", ["tty"], async () => {
     const exec = await harness.start(harness.box, ["seq", "1", "20000"], { tty });
