@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Inputs } from "./guest/inputs.ts";
+import { type Inputs, pinsOf } from "./guest/inputs.ts";
 
 /** What the bundler wrote down of the npm packages in `boxrun`. */
 const componentsSchema = z.array(z.object({ name: z.string(), version: z.string(), license: z.string() }));
@@ -17,7 +17,7 @@ export function billOfMaterials(options: {
     ...{ type: "library", name, version: at, purl: `pkg:npm/${name.replace("@", "%40")}@${at}` },
     licenses: [{ expression: license }],
   }));
-  const debian = [inputs.kernel, inputs.busybox, inputs.certificates].map((pin) => ({
+  const debian = pinsOf(inputs).map((pin) => ({
     ...{ type: "library", name: pin.package, version: pin.version },
     purl: `pkg:deb/debian/${pin.package}@${encodeURIComponent(pin.version)}?arch=amd64`,
     hashes: [{ alg: "SHA-256", content: pin.sha256 }],

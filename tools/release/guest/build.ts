@@ -5,11 +5,20 @@ import { join } from "node:path";
 import { buildGuest } from "../../../packages/engine-qemu/src/guest-build/build.ts";
 import { run } from "../../../packages/host/src/run.ts";
 import { buildBaseImage } from "../../../packages/images/src/base/build.ts";
-import { fetchPinned, goVersion, type Inputs, type Pin } from "./inputs.ts";
+import { fetchPinned, goVersion, type Inputs, type Pin, pinsOf } from "./inputs.ts";
 
 const checkout = join(import.meta.dirname, "../../..");
 const template = join(checkout, "packages/guest-linux-x64");
 const operation = "build the guest package";
+
+/** What the packages' own texts refer to, as Debian has them. */
+const commonLicences = [
+  ["The GNU General Public License, version 2", "GPL-2"],
+  ["The GNU General Public License, version 3", "GPL-3"],
+  ["The GNU Lesser General Public License, version 2.1", "LGPL-2.1"],
+  ["The GNU Free Documentation License, version 1.3", "GFDL-1.3"],
+  ["The Mozilla Public License, version 2.0", "MPL-2.0"],
+] as const;
 
 /** What of the cache directory the package has. Of each there is one version, and `current.json` names it. */
 const parts = ["agent", "guest", "images"] as const;
@@ -32,15 +41,19 @@ async function buildGuestPackage(options: {
   const cacheDir = join(scratch, "cache");
   const debs = join(scratch, "debs");
   await mkdir(debs, { recursive: true });
+  // All in one place: no two of them have the same file.
+  const unpacked = join(scratch, "unpacked");
   const kernelDeb = await fetchPinned(inputs.kernel, debs);
-  const busybox = await unpack(await fetchPinned(inputs.busybox, debs), join(scratch, "busybox"));
-  const certificates = await unpack(await fetchPinned(inputs.certificates, debs), join(scratch, "certificates"));
-  const kernel = await unpack(kernelDeb, join(scratch, "kernel"));
+  for (const pin of pinsOf(inputs)) {
+    const deb = pin === inputs.kernel ? kernelDeb : await fetchPinned(pin, debs);
+    await run("dpkg-deb", ["-x", deb, unpacked], { operation });
+  }
 
   await buildGuest({ cacheDir, kernelDeb, log });
   const from = {
-    busyboxFile: [join(busybox, "usr/bin/busybox"), join(busybox, "bin/busybox")].find(existsSync) ?? busybox,
-    certificates: await bundle(join(certificates, "usr/share/ca-certificates/mozilla")),
+    busyboxFile: [join(unpacked, "usr/bin/busybox"), join(unpacked, "bin/busybox")].find(existsSync) ?? unpacked,
+    certificates: await bundle(join(unpacked, "usr/share/ca-certificates/mozilla")),
+    packagesDir: unpacked,
   };
   await buildBaseImage({ cacheDir, from, log });
 
@@ -56,20 +69,12 @@ async function buildGuestPackage(options: {
     await licences([
       ["BoxRun's agent and host helper", join(checkout, "LICENSE")],
       ["Go's run time and library, which are part of both", join((await goRoot()).trim(), "LICENSE")],
-      [describe(inputs.kernel), copyright(kernel, inputs.kernel)],
-      [describe(inputs.busybox), copyright(busybox, inputs.busybox)],
-      [describe(inputs.certificates), copyright(certificates, inputs.certificates)],
-      ["The GNU General Public License, version 2", "/usr/share/common-licenses/GPL-2"],
-      ["The Mozilla Public License, version 2.0", "/usr/share/common-licenses/MPL-2.0"],
+      ...pinsOf(inputs).map((pin) => [describe(pin), copyright(unpacked, pin)] as const),
+      ...commonLicences.map(([title, name]) => [title, join("/usr/share/common-licenses", name)] as const),
     ]),
   );
   await settleModes(target);
   await writeFile(join(target, "contents.json"), `${JSON.stringify(await contents(target, inputs), null, 2)}\n`);
-}
-
-async function unpack(deb: string, dir: string): Promise<string> {
-  await run("dpkg-deb", ["-x", deb, dir], { operation });
-  return dir;
 }
 
 /** As `update-ca-certificates` makes /etc/ssl/certs/ca-certificates.crt of all of them. */

@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { run } from "../../../packages/host/src/run.ts";
+import { basePackages } from "../../../packages/images/src/base/programs.ts";
 
 /** A Debian package by its very bytes. */
 const pinSchema = z.object({
@@ -20,8 +21,17 @@ const inputsSchema = z.object({
   kernel: pinSchema,
   busybox: pinSchema,
   certificates: pinSchema,
+  /** What the base image has besides: all that its builder asks for, in that order. */
+  programs: z.array(pinSchema).refine((pins) => pins.map((pin) => pin.package).join() === basePackages.join(), {
+    error: `the packages have to be ${basePackages.join(", ")}: \`npm run release:guest -- --pin-newest\``,
+  }),
 });
 export type Inputs = z.infer<typeof inputsSchema>;
+
+/** All of Debian that the guest package is made of. */
+export function pinsOf({ kernel, busybox, certificates, programs }: Inputs): readonly Pin[] {
+  return [kernel, busybox, certificates, ...programs];
+}
 
 const file = join(import.meta.dirname, "inputs.json");
 
@@ -50,7 +60,9 @@ export async function pinNewest(scratch: string): Promise<Inputs> {
     kernel: await pinOf(kernel, scratch),
     busybox: await pinOf("busybox-static", scratch),
     certificates: await pinOf("ca-certificates", scratch),
+    programs: [],
   };
+  for (const name of basePackages) inputs.programs.push(await pinOf(name, scratch));
   await writeFile(file, `${JSON.stringify(inputs, null, 2)}\n`);
   return inputs;
 }

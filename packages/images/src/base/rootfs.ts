@@ -72,12 +72,13 @@ done
 unset script
 `,
   [shellSetUp.slice(1)]:
-    `# The prompt names the box, unless one was given: busybox's shell has one of its own before it reads this.
+    `# The prompt names the box, unless one was given: both shells have one of their own before they read this.
 case $PS1 in
-'\\w \\$ ' | '# ' | '$ ' | '') PS1='\\H:\\w\\$ ' ;;
+'\\w \\$ ' | '\\s-\\v\\$ ' | '# ' | '$ ' | '') PS1='\\H:\\w\\$ ' ;;
 esac
 `,
-  "etc/shells": "/bin/sh\n/bin/ash\n",
+  // Debian's bash reads this one, and ENV only when it is called sh.
+  "etc/bash.bashrc": `. ${shellSetUp}\n`,
   "usr/lib/os-release": `NAME="BoxRun base"
 PRETTY_NAME="BoxRun base"
 ID=boxrun-base
@@ -98,24 +99,40 @@ const links: Readonly<Record<string, string>> = {
   "etc/os-release": "../usr/lib/os-release",
 };
 
-const certificates = "etc/ssl/certs/ca-certificates.crt";
+const certificatesPath = "etc/ssl/certs/ca-certificates.crt";
 
-/** Everything in the base image, parents first. `caCertificates` is the host's own bundle, where it has one. */
-export function baseRootfs(busybox: Busybox, caCertificates: Buffer | undefined): readonly RootEntry[] {
+export interface BaseParts {
+  readonly busybox: Busybox;
+  /** The bundle of public authorities, where there is one. */
+  readonly certificates: Buffer | undefined;
+  /** What the image has besides, as `readPrograms` gives it: directories, files and links in their order. */
+  readonly programs: readonly RootEntry[];
+}
+
+/** Everything in the base image, parents first. */
+export function baseRootfs({ busybox, certificates, programs }: BaseParts): readonly RootEntry[] {
   const entries: RootEntry[] = directories.map(([path, mode, owner = 0]) => ({ type: "directory", path, mode, owner }));
   for (const [path, target] of Object.entries(links)) entries.push({ type: "symlink", path, target });
   for (const [path, text] of Object.entries(texts)) {
     entries.push({ type: "file", path, mode: 0o644, content: Buffer.from(text) });
   }
   entries.push({ type: "file", path: "etc/shadow", mode: 0o600, content: Buffer.from(shadow) });
-  if (caCertificates !== undefined) {
-    entries.push({ type: "file", path: certificates, mode: 0o644, content: caCertificates });
+  const shells = ["/bin/sh", "/bin/ash", ...(hasBash(programs) ? ["/bin/bash"] : [])];
+  entries.push({ type: "file", path: "etc/shells", mode: 0o644, content: Buffer.from(`${shells.join("\n")}\n`) });
+  if (certificates !== undefined) {
+    entries.push({ type: "file", path: certificatesPath, mode: 0o644, content: certificates });
     entries.push({ type: "symlink", path: "etc/ssl/cert.pem", target: "certs/ca-certificates.crt" });
   }
   // busybox's applets su and passwd look up accounts with root's rights only where the file is setuid; it isn't, as in Debian.
   entries.push({ type: "file", path: "usr/bin/busybox", mode: 0o755, content: busybox.content });
-  for (const applet of busybox.applets) entries.push(appletLink(applet));
-  return entries;
+  const taken = new Set(entries.map(({ path }) => path));
+  entries.push(...programs.filter(({ path }) => !taken.has(path)));
+  for (const { path } of programs) taken.add(path);
+  return [...entries, ...busybox.applets.map(appletLink).filter(({ path }) => !taken.has(path))];
+}
+
+export function hasBash(programs: readonly RootEntry[]): boolean {
+  return programs.some(({ path }) => path === "usr/bin/bash");
 }
 
 /** `applet` as busybox gives its place: `bin/ls`, `usr/bin/awk`, `sbin/init`. /bin and /sbin are merged into /usr. */

@@ -29,7 +29,7 @@ export const boxFields = {
     .min(1)
     .default("base")
     .describe(
-      'An image reference, or a short name: "base" (small Linux with busybox, always there), "python", "node", "golang", "rust", "ubuntu", "alpine".',
+      'An image reference, or a short name: "base" (small Linux with busybox, bash, jq and make, always there), "python", "node", "golang", "rust", "ubuntu", "alpine".',
     ),
   cpu: z.int().positive().optional().describe("Default: 2."),
   memory_mb: z.int().positive().optional().describe("Default: 1024."),
