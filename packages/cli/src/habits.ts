@@ -1,11 +1,18 @@
-/** What people who know docker, E2B, ssh or virsh type, and what to type here. */
+/** What people who know docker, E2B, ssh or virsh type, and what to type here; of a verb below another with that one's name. */
 const habits: Readonly<Record<string, string>> = {
   ...each(["version"], "`boxrun --version`, and `boxrun info` for the server's"),
   ...each(["list", "dir"], "`boxrun ls` lists boxes, `boxrun ps` programs"),
   ...each(["delete", "remove", "del", "destroy", "terminate"], "`boxrun rm BOX` removes a box"),
   ...each(["prune", "clean", "cleanup"], "`boxrun gc` removes boxes that were stopped long ago"),
-  ...each(["top", "stats"], "`boxrun ps` lists what runs, `boxrun exec -it BOX top` shows it"),
-  ...each(["ssh", "enter", "connect", "login", "console", "bash", "sh"], "`boxrun attach BOX` opens a shell in a box"),
+  ...each(
+    ["top"],
+    "`boxrun stats` shows what boxes use, `boxrun ps` lists what runs, `boxrun exec -it BOX top` shows it",
+  ),
+  ...each(["ssh", "enter", "connect", "console", "bash", "sh"], "`boxrun attach BOX` opens a shell in a box"),
+  ...each(
+    ["login", "logout"],
+    "a registry's login is docker's or podman's; `boxrun attach BOX` opens a shell in a box",
+  ),
   ...each(
     ["new", "init", "launch", "spawn", "make"],
     "`boxrun create IMAGE` makes a box, `boxrun run IMAGE PROGRAM` for one program",
@@ -13,7 +20,7 @@ const habits: Readonly<Record<string, string>> = {
   ...each(["restart", "reboot"], "`boxrun stop BOX && boxrun start BOX`"),
   ...each(["poweroff", "shutdown", "halt"], "`boxrun stop BOX` shuts a box down"),
   ...each(["show", "describe", "status", "get"], "`boxrun inspect BOX` shows a box, `boxrun server status` the server"),
-  ...each(["events", "watch", "monitor"], "`boxrun ls --watch` follows boxes"),
+  ...each(["events", "monitor"], "`boxrun ls --watch` follows boxes, `boxrun history` tells what was done"),
   ...each(
     ["copy", "upload", "download", "scp", "rsync", "export", "save"],
     "`boxrun cp` copies files to and from boxes",
@@ -23,6 +30,34 @@ const habits: Readonly<Record<string, string>> = {
     ["build"],
     "`boxrun images build-debian` makes an image of packages, `boxrun images import` takes one that another tool has built",
   ),
+  ...each(
+    ["container", "containers", "box", "boxes", "sandbox"],
+    "`boxrun ls` lists boxes; what to do with one comes without a word before it",
+  ),
+  ...each(
+    ["system"],
+    "`boxrun df` says what takes the disk, `boxrun gc` removes boxes, `boxrun info` tells of the server",
+  ),
+  ...each(["images list"], "`boxrun images ls` lists them"),
+  ...each(
+    ["images inspect", "images describe", "images get", "images history"],
+    "`boxrun images show IMAGE` tells what one has",
+  ),
+  ...each(["images load", "images add"], "`boxrun images import ARCHIVE` takes images"),
+  ...each(
+    ["images build"],
+    "`boxrun images build-debian` makes one of packages, `boxrun images import` takes what another tool has built",
+  ),
+  ...each(["images remove", "images delete", "images prune"], "`boxrun images rm IMAGE` removes one that no box uses"),
+  ...each(["images commit", "images create"], "`boxrun commit BOX NAME` makes one of a stopped box"),
+  ...each(["images tag", "images push", "images save", "images export"], "that is not supported yet"),
+  ...each(["server restart"], "`boxrun server stop`, and the next command starts it; boxes run on"),
+  ...each(["server info", "server show"], "`boxrun server status`, and `boxrun info` for its limits"),
+  ...each(["server enable"], "`boxrun server install` has systemd start it"),
+  ...each(["context list"], "`boxrun context ls` lists them"),
+  ...each(["context create", "context new", "context set"], "`boxrun context add NAME` adds one"),
+  ...each(["context remove", "context delete"], "`boxrun context rm NAME` removes one"),
+  ...each(["context switch", "context select"], "`boxrun context use NAME` goes to another server"),
   ...each(["image", "rmi"], "`boxrun images` lists them, `boxrun images rm` removes them"),
   ...each(["volume", "volumes", "mount"], "`boxrun create -v HOST:GUEST` shares a directory"),
   ...each(["network", "networks"], "`boxrun create --network` gives a box the network"),
@@ -39,12 +74,35 @@ const habits: Readonly<Record<string, string>> = {
   ...each(["pause", "unpause", "suspend", "resume", "search", "diff", "compose"], "that is not supported yet"),
 };
 
+/** The same of options, whatever the verb. */
+const optionHabits: Readonly<Record<string, string>> = {
+  ...each(
+    ["--privileged", "--cap-add", "--cap-drop", "--security-opt", "--userns"],
+    "root in a box is root of a kernel of its own",
+  ),
+  ...each(["--restart"], "a box runs on without the server; `boxrun start BOX` boots a stopped one"),
+  ...each(["--init"], "every box has an init of its own"),
+  ...each(["--hostname"], "a box is called what --name says"),
+  ...each(["--entrypoint"], "the program comes behind the image: `boxrun run IMAGE PROGRAM`"),
+  ...each(["--image"], "the image is the first word: `boxrun create IMAGE`"),
+  ...each(["--mount", "--tmpfs"], "`-v HOST:GUEST` shares a directory"),
+  ...each(["--net"], "`--network` gives the box the network, and without it there is none"),
+  ...each(["--publish-all", "-P", "--expose"], "`-p 8080:80` publishes a port"),
+  ...each(["--gpus", "--device", "--platform", "--ulimit", "--dns"], "that is not supported yet"),
+};
+
 function each(words: readonly string[], meaning: string): Record<string, string> {
   return Object.fromEntries(words.map((word) => [word, meaning]));
 }
 
+export const meantWords: readonly string[] = Object.keys(habits);
+
 export function meaningOf(word: string): string | undefined {
   return Object.hasOwn(habits, word) ? habits[word] : undefined;
+}
+
+export function meaningOfOption(flag: string): string | undefined {
+  return Object.hasOwn(optionHabits, flag) ? optionHabits[flag] : undefined;
 }
 
 /** The one that differs by a slip of the finger: a letter too many, too few or another, two changed round; two of them in a longer word. */

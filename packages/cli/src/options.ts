@@ -3,8 +3,10 @@ import type { Labels, PullPolicy, Volume } from "@boxrun/contract";
 import { pullPolicies } from "@boxrun/contract/plain";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { addEnvironmentOptions, type EnvironmentOptions, environmentInput } from "./environment-options.ts";
+import { CliError } from "./failure.ts";
 import { type PortMapping, portMapping } from "./port-mapping.ts";
 import { gigabytes, megabytes, seconds, wholeSeconds } from "./units.ts";
+import { operandsIn, type Verb } from "./verb.ts";
 
 /** Parsers of option values; what they refuse is a usage error (exit code 2). */
 
@@ -57,8 +59,9 @@ export interface BoxOptions {
 }
 
 /** `diskShort`: `-d, ` but where that means to detach. */
-export function addBoxOptions(command: Command, diskShort = "-d, "): Command {
+export function addBoxOptions(command: Verb, diskShort = "-d, "): Verb {
   return command
+    .rewritesWords((words) => refuseNetworkValue(command, words))
     .option("-n, --name <name>", "a name to call the box by")
     .option("--cpu <count>", "virtual CPUs (default: 2)", positiveInteger)
     .option("-m, --memory <size>", "memory: 512m, 2g; in MB without a unit (default: 1024)", megabytes)
@@ -73,6 +76,20 @@ export function addBoxOptions(command: Command, diskShort = "-d, "): Command {
     .option("-l, --label <name=value>", "a label to find the box by (repeatable)", label)
     .option("--ttl <time>", "stop the box after so long: 2h, 30m; with --rm remove it", wholeSeconds)
     .addOption(new Option("--pull <when>", "pull the image first (default: missing)").choices(pullPolicies));
+}
+
+/** docker's --network has a value, which would be an image here. What comes behind the image of a program is the program's. */
+function refuseNetworkValue(command: Verb, words: readonly string[]): string[] {
+  const at = words.indexOf("--network");
+  const value = words[at + 1] ?? "";
+  const before = operandsIn(command.options, words.slice(0, at));
+  if (at === -1 || !["none", "host", "bridge"].includes(value) || (before > 0 && command.isProgramFollowing))
+    return [...words];
+  throw new CliError(
+    "USAGE",
+    `--network has no value, and ${value} would be an image`,
+    value === "none" ? "Leave it out: a box has no network without it." : "--network alone gives the box the network.",
+  );
 }
 
 /** As the contract spells it; what is not given is left to the server's defaults. */

@@ -28,10 +28,10 @@ function sizeInMegabytes(text: string, plain: string): number | undefined {
   return number === undefined ? undefined : Number(number) * (perMegabyte[unit.toLowerCase()] ?? Number.NaN);
 }
 
-const perSecond: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
+const perSecond: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
 const durationForms = "90, 90s, 5m, 1h, 1h30m";
 
-/** Seconds of `90`, `0.5`, `90s`, `5m`, `1h30m`, `2d`; above 0. */
+/** Seconds of `90`, `0.5`, `90s`, `5m`, `1h30m`, `2d`, `1w`; above 0. */
 export function seconds(text: string): number {
   const value = secondsFromZero(text);
   if (value === 0)
@@ -46,7 +46,7 @@ export function wholeSeconds(text: string): number {
 
 export function secondsFromZero(text: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)];
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhdw])/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) {
     throw new InvalidArgumentError(`It must be a time in seconds, or with a unit: ${durationForms}.`);
   }

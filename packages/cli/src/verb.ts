@@ -1,7 +1,14 @@
 import { type AddHelpTextContext, type AddHelpTextPosition, type Argument, Command, type Option } from "commander";
 import { type Completer, usualCompleter } from "./completion/completer.ts";
-import { meaningOf, suggestionFor } from "./habits.ts";
+import { meaningOf, meaningOfOption, suggestionFor } from "./habits.ts";
 import { flow } from "./help-text.ts";
+
+declare module "commander" {
+  interface Command {
+    /** Not in its types: ends with the option that it suggests. */
+    unknownOption(flag: string): void;
+  }
+}
 
 /** A verb's file: `define` adds its arguments, options, help and action. */
 export interface VerbModule {
@@ -14,7 +21,7 @@ type Rewrite = (words: readonly string[], options: readonly Option[]) => string[
 export class Verb extends Command {
   #programFollows = false;
   #defaultVerb: string | undefined;
-  #rewrite: Rewrite = (words) => [...words];
+  readonly #rewrites: Rewrite[] = [];
   #load: (() => Promise<VerbModule>) | undefined;
   readonly #verbs: Verb[] = [];
   readonly #completers = new Map<string, Completer>();
@@ -74,14 +81,14 @@ export class Verb extends Command {
 
   /** Words that meant something else once, or elsewhere, as they are to be read here. */
   rewritesWords(rewrite: Rewrite): this {
-    this.#rewrite = rewrite;
+    this.#rewrites.push(rewrite);
     return this;
   }
 
   /** Commander's own hook: suggests by spelling. What people mean by a word that is none of ours is told first. */
   unknownCommand(): void {
     const [word = ""] = this.args;
-    const meant = this.parent === null ? meaningOf(word) : undefined;
+    const meant = meaningOf(this.parent === null ? word : `${this.name()} ${word}`);
     if (meant === undefined) {
       const suggestion = suggestionFor(
         word,
@@ -91,6 +98,14 @@ export class Verb extends Command {
       this.error(`error: unknown command '${word}'${near}`, { code: "commander.unknownCommand" });
     }
     this.error(`error: there is no command '${word}': ${meant}`, { code: "commander.unknownCommand" });
+  }
+
+  /** As above. */
+  override unknownOption(flag: string): void {
+    const [name = ""] = flag.split("=");
+    const meant = meaningOfOption(name);
+    if (meant === undefined) super.unknownOption(flag);
+    this.error(`error: there is no option '${name}': ${meant}`, { code: "commander.unknownOption" });
   }
 
   /** Paragraphs of `text` flow into the terminal's width. */
@@ -109,7 +124,7 @@ export class Verb extends Command {
   }
 
   override parseOptions(argv: string[]): ReturnType<Command["parseOptions"]> {
-    const words = this.#rewrite(argv, this.options);
+    const words = this.#rewrites.reduce((read, rewrite) => rewrite(read, this.options), argv);
     const parsed = super.parseOptions(this.#programFollows ? separateProgram(this.options, words) : words);
     const [operand] = parsed.operands;
     if (operand === undefined) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readWords } from "./support/verbs.ts";
+import { meantWords } from "../src/habits.ts";
+import { allVerbs, readWords } from "./support/verbs.ts";
 
 /** Command lines as people type them, and what is read in them; `|` parts words. */
 const lines: readonly (readonly [string, string])[] = [
@@ -35,12 +36,15 @@ const lines: readonly (readonly [string, string])[] = [
   ["create base --host unix:///x", 'create ["base"] host="unix:///x"'],
   ["ls", "ls []"],
   ["ls -q", "ls [] quiet=true"],
+  ["ls -a", "ls [] all=true"],
+  ["ls -aq", "ls [] all=true quiet=true"],
   ["ls -s running", 'ls [] status="running"'],
   ["ls -qs running", 'ls [] quiet=true status="running"'],
   ["ls -w", "ls [] watch=true"],
   ["ls --format {{.name}}", 'ls [] format="{{.name}}"'],
   ["inspect dev", 'inspect ["dev"]'],
   ["inspect dev test", 'inspect ["dev","test"]'],
+  ["inspect -f {{.box.status}} dev", 'inspect ["dev"] format="{{.box.status}}"'],
   ["start dev", 'start ["dev"]'],
   ["start", "start []"],
   ["stop dev test", 'stop ["dev","test"]'],
@@ -82,6 +86,7 @@ const lines: readonly (readonly [string, string])[] = [
   ["run base -- uname -a", 'run ["base","uname","-a"]'],
   ["run --rm base uname", 'run ["base","uname"] rm=true'],
   ["run --rm -it base sh", 'run ["base","sh"] rm=true interactive=true tty=true'],
+  ["run --network base tool --network none", 'run ["base","tool","--network","none"] network=true'],
   ["run -it base sh", 'run ["base","sh"] interactive=true tty=true'],
   ["run -d base sleep 60", 'run ["base","sleep","60"] detach=true'],
   ["run -d --name web node server", 'run ["node","server"] detach=true name="web"'],
@@ -114,6 +119,8 @@ const lines: readonly (readonly [string, string])[] = [
   ["attach dev -s work", 'attach ["dev"] session="work"'],
   ["sessions dev", 'sessions ["dev"]'],
   ["cp a dev:/b", 'cp ["a","dev:/b"]'],
+  ["cp -r a dev:/b", 'cp ["a","dev:/b"] recursive=true'],
+  ["cp -R dev:/b .", 'cp ["dev:/b","."] R=true'],
   ["images", "images ls []"],
   ["images -q", "images ls [] quiet=true"],
   ["images pull python", 'images pull ["python"]'],
@@ -121,6 +128,15 @@ const lines: readonly (readonly [string, string])[] = [
   ["gc", "gc []"],
   ["gc --older-than 1h", "gc [] olderThan=3600"],
   ["gc --older-than 0", "gc [] olderThan=0"],
+  ["gc --older-than 1w", "gc [] olderThan=604800"],
+  ["create base --ttl 2h --rm", 'create ["base"] ttl=7200 rm=true'],
+  [
+    "create base -p 8080:80 -p 127.0.0.1:53:53",
+    'create ["base"] publish=[{"hostPort":8080,"boxPort":80},{"hostIp":"127.0.0.1","hostPort":53,"boxPort":53}]',
+  ],
+  ["extend dev 2h", 'extend ["dev",7200]'],
+  ["commit dev mine:1", 'commit ["dev","mine:1"]'],
+  ["forward dev 8080", 'forward ["dev",{"boxPort":8080}]'],
   ["gc --dry-run", "gc [] dryRun=true"],
   ["gc -y", "gc [] yes=true"],
   ["context use lab", 'context use ["lab"]'],
@@ -134,6 +150,11 @@ const words = (line: string): string[] =>
 describe("a command line as people type it", () => {
   it.each(lines)("%s", async (line, read) => {
     expect(await readWords(words(line))).toBe(read);
+  });
+
+  it("that means something elsewhere is none that means something here", async () => {
+    const verbs = (await allVerbs()).map((verb) => verb.join(" "));
+    expect(meantWords.filter((word) => verbs.includes(word))).toEqual([]);
   });
 
   it.each([
@@ -150,6 +171,24 @@ describe("a command line as people type it", () => {
     ["prune", "`boxrun gc`"],
     ["port dev", "boxrun forward BOX 8080:80"],
     ["fork dev", "boxrun commit"],
+    ["login registry.example", "docker's or podman's"],
+    ["system prune", "`boxrun gc`"],
+    ["container ls", "`boxrun ls`"],
+    ["top dev", "`boxrun stats`"],
+    ["images list", "`boxrun images ls`"],
+    ["images inspect base", "`boxrun images show IMAGE`"],
+    ["images load x.tar", "`boxrun images import ARCHIVE`"],
+    ["images tag a b", "not supported yet"],
+    ["server restart", "`boxrun server stop`"],
+    ["context list", "`boxrun context ls`"],
+    ["run --privileged base id", "a kernel of its own"],
+    ["run --entrypoint sh base", "`boxrun run IMAGE PROGRAM`"],
+    ["create --net=host base", "`--network` gives the box the network"],
+    ["run -P base true", "`-p 8080:80`"],
+    ["run --network none base true", "--network has no value"],
+    ["create --network host base", "--network has no value"],
+    ["create --cpus 2 base", "Did you mean --cpu?"],
+    ["stop --time 5 dev", "Did you mean --timeout?"],
   ])("%s is refused: %s", async (line, why) => {
     await expect(readWords(words(line))).rejects.toThrow(why);
   });

@@ -1,3 +1,4 @@
+import { Option } from "commander";
 import { type Copy, copyBetweenBoxes, copyFromBox, copyToBox } from "../copy/copy.ts";
 import { Incomplete } from "../copy/incomplete.ts";
 import { type Location, parseLocation, resolveInBox } from "../copy/location.ts";
@@ -21,6 +22,8 @@ export function define(command: Verb): void {
       "whose it becomes in the box: a user, with :group if wanted; names or numbers, as the box knows them",
     )
     .option("-L, --follow-link", "follow a symlink that is named as the source, also out of its directory")
+    .addOption(new Option("-r, --recursive", "what cp does").hideHelp())
+    .addOption(new Option("-R", "what cp does").hideHelp())
     .addHelpText(
       "after",
       `

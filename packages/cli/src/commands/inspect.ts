@@ -14,7 +14,7 @@ const shownExecs = 10;
 
 export function define(command: Verb): void {
   addShowSecrets(command.argument("<box...>", "names or ids"))
-    .option("--format <format>", "json, yaml, or a template like '{{.box.status}}'")
+    .option("-f, --format <format>", "json, yaml, or a template like '{{.box.status}}'")
     .addHelpText(
       "after",
       `

@@ -27,7 +27,8 @@ export function define(command: Verb): void {
       command
         .addOption(new Option("-s, --status <status>", "only boxes in this state").choices([...boxStatuses, "all"]))
         .option("-f, --filter <key=value>", "only boxes that match (repeatable; * and ? stand for anything)", boxFilter)
-        .option("-w, --watch", "go on showing them as they change"),
+        .option("-w, --watch", "go on showing them as they change")
+        .addOption(new Option("-a, --all", "what `ls` does").hideHelp()),
     ),
   )
     .addHelpText(
