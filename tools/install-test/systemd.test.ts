@@ -145,7 +145,7 @@ test(
     await told(user("boxrun --context local uninstall --purge --yes"));
     expect(await told(root("boxrun server uninstall --system --purge"))).toContain("is removed. So are its boxes.");
     await told(root(`rm -r ${dirname(delegation)}`));
-    expect(await processes()).toEqual([]);
+    await expect.poll(processes, { timeout: patience, interval: 1000 }).toEqual([]);
     const left =
       "ls -d /etc/systemd/system/boxrun* /etc/systemd/system/*/boxrun* /var/lib/boxrun /var/cache/boxrun /etc/boxrun";
     expect((await root(left)).stdout).toBe("");
@@ -162,7 +162,7 @@ test(
     const status = "runuser -u boxrun -- env BOXRUN_STATE_DIR=/var/lib/boxrun boxrun server status";
     await expect.poll(async () => (await root(status)).code, { timeout: patience, interval: 1000 }).toBe(0);
     await told(root("dpkg --purge boxrun"));
-    expect(await processes()).toEqual([]);
+    await expect.poll(processes, { timeout: patience, interval: 1000 }).toEqual([]);
     expect((await root("ls -d /var/lib/boxrun /var/cache/boxrun /etc/boxrun /usr/lib/boxrun")).stdout).toBe("");
   },
   patience,
