@@ -1,7 +1,7 @@
 import type { Finding } from "@boxrun/contract";
 import { checkChoice, checkConfinement, checkEngine, checkNode, examineHost } from "@boxrun/host";
 import { cacheDirOf } from "../cache-dir.ts";
-import { checkServer } from "../doctor/server.ts";
+import { askForFindings, checkServer, type ServerFindings } from "../doctor/server.ts";
 import { hanging } from "../output/format.ts";
 import { spin } from "../output/spinner.ts";
 import { print, printJson } from "../output/streams.ts";
@@ -18,7 +18,8 @@ export function define(command: Verb): void {
     .addHelpText(
       "after",
       `
-Checks what boxes need on this host, and starts nothing. Exit code 1 if a check fails, 0 also with warnings.
+Checks what boxes need on this host, and starts nothing. Of a server elsewhere (--host, --context) it tells what that one finds on its own host.
+Exit code 1 if a check fails, 0 also with warnings.
 
 Examples:
   $ boxrun doctor
@@ -26,9 +27,10 @@ Examples:
 `,
     )
     .action(async () => {
-      const checks = await examine(targetOf(command), reporterOf(command).json);
+      const target = targetOf(command);
+      const checks = await examine(target, reporterOf(command).json);
       if (reporterOf(command).json) await printJson(checks);
-      else await print(`${report(checks)}\n${summary(checks)}\n`);
+      else await print(`${report(checks)}\n${summary(checks, isOwn(target) ? "here" : "there")}\n`);
       if (checks.some(({ status }) => status === "fail")) process.exitCode = unhealthy;
     });
 }
@@ -37,19 +39,22 @@ async function examine(target: Target, json: boolean): Promise<Finding[]> {
   const { env } = process;
   using _ = spin("Looking around…", { json });
   const server = await checkServer(target);
-  // Of a server elsewhere, this host says nothing.
-  if (!isOwn(target)) {
-    const { engine } = server;
-    const found =
-      engine === undefined
-        ? []
-        : [checkEngine(engine, undefined), ...checkChoice(engine, undefined), ...checkConfinement(engine)];
-    return [checkNode(), ...server.checks, ...found];
-  }
+  if (!isOwn(target)) return examineElsewhere(target, server);
   const { stateDir, socketPath } = target;
   const requested = env.BOXRUN_ENGINE || undefined;
   const cacheDir = cacheDirOf(env);
   return examineHost({ stateDir, socketPath, cacheDir, requested, engine: server.engine, server: server.checks });
+}
+
+/** Of a server elsewhere this host says nothing: it is asked for what it finds on its own. */
+async function examineElsewhere(target: Target, { checks, engine }: ServerFindings): Promise<Finding[]> {
+  if (engine === undefined) return [checkNode(), ...checks];
+  const found = await askForFindings(target);
+  if (found === undefined) {
+    return [...checks, checkEngine(engine, undefined), ...checkChoice(engine, undefined), ...checkConfinement(engine)];
+  }
+  const asked = new Set(checks.map(({ name }) => name));
+  return [...checks, ...found.filter(({ name }) => !asked.has(name))];
 }
 
 const marks: Readonly<Record<Finding["status"], { readonly text: string; readonly style: Style }>> = {
@@ -71,10 +76,10 @@ function report(checks: readonly Finding[]): string {
   return lines.join("");
 }
 
-function summary(checks: readonly Finding[]): string {
+function summary(checks: readonly Finding[], where: "here" | "there"): string {
   const failures = checks.filter(({ status }) => status === "fail").length;
   const warnings = checks.filter(({ status }) => status === "warn").length;
   if (failures > 0) return `${failures} of ${checks.length} checks failed.`;
   if (warnings === 0) return "All is well.";
-  return `Boxes run here; ${warnings === 1 ? "one thing" : `${warnings} things`} could be better.`;
+  return `Boxes run ${where}; ${warnings === 1 ? "one thing" : `${warnings} things`} could be better.`;
 }

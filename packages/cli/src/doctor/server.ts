@@ -29,6 +29,17 @@ export async function checkServer(target: Target): Promise<ServerFindings> {
   }
 }
 
+/** What a server elsewhere finds on its own host; `undefined` for one that is too old to be asked. */
+export async function askForFindings(target: Target): Promise<readonly Finding[] | undefined> {
+  await using client = await openClient(target);
+  try {
+    return await client.findings({ signal: AbortSignal.timeout(30_000) });
+  } catch (error) {
+    if (error instanceof BoxRunError && error.code === "NOT_FOUND") return undefined;
+    return [warn("host", `the server can't examine it: ${reason(error)}`, "Look into the server's log.")];
+  }
+}
+
 /** Nothing to say where all is well, or of a server that is too old to be asked. */
 async function findOrphans(client: BoxRunClient): Promise<Finding[]> {
   try {
