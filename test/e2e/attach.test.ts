@@ -68,7 +68,8 @@ describe("a terminal in a real box", () => {
   it("takes Ctrl-C to the program, and characters of every length", async () => {
     const screen = await attach();
     await screen.type("sleep 86401\r");
-    await expect.poll(async () => (await inBox("grep -q '8640[1]' /proc/[0-9]*/cmdline")).exitCode).toBe(0);
+    const sleeps = async () => (await inBox("grep -q '8640[1]' /proc/[0-9]*/cmdline")).exitCode;
+    await expect.poll(sleeps, { timeout: 30_000 }).toBe(0);
     await screen.type("\x03");
     expect(await screen.run("echo code=$?")).toContain("code=130\r\n");
     await screen.run("echo 'grüße €😀' > /tmp/letters");

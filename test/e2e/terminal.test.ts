@@ -48,14 +48,14 @@ it("a shell in a box of its own: prompt, colours, UTF-8, the window's size, Ctrl
   expect(await shell.shows("grün ✓ colour")).toMatch(/^24 80$/m);
   expect(await shell.screen({ styled: true })).toContain("\u001b[32mcolour");
   await shell.resize(100, 30);
-  // No `clear` before it: of what follows a prompt in the first row busybox's shell loses some (it takes the terminal's answer to
-  // where the cursor is, ESC [ 1 ; 5 R, for a key that goes on).
   await shell.type("stty size\n");
   await shell.shows(/^30 100$/m);
-  await shell.type("echo sleep''ing; sleep 1000\n");
+  // By the program itself: Ctrl-C that comes while a shell starts it is lost.
+  await shell.type(`sh -c 'echo sleep""ing; exec sleep 1000'\n`);
   await shell.shows("sleeping");
   await shell.press("C-c");
-  await shell.shows(/\^C/);
+  // The kernel's echo of the key can be lost: bash is quick to turn echo off again.
+  await shell.shows(/^sleeping\n(\^C)?\nmine:~#/m);
   await shell.type("echo interrupted $?; exit 5\n");
   expect(await shell.shows("code 5")).toContain("interrupted 130");
   expect(JSON.parse((await server.runCli(["ls", "--json"])).stdout)).toHaveLength(1);

@@ -34,7 +34,10 @@ func Open(root *inroot.Root, cols, rows uint16) (master *os.File, slave int, err
 	if err != nil {
 		return nil, -1, fmt.Errorf("open terminal's other end: %w", err)
 	}
-	if err = Resize(master, cols, rows); err != nil {
+	if err = expectUTF8(fd); err == nil {
+		err = Resize(master, cols, rows)
+	}
+	if err != nil {
 		syscall.Close(sfd)
 		return nil, -1, err
 	}
@@ -48,6 +51,19 @@ func openMaster(root *inroot.Root) (int, error) {
 		fd, err = root.OpenFD("/dev/ptmx", flags)
 	}
 	return fd, err
+}
+
+// expectUTF8 has the terminal take whole characters back where it collects lines, and not bytes of them.
+func expectUTF8(fd int) error {
+	var t syscall.Termios
+	if err := sys.Ioctl(fd, syscall.TCGETS, unsafe.Pointer(&t)); err != nil {
+		return fmt.Errorf("look at terminal: %w", err)
+	}
+	t.Iflag |= syscall.IUTF8
+	if err := sys.Ioctl(fd, syscall.TCSETS, unsafe.Pointer(&t)); err != nil {
+		return fmt.Errorf("set up terminal: %w", err)
+	}
+	return nil
 }
 
 // Resize sets the size in characters; the programs on the terminal get SIGWINCH.

@@ -54,6 +54,13 @@ export function terminalBehaviours({ behaviour, harness }: Suite): void {
     expect(await exec.exit).toMatchObject({ code: 6, reason: "exited" });
   });
 
+  behaviour("a backspace takes back a whole character of the line", ["tty", "linux"], async () => {
+    const exec = await harness.start(harness.box, ["sh", "-c", "read -r line; echo read:$line"], { tty, stdin: true });
+    const reader = new OutputReader(exec);
+    await type(exec, "gü\x7fo\n", { eof: false });
+    await reader.until("read:go\r\n");
+  });
+
   behaviour(
     "a shell that somebody types into ends with the stop of its box, and need not be killed",
     ["tty", "linux"],
