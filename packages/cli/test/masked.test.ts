@@ -14,7 +14,7 @@ it.each(
     "AWS_ACCESS_KEY_ID",
     "accessKey",
     "KEYS",
-  ].concat(["CREDENTIALS", "AUTH", "SSH_PASSPHRASE", "client-secret"]),
+  ].concat(["CREDENTIALS", "AUTH", "SSH_PASSPHRASE", "client-secret", "GITHUB_PAT"]),
 )("the value of %s is a secret", (name) => expect(maskedEnvironment({ [name]: "x" })).toEqual({ [name]: "***" }));
 
 it.each(["PATH", "PWD", "OLDPWD", "KEYBOARD", "MONKEY", "AUTHOR", "COMPASS", "HOME", "MODE"])(

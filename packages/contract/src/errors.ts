@@ -34,7 +34,10 @@ export const errorTable = {
     status: 503,
     hint: "The server has just started and takes its boxes over; `boxrun info` answers meanwhile. Try again in a moment.",
   },
-  BOX_ALREADY_RUNNING: { status: 409, hint: "It runs already. Stop it first; to remove it, use force." },
+  BOX_ALREADY_RUNNING: {
+    status: 409,
+    hint: "It runs. Nothing is left to start; `boxrun stop BOX` stops it, `boxrun rm --force BOX` removes it as it is.",
+  },
   NAME_ALREADY_EXISTS: { status: 409, hint: "Choose another name, or remove what has it." },
   IDEMPOTENCY_KEY_REUSED: {
     status: 409,

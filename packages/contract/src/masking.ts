@@ -1,9 +1,9 @@
 /** What is shown in place of a secret. */
 const mask = "***";
 
-/** Names whose values are secrets, as far as a name tells: rather one too many. PWD and KEYBOARD are none. */
+/** Names whose values are secrets, as far as a name tells: rather one too many. PWD, PATH and KEYBOARD are none. */
 const secretName =
-  /token|secret|passw|passphrase|credential|(^|[_-])(pass|auth)($|[_-])|[_-]pwd($|[_-])|(^|[_-]|api|access|private|secret)keys?($|[_-])/i;
+  /token|secret|passw|passphrase|credential|(^|[_-])(pass|auth|pat)($|[_-])|[_-]pwd($|[_-])|(^|[_-]|api|access|private|secret)keys?($|[_-])/i;
 
 /** The password of an address: `postgres://user:password@host`. */
 const passwordInAddress = /(:\/\/[^/?#\s:@]*:)[^/?#\s@]+@/g;

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "a8f2c646224b11df";
+export const revision = "02a9a0c92c65320d";
