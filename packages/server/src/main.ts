@@ -58,8 +58,8 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     (open) => open.close(),
   );
   const metrics = createMetrics();
-  const { stateDir, cacheDir, templateCacheMb, cgroup } = settings;
-  const images = createImageContent({ dir: join(stateDir, "images"), cacheDir, logger });
+  const { stateDir, cacheDir, templateCacheMb, cgroup, pullIdleTimeoutMs } = settings;
+  const images = createImageContent({ dir: join(stateDir, "images"), cacheDir, logger, pullIdleTimeoutMs });
   const engines = await wireEngines({
     requested: settings.engine,
     factories: engineFactories({ stateDir, cacheDir, templateCacheMb, cgroup, logger }),

@@ -35,6 +35,8 @@ export interface Settings {
   readonly basePath: string;
   readonly outputLimitBytes: number;
   readonly readerStallMs: number;
+  /** Of a registry that sends nothing; `undefined`: a minute. */
+  readonly pullIdleTimeoutMs: number | undefined;
   /** For how long output is kept, and how much of all commands together. */
   readonly retention: { readonly maxAgeMs: number; readonly maxTotalBytes: number };
   /** Of what was done to boxes. */
@@ -134,6 +136,11 @@ const rules = {
   historyDays: rule("BOXRUN_HISTORY_KEEP_DAYS", undefined, wholeNumber(1, 36_500, "must be 1 to 36500 (days)")),
   historyArguments: rule("BOXRUN_HISTORY_ARGUMENTS", undefined, z.enum(["keep", "omit"], "must be keep or omit")),
   readerStallS: rule("BOXRUN_READER_STALL_S", undefined, wholeNumber(1, 86_400, "must be 1 to 86400 (seconds)")),
+  pullIdleS: rule(
+    "BOXRUN_PULL_IDLE_S",
+    undefined,
+    wholeNumber(1, 86_400, "must be 1 to 86400 (seconds)").transform((seconds) => seconds * 1000),
+  ),
   logLevel: rule("BOXRUN_LOG_LEVEL", "--log-level", z.enum(logLevels, `must be one of ${logLevels.join(", ")}`)),
   logFile: rule(undefined, "--log-file", path),
 };
@@ -175,6 +182,7 @@ export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Setting
     history: { maxAgeMs: (read(rules.historyDays, undefined, env) ?? 90) * 86_400_000, maxEntries: maxHistoryEntries },
     historyArguments: read(rules.historyArguments, undefined, env) ?? "keep",
     readerStallMs: (read(rules.readerStallS, undefined, env) ?? 60) * 1000,
+    pullIdleTimeoutMs: read(rules.pullIdleS, undefined, env),
     logLevel: read(rules.logLevel, flags.logLevel, env) ?? "info",
     logFile: read(rules.logFile, flags.logFile, env) ?? null,
     stopBoxes: flags.stopBoxes ?? false,

@@ -24,7 +24,7 @@ export interface ImageContentOptions {
   readonly cacheDir: string;
   readonly logger: Logger;
   /** A pull that gets no byte for this long is given up. Default: a minute. */
-  readonly pullIdleTimeoutMs?: number;
+  readonly pullIdleTimeoutMs?: number | undefined;
 }
 
 const defaultPullIdleTimeoutMs = 60_000;
