@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+import { defaultCacheDir } from "./packages/host/src/cache-dir.ts";
 
 const boxliteTests = "**/*.boxlite.test.ts";
 
@@ -7,6 +9,12 @@ const boxliteTests = "**/*.boxlite.test.ts";
  * is named at the end of the run (UNSTEADY), because it races and wants mending.
  */
 const retry = process.env.CI === "true" ? 1 : 0;
+
+/**
+ * For the hundreds of Node.js processes that tests start (servers, helpers, the command): what one of them has compiled and stripped of types, the next does not again. It
+ * is the cache of `boxrun` itself.
+ */
+const env = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(defaultCacheDir(), "compile") };
 
 /**
  * `unit`: everything without a VM. `vm`: real microVMs through engine and server.
@@ -19,6 +27,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          env,
           include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
           exclude: ["**/*.vm.test.ts", boxliteTests],
           retry,
@@ -29,6 +38,7 @@ export default defineConfig({
       {
         test: {
           name: "vm",
+          env,
           include: ["packages/*/test/**/*.vm.test.ts", "test/e2e/**/*.test.ts"],
           exclude: [boxliteTests],
           retry,
@@ -50,6 +60,7 @@ export default defineConfig({
       {
         test: {
           name: "boxlite",
+          env,
           include: ["packages/*/test/**/*.boxlite.test.ts", "test/e2e/**/*.boxlite.test.ts"],
           retry,
           // CPUs that are emulated twice over: a box boots in 10 to 30 s.
