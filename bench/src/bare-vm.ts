@@ -36,7 +36,7 @@ export async function bareShape(
     initramfs: guest.initramfs,
     disks: undefined,
     network: undefined,
-    volumes: 0,
+    volumes: undefined,
     name: "boxrun-bench",
   };
 }

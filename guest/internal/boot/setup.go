@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -47,15 +46,10 @@ func setUpBox(s *wire.Setup) (root *inroot.Root, err error) {
 	if err := mountKernel(root, imageDir); err != nil {
 		return root, err
 	}
-	for _, v := range s.Volumes {
-		if err := mountVolume(root, v); err != nil {
-			return root, err
-		}
-	}
 	if s.Template {
 		return root, nil
 	}
-	return root, nameBox(root, s)
+	return root, makeOwn(root, s)
 }
 
 // identify makes a box of what was set up for a template.
@@ -63,11 +57,14 @@ func identify(root *inroot.Root, s *wire.Setup) error {
 	if err := setClock(s.UnixNS, s.Entropy); err != nil {
 		return err
 	}
-	return nameBox(root, s)
+	return makeOwn(root, s)
 }
 
-// nameBox gives the box what no two have in common.
-func nameBox(root *inroot.Root, s *wire.Setup) error {
+// makeOwn gives the box what no two have in common.
+func makeOwn(root *inroot.Root, s *wire.Setup) error {
+	if err := mountVolumes(root, s.Volumes); err != nil {
+		return err
+	}
 	if s.Network != nil {
 		if err := setUpNetwork(s.Network); err != nil {
 			return err
@@ -184,15 +181,4 @@ func replaceLink(root *inroot.Root, dir, name, target string) error {
 		return fmt.Errorf("link %s/%s in the box: %w", dir, name, err)
 	}
 	return nil
-}
-
-func mountVolume(root *inroot.Root, v wire.Volume) error {
-	if !strings.HasPrefix(v.GuestPath, "/") {
-		return &wire.Error{Code: wire.BadRequest, Message: "mount volume " + v.Tag + ": guest_path is not absolute: " + v.GuestPath}
-	}
-	m := mount{v.Tag, v.GuestPath, "virtiofs", 0, ""}
-	if v.ReadOnly {
-		m.flags = syscall.MS_RDONLY
-	}
-	return mountAt(root, m)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +12,7 @@ import (
 
 // A template's memory is what every box of it begins with, so no box may ever change it. QEMU (before 8.2) opens a file that is to be its guest's
 // memory for writing even where it maps it privately, and keeps it open: what it gets is a copy in memory that is sealed. The kernel then
-// refuses every write and every shared mapping that could write, whoever asks.
+// refuses every write and every shared mapping that could write, whoever asks. A box with volumes gets a copy for itself alone, which is not sealed.
 
 const (
 	mfdCloexec      = 1
@@ -24,22 +25,26 @@ const (
 	pageSize = 4096
 )
 
-// holdSealed makes the sealed copy of a file, says its descriptor's number in a line on out, and holds it until in ends: by then, whoever wants it has opened
-// it by /proc/PID/fd.
-func holdSealed(path string, in io.Reader, out io.Writer) error {
-	sealed, err := sealedCopy(path)
+// hold makes a copy of a file once it has read a line on in, says its descriptor's number in a line on out, and holds it until in ends: by then, whoever wants it has
+// opened it by /proc/PID/fd.
+func hold(path string, seal bool, in io.Reader, out io.Writer) error {
+	lines := bufio.NewReader(in)
+	if _, err := lines.ReadString('\n'); err != nil {
+		return fmt.Errorf("wait for the word to copy %s: %w", path, err)
+	}
+	held, err := copyInMemory(path, seal)
 	if err != nil {
 		return err
 	}
-	defer sealed.Close()
-	if _, err := fmt.Fprintln(out, sealed.Fd()); err != nil {
+	defer held.Close()
+	if _, err := fmt.Fprintln(out, held.Fd()); err != nil {
 		return err
 	}
-	_, _ = io.Copy(io.Discard, in)
+	_, _ = io.Copy(io.Discard, lines)
 	return nil
 }
 
-func sealedCopy(path string) (*os.File, error) {
+func copyInMemory(path string, seal bool) (*os.File, error) {
 	source, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -49,15 +54,18 @@ func sealedCopy(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := []byte("boxrun-template\x00")
+	name := []byte("boxrun-memory\x00")
 	fd, _, errno := syscall.Syscall(sysMemfdCreate, uintptr(unsafe.Pointer(&name[0])), mfdCloexec|mfdAllowSealing, 0)
 	if errno != 0 {
 		return nil, fmt.Errorf("make a file in memory: %w", errno)
 	}
-	target := os.NewFile(fd, "boxrun-template")
+	target := os.NewFile(fd, "boxrun-memory")
 	if err := fill(target, source, info.Size()); err != nil {
 		target.Close()
 		return nil, fmt.Errorf("copy %s into memory: %w", path, err)
+	}
+	if !seal {
+		return target, nil
 	}
 	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, fd, fAddSeals, sealAll); errno != 0 {
 		target.Close()

@@ -26,7 +26,7 @@ func TestASealedCopyHasWhatTheFileHasAndTakesNoWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sealed, err := sealedCopy(path)
+	sealed, err := copyInMemory(path, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,5 +43,16 @@ func TestASealedCopyHasWhatTheFileHasAndTakesNoWrite(t *testing.T) {
 	}
 	if err := sealed.Truncate(0); err == nil {
 		t.Error("the copy can be cut")
+	}
+	own, err := copyInMemory(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	if _, err := own.WriteAt([]byte("mine"), 0); err != nil {
+		t.Errorf("a copy that is not sealed can't be written: %v", err)
+	}
+	if _, err := f.ReadAt(got, 0); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("what was written into a copy is in the file, or that can't be read: %v", err)
 	}
 }

@@ -3,6 +3,7 @@
 //	boxrun-host net UID SOCKET SUBNET DNS PASST ARG...   runs passt behind a filter; QEMU connects to SOCKET, once
 //	boxrun-host confine [OPTION...] PROGRAM ARG...   becomes the program, with less than it had (confine.go)
 //	boxrun-host hold FILE                            holds a sealed copy of FILE in memory (hold.go)
+//	boxrun-host copy FILE                            holds one that can be written (hold.go)
 //	boxrun-host tsc                                  prints the frequency of the CPU's time stamp counter in kHz
 package main
 
@@ -45,7 +46,9 @@ func run(args []string) error {
 		}
 		return runConfined(c)
 	case len(args) == 2 && args[0] == "hold":
-		return holdSealed(args[1], os.Stdin, os.Stdout)
+		return hold(args[1], true, os.Stdin, os.Stdout)
+	case len(args) == 2 && args[0] == "copy":
+		return hold(args[1], false, os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "tsc":
 		khz, err := measureTSC(100 * time.Millisecond)
 		if err != nil {
@@ -54,5 +57,5 @@ func run(args []string) error {
 		fmt.Println(khz)
 		return nil
 	}
-	return fmt.Errorf("usage: boxrun-host net UID SOCKET SUBNET DNS PASST ARG... | boxrun-host confine [OPTION...] PROGRAM ARG... | boxrun-host hold FILE | boxrun-host tsc")
+	return fmt.Errorf("usage: boxrun-host net UID SOCKET SUBNET DNS PASST ARG... | boxrun-host confine [OPTION...] PROGRAM ARG... | boxrun-host hold FILE | boxrun-host copy FILE | boxrun-host tsc")
 }

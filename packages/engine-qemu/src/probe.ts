@@ -60,7 +60,7 @@ async function bootUnderKvm(qemu: string, guest: Guest): Promise<HostVerdict> {
     initramfs: guest.initramfs,
     disks: undefined,
     network: undefined,
-    volumes: 0,
+    volumes: undefined,
     name: "boxrun-probe",
   });
   await mkdir(join(dir, boxFiles.socketDir));

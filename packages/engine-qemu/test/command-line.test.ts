@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { macOf } from "../src/network/mac.ts";
-import { qemuArgs, type VmShape } from "../src/vm/command-line.ts";
+import { maxVolumes, qemuArgs, type VmShape, volumeDevice } from "../src/vm/command-line.ts";
 
 const shape: VmShape = {
   accelerator: "tcg",
@@ -11,7 +11,7 @@ const shape: VmShape = {
   initramfs: "/cache/initramfs",
   disks: { image: "image.squashfs", disk: "disk.ext4" },
   network: undefined,
-  volumes: 0,
+  volumes: undefined,
   name: "boxrun-box_1",
 };
 
@@ -33,15 +33,32 @@ test("an emulated CPU is told the clock's frequency; a real one finds it", () =>
   expect(optionOf(qemuArgs({ ...shape, tscKhz: undefined }), "-append")).not.toContain("tsc_early_khz");
 });
 
-test("memory is shared with other processes only where volumes need it", () => {
+test("memory is shared with other processes, and there are ports and lines for volumes, only where a box has some", () => {
   expect(optionsOf(qemuArgs(shape), "-object")).toEqual([]);
+  expect(optionOf(qemuArgs(shape), "-machine")).toContain("pcie=off");
+  expect(qemuArgs(shape).join(" ")).not.toMatch(/pcie-root-port|vol\d/);
   const args = qemuArgs({ ...shape, volumes: 2 });
   expect(optionsOf(args, "-object")).toEqual(["memory-backend-memfd,id=ram,size=512M,share=on"]);
-  expect(optionOf(args, "-machine")).toContain("memory-backend=ram");
-  expect(optionsOf(args, "-device").filter((device) => device.startsWith("vhost-user-fs"))).toEqual([
-    "vhost-user-fs-device,chardev=vol0,tag=vol0",
-    "vhost-user-fs-device,chardev=vol1,tag=vol1",
+  expect(optionOf(args, "-machine")).toMatch(/pcie=on.*memory-backend=ram/);
+  expect(optionsOf(args, "-chardev").filter((chardev) => chardev.includes("id=vol"))).toEqual([
+    "socket,id=vol0,path=s/vol0",
+    "socket,id=vol1,path=s/vol1",
   ]);
+  // A template has the ports of all that it may become.
+  const ports = (volumes: number) =>
+    optionsOf(qemuArgs({ ...shape, volumes }), "-device").filter((device) => device.startsWith("pcie-root-port"));
+  expect(ports(0)).toEqual(ports(2));
+});
+
+test("no device of a command line is one that QEMU can't save, and each volume has a place of its own in a port", () => {
+  expect(qemuArgs({ ...shape, volumes: maxVolumes }).join(" ")).not.toContain("vhost-user-fs");
+  const ports = optionsOf(qemuArgs({ ...shape, volumes: 0 }), "-device").join(" ");
+  const devices = Array.from({ length: maxVolumes }, (_, index) => volumeDevice(index));
+  expect(new Set(devices.map(({ bus, addr }) => `${bus} ${addr}`)).size).toBe(maxVolumes);
+  for (const { bus, addr } of devices) {
+    expect(ports).toContain(`id=${bus},`);
+    expect(addr).toMatch(/^0\.[0-7]$/);
+  }
 });
 
 test("the image is read-only, and a full host disk is an error in the guest", () => {
@@ -66,8 +83,10 @@ test("a resumed VM has its memory privately from a file that a template has writ
   expect(optionsOf(args, "-object")).toEqual(["memory-backend-file,id=ram,size=512M,mem-path=/fd/5,share=off"]);
   expect(optionOf(args, "-machine")).toContain("memory-backend=ram");
   expect(optionOf(args, "-incoming")).toBe("defer");
+  const own = qemuArgs({ ...shape, volumes: 1, memory: { ...memory, use: "own" }, incoming: true });
+  expect(optionsOf(own, "-object")).toEqual(["memory-backend-file,id=ram,size=512M,mem-path=/fd/5,share=on"]);
   const written = qemuArgs({ ...shape, memory: { ...memory, use: "written" } });
-  expect(optionsOf(written, "-object")).toEqual(["memory-backend-file,id=ram,size=512M,mem-path=/fd/5,share=on"]);
+  expect(optionsOf(written, "-object")).toEqual(optionsOf(own, "-object"));
   expect(written).not.toContain("-incoming");
 });
 

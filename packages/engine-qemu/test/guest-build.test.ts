@@ -99,6 +99,7 @@ const debian = {
   failover: "",
   net_failover: "failover",
   virtio_net: "net-failover,virtio",
+  virtio_pci: "virtio,virtio_ring",
   fuse: "",
   virtiofs: "fuse,virtio",
 };

@@ -98,12 +98,14 @@ test("a template is another's as soon as anything differs that its VM depends on
     initramfs: "/guest/1/initramfs",
     disks: { image: "image.squashfs", disk: "disk.ext4" },
     network: undefined,
-    volumes: 0,
+    volumes: undefined,
     name: "boxrun-box_1",
   };
   const key = await templateKey(shape, qemu);
   // Measured anew by each server, and told by none.
   expect(await templateKey({ ...shape, name: "boxrun-box_2", tscKhz: 2_000_001 }, qemu)).toBe(key);
+  // How many it is connected to does not matter.
+  expect(await templateKey({ ...shape, volumes: 3 }, qemu)).toBe(await templateKey({ ...shape, volumes: 1 }, qemu));
   const changes: Partial<VmShape>[] = [
     { accelerator: "kvm" },
     { cpu: 2 },
@@ -111,6 +113,7 @@ test("a template is another's as soon as anything differs that its VM depends on
     { kernel: "/guest/2/vmlinuz" },
     { initramfs: "/guest/2/initramfs" },
     { network: { mac: "02:00:00:00:00:01" } },
+    { volumes: 1 },
   ];
   const others = await Promise.all(changes.map((change) => templateKey({ ...shape, ...change }, qemu)));
   writeFileSync(qemu, "another version of it");

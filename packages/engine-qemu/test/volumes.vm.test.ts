@@ -104,10 +104,10 @@ describe.skipIf(support.kind === "none")("volumes", () => {
     const file = boxSpec(host, { volumes: [{ hostPath: join(root, "secret"), guestPath: "/x", readonly: true }] });
     await expect(create(engine, file)).rejects.toMatchObject({ message: expect.stringContaining("not a directory") });
     const volume = { hostPath: odd, guestPath: "/x", readonly: true };
-    const many = boxSpec(host, { volumes: Array.from({ length: 20 }, () => volume) });
+    const many = boxSpec(host, { volumes: Array.from({ length: 25 }, () => volume) });
     await expect(create(engine, many)).rejects.toMatchObject({
       code: "NOT_SUPPORTED",
-      message: expect.stringContaining("room for 19"),
+      message: expect.stringContaining("room for 24"),
     });
     expect(await engine.listBoxes()).toEqual([]);
     expect([...host.residue(file.id), ...host.residue(many.id)]).toEqual([]);
@@ -116,22 +116,22 @@ describe.skipIf(support.kind === "none")("volumes", () => {
 
   test("as many volumes as are promised fit into a VM, beside a network", async () => {
     const engine = host.makeEngine();
-    const volumes = Array.from({ length: 19 }, (_, index) => ({
+    const volumes = Array.from({ length: 24 }, (_, index) => ({
       hostPath: odd,
       guestPath: `/v${index}`,
       readonly: true,
     }));
     const spec = boxSpec(host, { volumes, network: true });
     await create(engine, spec);
-    expect((await sh(engine, spec.id, "cat /v0/from-host /v18/from-host; ls /sys/class/net")).stdout).toMatch(
+    expect((await sh(engine, spec.id, "cat /v0/from-host /v23/from-host; ls /sys/class/net")).stdout).toMatch(
       /^.*\n.*\neth0\nlo\n$/,
     );
     // Whose server ends is told by its name.
     const impaired = new Promise<string | undefined>((resolve) => {
       engine.onImpairment?.((boxId) => resolve(engine.impairment?.(boxId)));
     });
-    process.kill(host.helperPids(spec.id)[18] ?? 0, "SIGKILL");
-    expect(await impaired).toMatch(/^the volume \/v18 does not work: .* has ended/);
+    process.kill(host.helperPids(spec.id)[23] ?? 0, "SIGKILL");
+    expect(await impaired).toMatch(/^the volume \/v23 does not work: .* has ended/);
     await engine.remove(spec.id);
     expect(host.residue(spec.id)).toEqual([]);
     await engine.close();

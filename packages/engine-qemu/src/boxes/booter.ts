@@ -73,7 +73,7 @@ export class BoxBooter {
   /** A template with the disk that a new box with these contents begins with, if there is one. It is the caller's. */
   async ready(spec: BoxSpec, boxDir: string, contents: BoxContents): Promise<Template | undefined> {
     const plan = await this.#plan(spec, boxDir);
-    return canResume(plan) ? await this.#options.templates?.takeReady(plan, contents) : undefined;
+    return await this.#options.templates?.takeReady(plan, contents);
   }
 
   async boot(spec: BoxSpec, boxDir: string, signal: AbortSignal, made?: NewBox): Promise<RunningQemu> {
@@ -86,7 +86,7 @@ export class BoxBooter {
       };
       const { templates } = this.#options;
       const resumeBare = async (take: () => Promise<Template | undefined> | undefined) =>
-        canResume(plan) ? await this.#resumeBare(plan, spec, signal, made, unfit, want, take) : undefined;
+        await this.#resumeBare(plan, spec, signal, made, unfit, want, take);
       const box =
         (await this.#resumeReady(plan, spec, signal, made, unfit)) ??
         (await resumeBare(() => templates?.take(plan))) ??
@@ -149,7 +149,7 @@ export class BoxBooter {
   ): Promise<RunningQemu> {
     const machine = await coldBoot(plan, signal, this.#options.bootLimitMs);
     const box = await this.#setUp(machine, spec, plan.boxDir, signal);
-    if (canResume(plan)) want(() => this.#options.templates?.want(plan));
+    want(() => this.#options.templates?.want(plan));
     return box;
   }
 
@@ -176,7 +176,7 @@ export class BoxBooter {
         initramfs: guest.initramfs,
         disks: { image: boxFiles.image, disk: boxFiles.disk },
         network: spec.network ? { mac: macOf(spec.id) } : undefined,
-        volumes: spec.volumes.length,
+        volumes: spec.volumes.length === 0 ? undefined : spec.volumes.length,
         name: `boxrun-${spec.id}`,
       },
     };
@@ -213,9 +213,4 @@ export class BoxBooter {
       signal.removeEventListener("abort", giveUp);
     }
   }
-}
-
-/** QEMU's vhost-user-fs can't be saved, so there is no template with volumes, and a microvm takes no device later. */
-function canResume({ volumes }: BootPlan): boolean {
-  return volumes.length === 0;
 }

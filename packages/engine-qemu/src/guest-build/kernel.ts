@@ -8,7 +8,8 @@ import { type KernelModule, loadOrder, type ModuleGroup, readModules, wantedModu
 import { extractVmlinux } from "./vmlinux.ts";
 
 /** Raise it when what is kept of a kernel package changes. */
-const kernelCacheVersion = 1;
+const kernelCacheVersion = 2;
+const versionSuffix = `-v${kernelCacheVersion}`;
 
 const moduleNames = z.array(z.string().regex(/^[a-z0-9_]+$/));
 const recordSchema = z.object({
@@ -31,8 +32,9 @@ export function kernelRoot(cacheDir: string): string {
   return join(cacheDir, "kernel");
 }
 
-/** A kernel that was fetched before; `undefined` if it is not there (any more). */
+/** A kernel that was fetched before; `undefined` if it is not there (any more), or not all of it that is needed today. */
 export async function cachedKernel(cacheDir: string, name: string): Promise<GuestKernel | undefined> {
+  if (!name.endsWith(versionSuffix)) return undefined;
   const dir = join(kernelRoot(cacheDir), name);
   try {
     return { name, dir, record: recordSchema.parse(JSON.parse(await readFile(join(dir, "record.json"), "utf8"))) };
@@ -59,7 +61,7 @@ export async function fetchKernel({ cacheDir, arch, log, deb }: FetchKernelOptio
     log("unpacking the kernel and its modules");
     const kept = join(scratch, "kept");
     await keep(unpacked, kept);
-    const name = `${unpacked.package}_${unpacked.version.replaceAll(":", "3a")}-v${kernelCacheVersion}`;
+    const name = `${unpacked.package}_${unpacked.version.replaceAll(":", "3a")}${versionSuffix}`;
     const target = join(kernelRoot(cacheDir), name);
     if (!existsSync(join(target, "record.json"))) {
       await rm(target, { recursive: true, force: true });

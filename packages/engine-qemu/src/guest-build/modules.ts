@@ -11,7 +11,8 @@ export const wantedModules = {
   /** Loaded at set-up, after the VM has its own devices. */
   root: ["virtio_blk", "ext4", "squashfs", "overlay"],
   network: ["virtio_net"],
-  volumes: ["virtiofs"],
+  /** What is put into a VM that runs comes over PCI. */
+  volumes: ["virtio_pci", "virtiofs"],
 } as const;
 
 export type ModuleGroup = keyof typeof wantedModules;

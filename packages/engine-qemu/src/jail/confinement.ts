@@ -89,7 +89,7 @@ async function tryJail(jail: Jail, { kernel, initramfs }: Guest, accelerator: Ac
   const dir = await mkdtemp(join(tmpdir(), "boxrun-jail-"));
   const shape: VmShape = {
     ...{ accelerator, kernel, initramfs, cpu: 1, memoryMb: 64, tscKhz: undefined },
-    ...{ disks: undefined, network: undefined, volumes: 0, name: "boxrun-jail" },
+    ...{ disks: undefined, network: undefined, volumes: undefined, name: "boxrun-jail" },
   };
   try {
     await mkdir(join(dir, boxFiles.socketDir));

@@ -111,7 +111,7 @@ function ancestors(path: string): readonly string[] {
 }
 
 /** Of all processes of a box together. The network's and each volume's come on top of QEMU's. */
-export function limitsOf({ cpu, memoryMb, volumes }: VmShape): BoxLimits {
+export function limitsOf({ cpu, memoryMb, volumes = 0 }: VmShape): BoxLimits {
   return {
     cpu,
     memoryMb: memoryMb + ownMemoryMb + cpu * ownMemoryPerCpuMb + helperMemoryMb * (1 + volumes),

@@ -19,6 +19,7 @@ export async function templateKey(shape: VmShape, qemu: string): Promise<string>
     shape.cpu,
     shape.memoryMb,
     shape.network === undefined ? "no card" : "card",
+    shape.volumes === undefined ? "no volumes" : "volumes",
   ];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 24);
 }

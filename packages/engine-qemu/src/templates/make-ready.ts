@@ -54,8 +54,9 @@ export async function makeReadyTemplate(
   const kept = { use: "go-on" as const, memory: memory.fd, state: bare.state };
   const machine = await resumeKept({ ...planOf(plan), boxDir: dir, kept }, signal);
   try {
-    const devices = devicesOf({ id: "template", network: plan.shape.network !== undefined, volumes: [] }, manifest);
-    await setUpTemplate(machine.line, devices);
+    const { network, volumes } = plan.shape;
+    const nobody = { id: "template", network: network !== undefined, volumes: [] };
+    await setUpTemplate(machine.line, devicesOf(nobody, manifest, volumes !== undefined));
     await warmUp(machine, signal);
   } catch (error) {
     await endMachine(machine, dir);

@@ -32,11 +32,12 @@ export async function makeTemplate(plan: TemplatePlan, dir: string, signal: Abor
 
 /** What a template's VM has in common with every other's. */
 export function planOf(plan: TemplatePlan): Omit<BootPlan, "boxDir"> {
-  const { network } = plan.shape;
+  const { network, volumes } = plan.shape;
   const shape = {
     ...plan.shape,
     disks: { image: boxFiles.image, disk: boxFiles.disk },
     ...(network && { network: { ...network, line: "none" as const } }),
+    ...(volumes !== undefined && { volumes: 0 }),
     name: "boxrun-template",
   };
   return { ...plan, boxId: "template", shape, volumes: [] };

@@ -2,7 +2,7 @@ import { type FileHandle, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
 import { isErrno } from "@boxrun/host";
-import { sealedCopy } from "./sealed-memory.ts";
+import { sealedCopy } from "../host/memory-copy.ts";
 import { type TemplateStore, templateFiles } from "./store.ts";
 
 /** The parts of a template, which are of no use to any other's. */

@@ -1,19 +1,22 @@
-import { mkdir } from "node:fs/promises";
+import { type FileHandle, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { Logger, VolumeSpec } from "@boxrun/core";
 import { AgentLine, socketAddress } from "@boxrun/guest-agent";
-import { findBoxProcesses } from "@boxrun/host";
+import { findBoxProcesses, type ProcessRef } from "@boxrun/host";
 import { type DetachedProcess, firstPassed, spawnDetached } from "../host/detached.ts";
+import { ownCopy } from "../host/memory-copy.ts";
 import type { BoxCgroups } from "../jail/cgroups.ts";
 import { handOverSocket, type Jail, jailedFiles, limitsOf, sealSockets, spawnJailed } from "../jail/jail.ts";
 import { startNetwork } from "../network/passt.ts";
 import { startVolume } from "../volumes/virtiofsd.ts";
+import { attachVolumes } from "./attach-volumes.ts";
 import { boxFiles, qemuArgs, type VmShape } from "./command-line.ts";
 import { connectQmp } from "./connect-qmp.ts";
 import { lastWords } from "./console.ts";
 import { endProcesses, type RunningQemu, watchGuest } from "./machine.ts";
+
 import type { Qmp } from "./qmp.ts";
 import { writeVmRecord } from "./record.ts";
 import { sendState } from "./send-state.ts";
@@ -36,7 +39,7 @@ export interface BootPlan {
 
 /**
  * `memory`, an open file, is a VM's, which goes on from there and `state` without a change to either (`resume`), or with that file for its memory (`go-on`); or it becomes the memory
- * of one that is to be saved.
+ * of one that is to be saved. A VM with volumes resumes with a copy of it: what serves them writes into its memory, and what QEMU maps privately nobody else sees.
  */
 export type KeptVm =
   | { readonly use: "resume" | "go-on"; readonly memory: number; readonly state: Uint8Array }
@@ -92,12 +95,15 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
   const started: DetachedProcess[] = [];
   let qmp: Qmp | undefined;
   let line: AgentLine | undefined;
+  let own: Promise<FileHandle | undefined> | undefined;
   const deadline = AbortSignal.timeout(limitMs);
   const either = AbortSignal.any([signal, deadline]);
   try {
     await mkdir(join(boxDir, boxFiles.socketDir), { recursive: true, mode: 0o700 });
+    own = ownMemory(plan, either);
+    own.catch(() => undefined);
     const helpers = await startHelpers(plan, either, started);
-    const qemu = await startQemu(plan);
+    const qemu = await startQemu(plan, (await own)?.fd);
     started.unshift(qemu);
     // All of them: helpers have started others by now.
     await plan.cgroups?.take(plan.boxId, await findBoxProcesses(boxDir), limitsOf(plan.shape));
@@ -111,7 +117,7 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     const ended = guestEnd.then((end) => {
       throw new BootFailed(`boot box ${plan.boxId}: ${end.how} before its agent answered`, undefined);
     });
-    await Promise.race([line.open(either), ended]);
+    await Promise.race([Promise.all([line.open(either), attachVolumes(qmp, plan.volumes.length)]), ended]);
     ended.catch(() => undefined);
     return { ...refs, qmp, line, guestEnd, qemuEnd: qemu.ended };
   } catch (error) {
@@ -133,23 +139,40 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     );
     signal.throwIfAborted();
     throw error instanceof BootFailed || deadline.aborted ? failure : await blameHelper(error, started);
+  } finally {
+    // QEMU has it, or nobody needs it any more.
+    await (await own?.catch(() => undefined))?.close();
   }
 }
 
-async function startQemu({ jail, qemu, shape: bare, boxDir, kept }: BootPlan): Promise<DetachedProcess> {
-  const shape = kept === undefined ? bare : withKept(bare, kept, jail === undefined ? "/proc/self/fd" : jailedFiles);
-  const files = kept === undefined ? [] : [kept.memory];
+/** `undefined`: it can do with what is kept, or has none. */
+async function ownMemory(
+  { boxId, cgroups, hostHelper, shape, kept }: BootPlan,
+  signal: AbortSignal,
+): Promise<FileHandle | undefined> {
+  if (kept?.use !== "resume" || shape.volumes === undefined) return undefined;
+  const take = async (ref: ProcessRef) => await cgroups?.take(boxId, [ref], limitsOf(shape));
+  return await ownCopy(hostHelper, kept.memory, take, signal);
+}
+
+/** `own`: an open file that is to be its memory in place of what is kept. */
+async function startQemu(
+  { jail, qemu, shape: bare, boxDir, kept }: BootPlan,
+  own: number | undefined,
+): Promise<DetachedProcess> {
+  const shape = kept === undefined ? bare : withKept(bare, kept, own !== undefined, jail !== undefined);
+  const files = kept === undefined ? [] : [own ?? kept.memory];
   if (jail === undefined) return await spawnDetached(qemu, qemuArgs(shape), boxDir, { files });
   const sockets: string[] = isConnected(shape) ? [boxFiles.netSocket] : [];
-  for (let index = 0; index < shape.volumes; index++) sockets.push(boxFiles.volumeSocket(index));
+  for (let index = 0; index < (shape.volumes ?? 0); index++) sockets.push(boxFiles.volumeSocket(index));
   for (const socket of sockets) await handOverSocket(boxDir, socket);
   return await spawnJailed(jail, shape, boxDir, { files });
 }
 
-/** `descriptors`: the directory in which QEMU finds its own. */
-function withKept(shape: VmShape, { use }: KeptVm, descriptors: string): VmShape {
-  const path = `${descriptors}/${firstPassed}`;
-  return { ...shape, memory: { path, use: use === "resume" ? "private" : "written" }, incoming: use !== "save" };
+function withKept(shape: VmShape, { use }: KeptVm, isOwn: boolean, isJailed: boolean): VmShape {
+  const path = `${isJailed ? jailedFiles : "/proc/self/fd"}/${firstPassed}`;
+  const ofTemplate = use === "resume" ? "private" : "written";
+  return { ...shape, memory: { path, use: isOwn ? "own" : ofTemplate }, incoming: use !== "save" };
 }
 
 function isConnected({ network }: VmShape): boolean {

@@ -42,8 +42,10 @@ const translatedCodeMb = 256;
 /** What a box's processes take of the host's memory beside the guest's, measured in boxes at work: QEMU's heap, devices and libraries, translated code, the network's. */
 export const ownMemoryMb = { kvm: 48, tcg: 128 } as const;
 
-/** microvm has 24 slots for virtio devices, the last of which gets interrupt 0 and never one; serial port, two disks and a card take four. */
-export const maxVolumes = 19;
+/** A port is one PCI slot, of up to eight devices. Each costs a cold boot on an emulated CPU some 0.1 s. */
+const volumePorts = 3;
+const volumesPerPort = 8;
+export const maxVolumes = volumePorts * volumesPerPort;
 
 export interface VmShape {
   readonly accelerator: Accelerator;
@@ -58,7 +60,8 @@ export interface VmShape {
   readonly network:
     | { readonly mac: string /** `none`: the card of a template. Default: the box's own. */; readonly line?: "none" }
     | undefined;
-  readonly volumes: number;
+  /** To how many it is connected, of those for which it has ports; `undefined`: it has none, and never will. */
+  readonly volumes: number | undefined;
   /** Shown by ps. */
   readonly name: string;
   /** The file that is the guest's memory; `undefined`: memory of QEMU's own. */
@@ -67,14 +70,18 @@ export interface VmShape {
   readonly incoming?: boolean;
 }
 
-/** A file by a path of QEMU's. `private`: what the guest writes stays QEMU's own, and the file is as it was. */
+/**
+ * A file by a path of QEMU's. `private`: what the guest writes stays QEMU's own, and the file is as it was. `own`: the file is this box's and nobody else's. `written`: it becomes
+ * a template's.
+ */
 interface MemoryFile {
   readonly path: string;
-  readonly use: "private" | "written";
+  readonly use: "private" | "own" | "written";
 }
 
 export function qemuArgs(shape: VmShape): readonly string[] {
-  const machine = ["microvm", "acpi=on", "rtc=off", "pit=off", "pic=off", "pcie=off", "usb=off", "isa-serial=on"];
+  const machine = ["microvm", "acpi=on", "rtc=off", "pit=off", "pic=off", "usb=off", "isa-serial=on"];
+  machine.push(`pcie=${shape.volumes === undefined ? "off" : "on"}`);
   const memory: string[] = ["-m", `${shape.memoryMb}M`];
   const backend = memoryBackend(shape);
   if (backend !== undefined) {
@@ -109,13 +116,12 @@ export function qemuArgs(shape: VmShape): readonly string[] {
 }
 
 function memoryBackend({ volumes, memory }: VmShape): { readonly kind: string; readonly options: string } | undefined {
+  if (memory !== undefined) {
+    const share = memory.use === "private" ? "off" : "on";
+    return { kind: "memory-backend-file", options: `mem-path=${memory.path},share=${share}` };
+  }
   // virtiofsd reads and writes the guest's memory.
-  if (volumes > 0) return { kind: "memory-backend-memfd", options: "share=on" };
-  if (memory === undefined) return undefined;
-  return {
-    kind: "memory-backend-file",
-    options: `mem-path=${memory.path},share=${memory.use === "written" ? "on" : "off"}`,
-  };
+  return volumes === undefined ? undefined : { kind: "memory-backend-memfd", options: "share=on" };
 }
 
 function acceleration(accelerator: Accelerator): readonly string[] {
@@ -173,9 +179,31 @@ function networkArgs(network: VmShape["network"]): readonly string[] {
   return [...["-netdev", line], ...["-device", `virtio-net-device,netdev=net,mac=${network.mac}`]];
 }
 
-function volumeArgs(volumes: number): readonly string[] {
-  return Array.from({ length: volumes }, (_, index) => [
-    ...["-chardev", `socket,id=${volumeTag(index)},path=${boxFiles.volumeSocket(index)}`],
-    ...["-device", `vhost-user-fs-device,chardev=${volumeTag(index)},tag=${volumeTag(index)}`],
-  ]).flat();
+/**
+ * Volumes themselves are put in later (attach-volumes.ts). Their ports have no power controller: the guest would switch an empty one off, and has to see at its next look what is in
+ * it.
+ */
+function volumeArgs(volumes: number | undefined): readonly string[] {
+  if (volumes === undefined) return [];
+  const ports = Array.from({ length: volumePorts }, (_, index) => [
+    "-device",
+    `pcie-root-port,id=${portName(index)},chassis=${index + 1},slot=${index + 1},power_controller_present=off`,
+  ]);
+  const lines = Array.from({ length: volumes }, (_, index) => [
+    "-chardev",
+    `socket,id=${volumeTag(index)},path=${boxFiles.volumeSocket(index)}`,
+  ]);
+  return [...ports, ...lines].flat();
+}
+
+function portName(index: number): string {
+  return `port${index}`;
+}
+
+/** QEMU's device for a volume that it is connected to. */
+export function volumeDevice(index: number) {
+  const tag = volumeTag(index);
+  const bus = portName(Math.floor(index / volumesPerPort));
+  const addr = `0.${index % volumesPerPort}`;
+  return { driver: "vhost-user-fs-pci", id: tag, chardev: tag, tag, bus, addr, multifunction: true } as const;
 }

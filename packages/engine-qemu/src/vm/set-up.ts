@@ -5,11 +5,15 @@ import { macOf } from "../network/mac.ts";
 import { guestNetwork } from "../network/passt.ts";
 import { volumeTag } from "./command-line.ts";
 
-/** What a VM of ours has for a box, as its command line gave it. */
-export function devicesOf(spec: Pick<BoxSpec, "id" | "network" | "volumes">, manifest: GuestManifest): VmDevices {
+/** What a VM of ours has for a box. `takesVolumes`: it can get some later. */
+export function devicesOf(
+  spec: Pick<BoxSpec, "id" | "network" | "volumes">,
+  manifest: GuestManifest,
+  takesVolumes = spec.volumes.length > 0,
+): VmDevices {
   const modules = new Set(manifest.modules.root);
   if (spec.network) for (const path of manifest.modules.network) modules.add(path);
-  if (spec.volumes.length > 0) for (const path of manifest.modules.volumes) modules.add(path);
+  if (takesVolumes) for (const path of manifest.modules.volumes) modules.add(path);
   return {
     modules: [...modules],
     root: { image: "/dev/vda", disk: "/dev/vdb" },
