@@ -8,8 +8,10 @@ import {
   KeyedLock,
   type Logger,
   nothingStopped,
+  type PrepareOptions,
   type StopReport,
 } from "@boxrun/core";
+import { Prepared } from "./prepared.ts";
 import type { Machine, VmProvider } from "./provider.ts";
 import { Vm } from "./vm.ts";
 
@@ -22,6 +24,7 @@ export class Boxes {
   readonly #logger: Logger;
   readonly #lock = new KeyedLock();
   readonly #vms = new Map<string, Vm>();
+  readonly #prepared: Prepared;
   /** Creates and starts under way. */
   readonly #underWay = new Map<string, Set<AbortController>>();
   readonly #deathListeners = new Set<(death: BoxDeath) => void>();
@@ -31,10 +34,13 @@ export class Boxes {
   constructor(provider: VmProvider, logger: Logger) {
     this.#provider = provider;
     this.#logger = logger;
+    this.#prepared = new Prepared(provider, logger, this.#lock);
   }
 
   async create(spec: BoxSpec, options: CreateOptions): Promise<void> {
     await this.#abortable("create", spec.id, options.signal, async (signal) => {
+      const claimed = await this.#prepared.claim(spec, { ...options, signal });
+      if (claimed !== undefined) return void this.#keep(spec.id, claimed);
       await this.#provider.check(spec);
       await this.#provider.make(spec, { signal, onEngineId: options.onEngineId });
       try {
@@ -44,6 +50,12 @@ export class Boxes {
         throw error;
       }
     });
+  }
+
+  async prepare(spec: BoxSpec, options: PrepareOptions): Promise<void> {
+    await this.#abortable("prepare", spec.id, options.signal, (signal) =>
+      this.#prepared.prepare(spec, { ...options, signal }),
+    );
   }
 
   async start(spec: BoxSpec, options: { readonly signal: AbortSignal }): Promise<void> {
@@ -99,6 +111,7 @@ export class Boxes {
     }
     await this.#lock.run(boxId, async () => {
       await this.#vms.get(boxId)?.kill();
+      this.#prepared.drop(boxId);
       await this.#provider.destroy(boxId);
     });
   }
@@ -149,6 +162,7 @@ export class Boxes {
     await Promise.all(boxIds.map((boxId) => this.#lock.run(boxId, async () => undefined)));
     for (const vm of this.#vms.values()) vm.letGo();
     this.#vms.clear();
+    this.#prepared.letGo();
     await this.#provider.close?.();
   }
 

@@ -16,6 +16,7 @@ import {
   type Logger,
   type MakeDirectoryOptions,
   type OutputOffsets,
+  type PrepareOptions,
   type RenameOptions,
   type StopReport,
   type TransferOptions,
@@ -35,6 +36,7 @@ export function createAgentEngine(provider: VmProvider, logger: Logger): Engine 
 
 class AgentEngine implements Engine {
   readonly name: string;
+  readonly prepare?: (spec: BoxSpec, options: PrepareOptions) => Promise<void>;
   readonly #provider: VmProvider;
   readonly #boxes: Boxes;
 
@@ -42,6 +44,7 @@ class AgentEngine implements Engine {
     this.name = provider.name;
     this.#provider = provider;
     this.#boxes = new Boxes(provider, logger);
+    if (provider.prepare !== undefined) this.prepare = (spec, options) => this.#boxes.prepare(spec, options);
   }
 
   async describe(): Promise<EngineDescription> {

@@ -1,2 +1,2 @@
 export { createAgentEngine } from "./engine.ts";
-export type { Machine, MakeOptions, VmProvider, WatchedSurroundings } from "./provider.ts";
+export type { Machine, MakeOptions, PreparedMachine, VmProvider, WatchedSurroundings } from "./provider.ts";

@@ -32,6 +32,12 @@ export interface VmProvider {
    */
   boot(spec: BoxSpec, signal: AbortSignal): Promise<Machine>;
 
+  /**
+   * As `boot`, of a box that nobody has asked for yet: what its owner says (host name, working directory, note) is missing, and the VM is made this box by `claim`. If it rejects, or
+   * `signal` aborts, the VM is gone. A provider that can't leaves it out.
+   */
+  prepare?(spec: BoxSpec, signal: AbortSignal): Promise<PreparedMachine>;
+
   /** Takes over the VM that an earlier server left running, or says what has become of it. It ends nothing. */
   adopt(spec: Pick<BoxSpec, "id" | "volumes" | "network">, signal: AbortSignal): Promise<Machine | Adoption>;
 
@@ -104,6 +110,21 @@ export interface Machine {
 
   /** Begins to watch what is around the VM: a network, volumes. A provider that can't know leaves it out. */
   watchSurroundings?(onChange: () => void): WatchedSurroundings;
+}
+
+/** A VM that is up and nobody's box yet. */
+export interface PreparedMachine {
+  /** Resolves when the guest has ended, for whatever reason. */
+  readonly guestEnd: Promise<unknown>;
+
+  /**
+   * Makes it this box, which has the same image and size, and keeps `spec.note` with it; resolves once it takes execs. If it rejects, or `signal` aborts, the VM is of no use any
+   * more: its box is destroyed.
+   */
+  claim(spec: BoxSpec, signal: AbortSignal): Promise<Machine>;
+
+  /** Closes what connections there are, and leaves the VM running. */
+  letGo(): void;
 }
 
 export interface WatchedSurroundings {

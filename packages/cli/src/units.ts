@@ -1,8 +1,7 @@
+import { sizeInMegabytes } from "@boxrun/contract/plain";
 import { InvalidArgumentError } from "commander";
 
 /** Values with a unit, as people type them; a plain number has the unit that it had in 0.3. What they refuse is a usage error. */
-
-const perMegabyte: Readonly<Record<string, number>> = { m: 1, g: 1024, t: 1024 * 1024 };
 
 /** Whole MB of `512`, `512m`, `1.5g`. */
 export function megabytes(text: string): number {
@@ -20,12 +19,6 @@ export function gigabytes(text: string): number {
     throw new InvalidArgumentError("It must be a whole number of GB above 0, or have a unit: 20, 20g, 1t.");
   }
   return value;
-}
-
-/** `m`, `mb` and `mib` are one here, as in docker. */
-function sizeInMegabytes(text: string, plain: string): number | undefined {
-  const [, number, unit = plain] = /^(\d+(?:\.\d+)?)(?:([mgt])(?:i?b)?)?$/i.exec(text) ?? [];
-  return number === undefined ? undefined : Number(number) * (perMegabyte[unit.toLowerCase()] ?? Number.NaN);
 }
 
 const perSecond: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };

@@ -192,11 +192,12 @@ export const operationExamples: Partial<Record<OperationId, OperationExample>> =
       ...{ max_cpu: 64, max_memory_mb: 25_600, version: "0.4.0", used_cpu: 2, used_memory_mb: 1024 },
       engine: {
         ...{ name: "qemu", accelerator: "kvm", ready: true, why: "a guest has booted with KVM" },
-        capabilities: ["exec-resume", "binary-output", "tty", "network", "volumes"],
+        capabilities: ["exec-resume", "binary-output", "tty", "network", "volumes", "prepared-boxes"],
         confinement: { complete: true, how: "a box's QEMU runs in a jail, as a user of its own for each box" },
         ...{ requested: "qemu", reason: "BOXRUN_ENGINE asks for it", considered: [] },
       },
       boxes: { creating: 0, running: 1, stopped: 0, error: 0 },
+      pool: [{ image: "base", cpu: 2, memory_mb: 1024, disk_size_gb: 8, network: false, wanted: 2, ready: 2 }],
     },
   },
   getFindings: {

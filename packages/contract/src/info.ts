@@ -31,6 +31,21 @@ export const engineInfoSchema = z.object({
 });
 export type EngineInfo = z.infer<typeof engineInfoSchema>;
 
+/** Boxes of one size that are prepared before anybody asks for them. */
+export const poolInfoSchema = z.object({
+  image: z.string(),
+  cpu: z.int(),
+  memory_mb: z.int(),
+  disk_size_gb: z.int(),
+  network: z.boolean(),
+  /** How many there should be, and how many are ready. */
+  wanted: z.int(),
+  ready: z.int(),
+  /** Why there are not as many as there should be, where it is more than that they are being prepared. */
+  trouble: z.string().optional(),
+});
+export type PoolInfo = z.infer<typeof poolInfoSchema>;
+
 export const infoSchema = z.object({
   max_cpu: z.int(),
   max_memory_mb: z.int(),
@@ -42,6 +57,8 @@ export const infoSchema = z.object({
   boxes: z.record(z.enum(boxStatuses), z.int()),
   /** `true` while the server takes over what the last one left: boxes are shown as that one has known them. */
   recovering: z.boolean().optional(),
+  /** What `BOXRUN_POOL` asks for; missing if that is nothing. Prepared boxes count in `used_cpu` and `used_memory_mb`, and not in `boxes`. */
+  pool: z.array(poolInfoSchema).optional(),
 });
 export type Info = z.infer<typeof infoSchema>;
 

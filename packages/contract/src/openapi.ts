@@ -24,7 +24,14 @@ import {
 import { downloadRequestSchema, fileEntrySchema, uploadResponseSchema } from "./files.ts";
 import { historyEntrySchema } from "./history.ts";
 import { imageDetailsSchema, imageSchema, pullImageRequestSchema, pullProgressSchema } from "./images.ts";
-import { engineInfoSchema, gcRequestSchema, gcResponseSchema, healthSchema, infoSchema } from "./info.ts";
+import {
+  engineInfoSchema,
+  gcRequestSchema,
+  gcResponseSchema,
+  healthSchema,
+  infoSchema,
+  poolInfoSchema,
+} from "./info.ts";
 import { mcpErrorSchema } from "./mcp.ts";
 import { commonErrors, type EventSchemas, type Operation } from "./operations/operation.ts";
 import { operationIds, operations } from "./operations.ts";
@@ -84,6 +91,7 @@ const responseNames = new Map<z.ZodType, string>([
   [imageDetailsSchema, "ImageDetails"],
   [pullProgressSchema, "PullProgress"],
   [engineInfoSchema, "EngineInfo"],
+  [poolInfoSchema, "PoolInfo"],
   [infoSchema, "Info"],
   [gcResponseSchema, "GcResponse"],
   [healthSchema, "Health"],

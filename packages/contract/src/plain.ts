@@ -8,6 +8,7 @@ export * from "./image-names.ts";
 export * from "./masking.ts";
 export * from "./names.ts";
 export * from "./revision.ts";
+export * from "./size-text.ts";
 export * from "./state-dir.ts";
 export * from "./states.ts";
 export * from "./urls.ts";

@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "02a9a0c92c65320d";
+export const revision = "e75dc86600235f59";

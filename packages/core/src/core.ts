@@ -22,6 +22,8 @@ import { Gates } from "./gates.ts";
 import { ImageManager } from "./images/image-manager.ts";
 import { KeptWrites } from "./kept-writes.ts";
 import type { CoreMetrics } from "./metrics.ts";
+import type { PoolSize } from "./pool/shelf.ts";
+import { WarmPool } from "./pool/warm-pool.ts";
 import type { Clock } from "./ports/clock.ts";
 import type { Engine } from "./ports/engine.ts";
 import { type HostPorts, noHostPorts } from "./ports/host-ports.ts";
@@ -54,6 +56,8 @@ export interface CoreOptions {
   readonly logger: Logger;
   readonly metrics: CoreMetrics;
   readonly limits: ResourceLimits;
+  /** Boxes that are kept ready. Default: none. */
+  readonly pool?: readonly PoolSize[];
   /** Bytes of output kept per exec. */
   readonly outputLimitBytes: number;
   /** How long a program is slowed down to a reader of its output that takes nothing. */
@@ -83,6 +87,7 @@ export class BoxRunCore {
   readonly #options: CoreOptions;
   readonly #engines: Engines;
   readonly #resources: Resources;
+  readonly #pool: WarmPool;
   readonly #reach: Reach;
   readonly #published: PublishedPorts;
   readonly #events = new ServerEvents();
@@ -118,17 +123,21 @@ export class BoxRunCore {
     const shared = { ...options, store, engine: this.#engines, events: this.#events, reach: this.#reach, retryTimes };
     this.#options = options;
     this.#resources = new Resources(options.limits);
-    this.images = new ImageManager({ ...shared, content: options.images });
+    const onForget = (digest: string) => this.#pool.forget(digest);
+    this.images = new ImageManager({ ...shared, content: options.images, onForget });
     this.execs = new ExecManager({ ...shared, images: this.images });
     this.sessions = new SessionManager(shared);
     const { images, execs, sessions } = this;
+    const resources = this.#resources;
+    this.#pool = new WarmPool({ ...shared, sizes: options.pool ?? [], images, resources, boxDisks });
     this.boxes = new BoxManager({
       ...shared,
       keptBoxes,
       images,
       execs,
       sessions,
-      resources: this.#resources,
+      resources,
+      pool: this.#pool,
       published: this.#published,
       boxDisks,
     });
@@ -199,8 +208,9 @@ export class BoxRunCore {
     });
     signal.throwIfAborted();
     this.boxes.lifetimes.takeUp();
-    // Nobody has to wait for this.
+    // Nobody has to wait for these.
     void this.orphans.report();
+    void this.#pool.open();
   }
 
   run(request: RunRequest, { signal }: { readonly signal: AbortSignal }): Promise<RunResponse> {
@@ -240,6 +250,7 @@ export class BoxRunCore {
       used_memory_mb: used.memoryMb,
       boxes: this.boxes.count(),
       ...(this.#isRecovering ? { recovering: true } : {}),
+      ...(this.#pool.info.length === 0 ? {} : { pool: [...this.#pool.info] }),
     };
   }
 
@@ -254,6 +265,8 @@ export class BoxRunCore {
     if (options.stopBoxes) await this.boxes.stopAll();
     this.#leaving.abort(new BoxRunError("CANCELED", "The server is shutting down"));
     if (this.#recovering !== undefined) await within(leaveMs, this.#recovering);
+    // Beside the rest: nothing of it is anybody's.
+    const poolEnded = this.#pool.close();
     this.stats.close();
     this.#reach.close(new BoxRunError("CANCELED", "The server is shutting down"));
     await this.sessions.release();
@@ -262,5 +275,6 @@ export class BoxRunCore {
     this.#published.closeAll();
     this.boxes.release();
     this.#keptWrites.close();
+    await poolEnded;
   }
 }

@@ -10,6 +10,7 @@ import type {
   ExecSpec,
   MakeDirectoryOptions,
   OutputOffsets,
+  PrepareOptions,
   RenameOptions,
   TransferOptions,
   UsageOptions,
@@ -43,6 +44,8 @@ interface Parts {
  * it, for as long as that one is here. A box whose engine is not stays in the list, says so, and can be removed.
  */
 export class Engines implements Engine {
+  /** The chosen one's, if it can. */
+  readonly prepare?: (spec: BoxSpec, options: PrepareOptions) => Promise<void>;
   readonly #parts: Parts;
   readonly #wired: ReadonlyMap<string, Engine>;
   /** Those that made the boxes, as far as they were asked for: a box's never changes. */
@@ -52,6 +55,8 @@ export class Engines implements Engine {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    const { chosen } = parts;
+    if (chosen.prepare !== undefined) this.prepare = async (spec, options) => await chosen.prepare?.(spec, options);
     this.#wired = new Map([...parts.others.wired, parts.chosen].map((engine) => [engine.name, engine]));
   }
 

@@ -4,6 +4,7 @@ export type { OtherEngines } from "./engines.ts";
 export { KeyedLock } from "./keyed-lock.ts";
 export { type CoreMetrics, noMetrics } from "./metrics.ts";
 export type { Page } from "./pages.ts";
+export type { PoolSize } from "./pool/shelf.ts";
 export * from "./ports/clock.ts";
 export * from "./ports/engine.ts";
 export * from "./ports/host-ports.ts";

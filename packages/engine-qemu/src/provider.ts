@@ -2,7 +2,8 @@ import { existsSync, mkdirSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import type { Machine, MakeOptions, VmProvider } from "@boxrun/agent-engine";
+import type { Machine, MakeOptions, PreparedMachine, VmProvider } from "@boxrun/agent-engine";
+import { BoxRunError } from "@boxrun/contract";
 import type { Adoption, BoxSpec, EngineCapability, EngineDescription, Logger } from "@boxrun/core";
 import {
   isAlive,
@@ -73,7 +74,7 @@ export class QemuProvider implements VmProvider {
   }
 
   async describe(): Promise<EngineDescription> {
-    const capabilities: EngineCapability[] = ["exec-resume", "binary-output", "tty"];
+    const capabilities: EngineCapability[] = ["exec-resume", "binary-output", "tty", "prepared-boxes"];
     if (locateTool("passt") !== undefined) capabilities.push("network");
     const [volumes, accelerator] = await Promise.all([volumeSupport(), this.#accelerator()]);
     if (volumes.kind !== "none") capabilities.push("volumes");
@@ -140,6 +141,31 @@ export class QemuProvider implements VmProvider {
     // One that was made has it.
     if (made === undefined) await keepNote(boxDir, spec.note);
     return new QemuMachine(await this.#booter.boot(spec, boxDir, signal, made), spec, boxDir);
+  }
+
+  async prepare(spec: BoxSpec, signal: AbortSignal): Promise<PreparedMachine> {
+    const boxDir = this.#layout.dir(spec.id);
+    const made = this.#takeMade(spec.id);
+    using _ = made?.ready;
+    const running = await this.#booter.prepare(spec, boxDir, signal, made);
+    return {
+      guestEnd: running.guestEnd,
+      claim: async (wanted, until) => {
+        // Its image may be gone, and what is up may not come up again.
+        if (!existsSync(join(boxDir, boxFiles.image))) {
+          throw new BoxRunError("RUNTIME_ERROR", `box ${spec.id} was prepared with an image that is gone`);
+        }
+        await allOrNone(until, [
+          () => keepNote(boxDir, wanted.note),
+          async (either) => void (await this.#booter.identify(running, wanted, boxDir, either)),
+        ]);
+        return new QemuMachine(running, wanted, boxDir);
+      },
+      letGo: () => {
+        running.line.end(new BoxRunError("RUNTIME_ERROR", `box ${spec.id}, which was prepared, is let go`));
+        running.qmp.close();
+      },
+    };
   }
 
   async adopt(spec: Pick<BoxSpec, "id" | "volumes" | "network">, signal: AbortSignal): Promise<Machine | Adoption> {

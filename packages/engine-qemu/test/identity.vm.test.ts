@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "vitest";
-import { boxSpec, clockIsRight, create, sh } from "./support/boxes.ts";
+import { boxSpec, clockIsRight, create, never, sh } from "./support/boxes.ts";
 import { openTestHost } from "./support/host.ts";
 import { roundLimitMs, rounds } from "./support/rounds.ts";
 
@@ -17,13 +17,17 @@ const own = {
 
 const boxes = rounds(6);
 
-test(`${boxes} boxes of one shape have nothing in common that is each box's own, and the right time`, {
+test(`${boxes} boxes of one shape, every second of them prepared before, have nothing in common that is each box's own, and the right time`, {
   timeout: boxes * roundLimitMs,
 }, async () => {
   const engine = host.makeEngine();
   const seen = new Map(Object.keys(own).map((name) => [name, new Set<string>()]));
   for (let nth = 1; nth <= boxes; nth++) {
     const spec = boxSpec(host, { hostname: `box-${nth}`, memoryMb: 128, network: true });
+    if (nth % 2 === 0) {
+      const prepared = { ...spec, hostname: "prepared", workdir: "/" };
+      await engine.prepare?.(prepared, { signal: never(), onEnd: () => undefined });
+    }
     await create(engine, spec);
     const { stdout } = await sh(engine, spec.id, Object.values(own).join("; "));
     const values = stdout.trim().split("\n");
@@ -31,6 +35,7 @@ test(`${boxes} boxes of one shape have nothing in common that is each box's own,
       expect(values[index], name).toMatch(/[0-9a-f]/);
       seen.get(name)?.add(values[index] ?? "");
     }
+    expect(values).toContain(spec.hostname);
     await expect.poll(() => clockIsRight(engine, spec.id), { timeout: 60_000 }).toBe(true);
     await engine.remove(spec.id);
   }

@@ -7,7 +7,7 @@ engineConformance({
   makeEngine: async () => createMemoryEngine({ host, killGraceMs: 200 }),
   image: { digest: "sha256:none", layoutDir: "/nonexistent" },
   realLinux: false,
-  capabilities: ["exec-resume", "binary-output", "tty"],
+  capabilities: ["exec-resume", "binary-output", "tty", "prepared-boxes"],
   killVm: async (boxId) => host.kill(boxId),
   freezeVm: async (boxId) => host.silence(boxId),
   thawVm: async (boxId) => host.answer(boxId),

@@ -80,6 +80,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       maxMemoryMb: settings.maxMemoryMb,
       diskOvercommit: settings.diskOvercommit,
     },
+    pool: settings.pool,
     outputLimitBytes: settings.outputLimitBytes,
     readerStallMs: settings.readerStallMs,
     version,

@@ -1,7 +1,9 @@
 import { availableParallelism, homedir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { BoxRunError, engineNames, type RequestedEngine } from "@boxrun/contract";
+import type { PoolSize } from "@boxrun/core";
 import { z } from "zod";
+import { poolSetting } from "./pool-setting.ts";
 
 /** What the server runs with: from flags, else from the environment, else the default. */
 interface WantedTcp {
@@ -27,6 +29,8 @@ export interface Settings {
   readonly cgroup: string | undefined;
   /** See `ResourceLimits`. */
   readonly diskOvercommit: number;
+  /** Boxes that are kept ready. */
+  readonly pool: readonly PoolSize[];
   readonly engine: RequestedEngine;
   readonly token: string | null;
   /** What the server is called elsewhere, behind a proxy: `boxes.example.org`, with the port if there is one. Lower case. */
@@ -106,6 +110,7 @@ const rules = {
   maxMemoryMb: rule("BOXRUN_MAX_MEMORY_MB", undefined, positive),
   cgroup: rule("BOXRUN_CGROUP", undefined, z.string().regex(/^(own|\/[^\0]*)$/, "must be an absolute path, or own")),
   diskOvercommit: rule("BOXRUN_DISK_OVERCOMMIT", undefined, wholeNumber(1, 1_000_000, "must be 1 to 1000000 (times)")),
+  pool: rule("BOXRUN_POOL", undefined, poolSetting),
   engine: rule("BOXRUN_ENGINE", "--engine", z.enum(engineNames, `must be one of ${engineNames.join(", ")}`)),
   token: rule("BOXRUN_TOKEN", undefined, z.string().regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")),
   allowedHosts: rule(
@@ -170,6 +175,7 @@ export function readSettings(flags: ServeFlags, env: NodeJS.ProcessEnv): Setting
     maxMemoryMb: read(rules.maxMemoryMb, undefined, env) ?? Math.floor((hostMemoryBytes() * 0.8) / 1024 / 1024),
     cgroup: read(rules.cgroup, undefined, env),
     diskOvercommit: read(rules.diskOvercommit, undefined, env) ?? 10,
+    pool: read(rules.pool, undefined, env) ?? [],
     engine,
     token,
     allowedHosts,

@@ -15,6 +15,7 @@ describe("settings", () => {
       tcp: { host: "127.0.0.1", port: 9090, byDefault: true },
       maxCpu: 8 * availableParallelism(),
       engine: "auto",
+      pool: [],
       token: null,
       basePath: "",
       history: { maxAgeMs: 90 * 86_400_000, maxEntries: 1_000_000 },
@@ -42,6 +43,31 @@ describe("settings", () => {
       expect(() => readSettings({}, { BOXRUN_BASE_PATH: text })).toThrow("BOXRUN_BASE_PATH must be a path");
     },
   );
+
+  it("have sizes of boxes that are kept ready, as `boxrun create` takes them", () => {
+    const text = "2 base, 1 python:3.12 --cpu 4 -m 2g --disk=20 --network,0 r.example:5000/a/b@sha256:00";
+    const usual = { cpu: 2, memoryMb: 1024, diskSizeGb: 8, network: false };
+    expect(readSettings({}, { BOXRUN_POOL: text }).pool).toEqual([
+      { ...usual, image: "base", count: 2 },
+      { image: "python:3.12", cpu: 4, memoryMb: 2048, diskSizeGb: 20, network: true, count: 1 },
+      { ...usual, image: "r.example:5000/a/b@sha256:00", count: 0 },
+    ]);
+  });
+
+  it.each([
+    ["base", "does not begin with how many"],
+    ["2", "does not name one image"],
+    ["2 base python", "does not name one image"],
+    ["1001 base", "at most 1000"],
+    ["2 base,", "does not begin with how many"],
+    ["2 base --cpu 0", "cpu must be a positive integer"],
+    ["2 base --memory much", "memory_mb"],
+    ["2 base --disk 1500m", "disk_size_gb"],
+    ["2 base -v /a:/b", "-v"],
+  ])("keep nothing ready for %j", (text, why) => {
+    expect(() => readSettings({}, { BOXRUN_POOL: text })).toThrow("BOXRUN_POOL must be sizes");
+    expect(() => readSettings({}, { BOXRUN_POOL: text })).toThrow(why);
+  });
 
   it("allow other hosts' names with a token alone", () => {
     expect(() => readSettings({}, { BOXRUN_ALLOWED_HOSTS: "boxes" })).toThrow("needs BOXRUN_TOKEN");
@@ -80,6 +106,7 @@ describe("settings", () => {
       maxCpu: 3,
       maxMemoryMb: 2048,
       diskOvercommit: 3,
+      pool: [],
       engine: "qemu",
       token: "secret",
       allowedHosts: ["boxes.example.org", "boxes:8443"],

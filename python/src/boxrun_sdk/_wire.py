@@ -478,6 +478,17 @@ class EngineInfo(TypedDict):
     considered: NotRequired[list[ConsideredItem]]
 
 
+class PoolInfo(TypedDict):
+    image: str
+    cpu: int
+    memory_mb: int
+    disk_size_gb: int
+    network: bool
+    wanted: int
+    ready: int
+    trouble: NotRequired[str]
+
+
 class Info(TypedDict):
     max_cpu: int
     max_memory_mb: int
@@ -487,6 +498,7 @@ class Info(TypedDict):
     used_memory_mb: int
     boxes: dict[str, int]
     recovering: NotRequired[bool]
+    pool: NotRequired[list[PoolInfo]]
 
 
 class GcResponse(TypedDict):

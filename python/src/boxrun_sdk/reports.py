@@ -75,7 +75,10 @@ class EngineInfo:
 
 @dataclass
 class ServerInfo:
-    """The server's version, engine and limits, and what is used of them. ``recovering``: it still takes over what the last one left."""
+    """The server's version, engine and limits, and what is used of them. ``recovering``: it still takes over what the last one left.
+
+    ``pool``: the boxes that are prepared before anybody asks for them, by size: how many there should be (``wanted``), how many are ``ready``, and what keeps the others away (``trouble``).
+    """
 
     version: str
     engine: EngineInfo
@@ -85,6 +88,7 @@ class ServerInfo:
     used_memory_mb: int
     boxes: dict[str, int]
     recovering: bool = False
+    pool: list[dict[str, Any]] | None = None
 
 
 @dataclass

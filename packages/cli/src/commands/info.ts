@@ -1,4 +1,4 @@
-import type { EngineInfo, Info } from "@boxrun/contract";
+import type { EngineInfo, Info, PoolInfo } from "@boxrun/contract";
 import { fieldList } from "../output/format.ts";
 import { withServer } from "../session.ts";
 import type { Verb } from "../verb.ts";
@@ -33,6 +33,12 @@ function own({ own_memory_mb: own }: EngineInfo): string {
   return own === undefined ? "" : `, and ${own} MB for the VM of each box that runs`;
 }
 
+/** Boxes that are kept ready, of one size. */
+function pooled({ image, cpu, memory_mb, disk_size_gb, network, wanted, ready, trouble }: PoolInfo): string {
+  const size = `${image}, ${cpu} CPUs, ${memory_mb} MB, ${disk_size_gb} GB${network ? ", network" : ""}`;
+  return `${ready} of ${wanted} ready: ${size}${trouble === undefined ? "" : `; ${trouble}`}`;
+}
+
 function description(info: Info): string {
   const { engine } = info;
   const boxes = Object.entries(info.boxes).flatMap(([status, count]) => (count ? [`${count} ${status}`] : []));
@@ -46,5 +52,6 @@ function description(info: Info): string {
     ["cpu", `${info.used_cpu} of ${info.max_cpu} used`],
     ["memory", `${info.used_memory_mb} of ${info.max_memory_mb} MB used${own(engine)}`],
     ["boxes", boxes.join(", ") || "none"],
+    ...(info.pool ?? []).map((size): [string, string] => ["pool", pooled(size)]),
   ]);
 }

@@ -14,10 +14,12 @@ import {
 import type { Engines } from "../engines.ts";
 import type { ExecManager } from "../execs/exec-manager.ts";
 import { isUnreachable } from "../execs/steady-exec.ts";
+import { newBoxId } from "../ids.ts";
 import type { ImageManager } from "../images/image-manager.ts";
 import type { CoreMetrics } from "../metrics.ts";
 import { OwnActs } from "../own-acts.ts";
 import { type Page, pageOf } from "../pages.ts";
+import type { PreparedBox, WarmPool } from "../pool/warm-pool.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type BoxDeath, defaultStopGraceMs, nothingStopped, type StopReport } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
@@ -52,6 +54,7 @@ interface Parts {
   readonly execs: ExecManager;
   readonly sessions: SessionManager;
   readonly resources: Resources;
+  readonly pool: WarmPool;
   readonly boxDisks: BoxDisks;
   readonly published: PublishedPorts;
   readonly reach: Reach;
@@ -146,17 +149,22 @@ export class BoxManager {
 
   /** Resolves with a running box. If it fails, the box stays as `error` until it is removed. */
   async create(request: CreateBoxRequest, options: CreateOptions): Promise<Box> {
+    return await this.#parts.pool.behind(() => this.#create(request, options));
+  }
+
+  async #create(request: CreateBoxRequest, options: CreateOptions): Promise<Box> {
     // What can't be is refused before there is a box that would keep its name.
     this.#parts.images.requireReference(request.image);
     await checkVolumes(request.volumes ?? []);
     await checkRoom(request, this.#parts);
     const begunAtMs = this.#parts.clock.now();
-    const box = await this.#insert(request, options);
+    const prepared = this.#parts.pool.take(request);
+    const box = await this.#insert(request, options, prepared);
     options.onInserted?.(box.id);
     const seconds = () => (this.#parts.clock.now() - begunAtMs) / 1000;
     try {
       const running = await this.#turns.interruptible(box.id, options.signal, (signal) =>
-        this.#boot(box, request, signal),
+        this.#boot(box, request, signal, prepared),
       );
       this.#parts.metrics.createSeconds(seconds(), true);
       return running;
@@ -168,7 +176,9 @@ export class BoxManager {
 
   start(idOrName: string, options: { readonly signal: AbortSignal }): Promise<Box> {
     const { id } = findBox(this.#parts.store, idOrName);
-    return this.#turns.interruptible(id, options.signal, (signal) => this.#start(id, signal));
+    return this.#parts.pool.behind(() =>
+      this.#turns.interruptible(id, options.signal, (signal) => this.#start(id, signal)),
+    );
   }
 
   /** What runs in it gets `graceMs` between SIGTERM and SIGKILL. */
@@ -387,11 +397,18 @@ export class BoxManager {
     return resources.promisedDiskBytes(await boxDisks.written(resources.holders()));
   }
 
-  /** RESOURCE_EXCEEDED if the box does not fit. */
+  /** RESOURCE_EXCEEDED if the box does not fit, also where those that were prepared give way to it. */
   async #reserve(box: BoxRecord): Promise<void> {
-    const { resources } = this.#parts;
+    const { resources, pool } = this.#parts;
     const room = await lookForRoom(this.#parts, resources.holders());
-    resources.reserve(box.id, box, room);
+    for (;;) {
+      try {
+        resources.reserve(box.id, box, room);
+        break;
+      } catch (error) {
+        if (!(await pool.makeRoom(box, room))) throw error;
+      }
+    }
     this.#warnOfDisk(resources.promisedDiskBytes(room.writtenDiskBytes), room.freeDiskBytes);
   }
 
@@ -406,16 +423,21 @@ export class BoxManager {
     );
   }
 
-  async #insert(request: CreateBoxRequest, { ephemeral = false, key }: CreateOptions): Promise<BoxRecord> {
+  async #insert(
+    request: CreateBoxRequest,
+    { ephemeral = false, key }: CreateOptions,
+    prepared: PreparedBox | undefined,
+  ): Promise<BoxRecord> {
     const { store, resources, published, clock, engine, events, retryTimes } = this.#parts;
-    const wanted = newBoxRecord(request, engine.name, clock.now(), ephemeral);
-    await this.#reserve(wanted);
+    const wanted = newBoxRecord(prepared?.id ?? newBoxId(), request, engine.name, clock.now(), ephemeral);
     let box = wanted;
     try {
+      await this.#reserve(wanted);
       box = { ...wanted, ports: await published.open(wanted) };
       await whileBusy(() => store.boxes.insert(box, key), retryTimes);
     } catch (error) {
-      resources.release(wanted.id);
+      if (prepared === undefined) resources.release(wanted.id);
+      else prepared.giveBack();
       published.close(wanted.id);
       throw error;
     }
@@ -424,7 +446,12 @@ export class BoxManager {
     return box;
   }
 
-  async #boot(box: BoxRecord, request: CreateBoxRequest, signal: AbortSignal): Promise<Box> {
+  async #boot(
+    box: BoxRecord,
+    request: CreateBoxRequest,
+    signal: AbortSignal,
+    prepared: PreparedBox | undefined,
+  ): Promise<Box> {
     const { engine, images } = this.#parts;
     let current = box;
     try {
@@ -445,6 +472,8 @@ export class BoxManager {
       await this.#engine("create", () => engine.create(spec, { signal, onEngineId }));
     } catch (error) {
       const failure = signal.aborted ? interrupted(signal, error) : toBoxRunError(error, "RUNTIME_ERROR");
+      // The engine may not have heard of the create.
+      await prepared?.discard();
       this.#changes.failed(current, failure);
       if (box.ephemeral) throw failure;
       // The box is left: whoever asked for it has no other way to learn its id.

@@ -1,12 +1,17 @@
 import { type CreateBoxRequest, resolveImageAlias } from "@boxrun/contract";
-import { newBoxId } from "../ids.ts";
 import type { BoxRecord } from "../ports/store.ts";
 import { initialWorkdir } from "../views.ts";
 
 /** A box as it is when it was asked for, and nothing of it is there yet. */
-export function newBoxRecord(request: CreateBoxRequest, engine: string, nowMs: number, ephemeral: boolean): BoxRecord {
+export function newBoxRecord(
+  id: string,
+  request: CreateBoxRequest,
+  engine: string,
+  nowMs: number,
+  ephemeral: boolean,
+): BoxRecord {
   return {
-    id: newBoxId(),
+    id,
     name: request.name ?? null,
     status: "creating",
     image: resolveImageAlias(request.image),

@@ -1,6 +1,7 @@
 import { type Box, BoxRunError, type Orphan } from "@boxrun/contract";
 import type { Engines } from "../engines.ts";
 import { KeyedLock } from "../keyed-lock.ts";
+import { isPreparedNote } from "../pool/prepared-note.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Store } from "../ports/store.ts";
@@ -88,12 +89,13 @@ export class Orphans {
     return orphan;
   }
 
-  /** Engines first: a box has its row before the engine hears of it. */
+  /** Engines first: a box has its row before the engine hears of it. Those of the pool have none before somebody takes them. */
   async #find() {
     const { engine, store } = this.#parts;
     const everything = await engine.everything();
-    const orphans = everything.filter(({ id }) => store.boxes.get(id) === undefined);
-    for (const orphan of orphans) engine.recognize(orphan);
-    return orphans;
+    const strangers = everything.filter(({ id }) => store.boxes.get(id) === undefined);
+    for (const stranger of strangers) engine.recognize(stranger);
+    const notes = await Promise.all(strangers.map(({ id }) => engine.recall(id)));
+    return strangers.filter(({ id }, index) => !isPreparedNote(notes[index]) && store.boxes.get(id) === undefined);
   }
 }

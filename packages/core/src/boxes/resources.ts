@@ -8,7 +8,7 @@ export interface ResourceLimits {
 }
 
 /** What a box was given. */
-interface Holding {
+export interface Holding {
   readonly cpu: number;
   readonly memoryMb: number;
   readonly diskSizeGb: number;
@@ -30,6 +30,7 @@ const gb = 1024 ** 3;
 export class Resources {
   readonly limits: ResourceLimits;
   readonly #holdings = new Map<string, Holding>();
+  #releaseListener: (() => void) | undefined;
 
   constructor(limits: ResourceLimits) {
     this.limits = limits;
@@ -38,7 +39,15 @@ export class Resources {
   /** RESOURCE_EXCEEDED if the box does not fit. A box that holds its share already keeps it. */
   reserve(boxId: string, wanted: Holding, room: HostRoom = endlessRoom): void {
     if (this.#holdings.has(boxId)) return;
-    const used = this.used();
+    this.check(wanted, room);
+    this.#holdings.set(boxId, wanted);
+  }
+
+  /** RESOURCE_EXCEEDED if so much does not fit, now or once `leaving` have gone. */
+  check(wanted: Holding, room: HostRoom = endlessRoom, leaving: readonly string[] = []): void {
+    const holdings = new Map(this.#holdings);
+    for (const boxId of leaving) holdings.delete(boxId);
+    const used = sumOf(holdings.values());
     const { maxCpu } = this.limits;
     if (used.cpu + wanted.cpu > maxCpu) {
       throw new BoxRunError(
@@ -47,9 +56,8 @@ export class Resources {
         { details: { resource: "cpu", wanted: wanted.cpu, used: used.cpu, limit: maxCpu } },
       );
     }
-    this.#checkMemory(wanted.memoryMb, used.memoryMb, room.ownMemoryMb);
-    this.#checkDisk(wanted.diskSizeGb, room);
-    this.#holdings.set(boxId, wanted);
+    this.#checkMemory(wanted.memoryMb, used.memoryMb, holdings.size * room.ownMemoryMb, room.ownMemoryMb);
+    this.#checkDisk(wanted.diskSizeGb, used.diskSizeGb, room);
   }
 
   /** For a box that runs already: it has what it has, even if the limits have shrunk since. */
@@ -58,7 +66,12 @@ export class Resources {
   }
 
   release(boxId: string): void {
-    this.#holdings.delete(boxId);
+    if (this.#holdings.delete(boxId)) this.#releaseListener?.();
+  }
+
+  /** Tells whenever something was given back. */
+  onRelease(listener: () => void): void {
+    this.#releaseListener = listener;
   }
 
   /** Who holds something. */
@@ -67,25 +80,17 @@ export class Resources {
   }
 
   used(): { readonly cpu: number; readonly memoryMb: number } {
-    let cpu = 0;
-    let memoryMb = 0;
-    for (const holding of this.#holdings.values()) {
-      cpu += holding.cpu;
-      memoryMb += holding.memoryMb;
-    }
+    const { cpu, memoryMb } = sumOf(this.#holdings.values());
     return { cpu, memoryMb };
   }
 
   /** What boxes that are up may still write, if each fills its disk. */
   promisedDiskBytes(writtenDiskBytes: number): number {
-    let sum = 0;
-    for (const { diskSizeGb } of this.#holdings.values()) sum += diskSizeGb * gb;
-    return Math.max(0, sum - writtenDiskBytes);
+    return promised(sumOf(this.#holdings.values()).diskSizeGb, writtenDiskBytes);
   }
 
-  #checkMemory(wantedMb: number, usedMb: number, ownMb: number): void {
+  #checkMemory(wantedMb: number, usedMb: number, usedOwnMb: number, ownMb: number): void {
     const { maxMemoryMb } = this.limits;
-    const usedOwnMb = this.#holdings.size * ownMb;
     if (usedMb + usedOwnMb + wantedMb + ownMb <= maxMemoryMb) return;
     const free = Math.max(0, maxMemoryMb - usedMb - usedOwnMb);
     const own = ownMb === 0 ? "" : `, and ${ownMb} MB for its VM's own process`;
@@ -101,28 +106,42 @@ export class Resources {
     );
   }
 
-  #checkDisk(wantedGb: number, { freeDiskBytes, writtenDiskBytes }: HostRoom): void {
+  #checkDisk(wantedGb: number, usedGb: number, { freeDiskBytes, writtenDiskBytes }: HostRoom): void {
     const { diskOvercommit } = this.limits;
     if (diskOvercommit === undefined) return;
-    const promised = this.promisedDiskBytes(writtenDiskBytes);
+    const promisedBytes = promised(usedGb, writtenDiskBytes);
     const limit = freeDiskBytes * diskOvercommit;
-    if (promised + wantedGb * gb <= limit) return;
+    if (promisedBytes + wantedGb * gb <= limit) return;
     throw new BoxRunError(
       "RESOURCE_EXCEEDED",
-      `The box wants a disk of ${wantedGb} GB; boxes that are up may still write ${inGb(promised)} GB, and with ${inGb(freeDiskBytes)} GB free on the server's disk ` +
+      `The box wants a disk of ${wantedGb} GB; boxes that are up may still write ${inGb(promisedBytes)} GB, and with ${inGb(freeDiskBytes)} GB free on the server's disk ` +
         `all together may have ${inGb(limit)} GB (${diskOvercommit} times that). A smaller disk (disk_size_gb), fewer boxes that are up, or room on the disk ` +
         "(`boxrun df`, `boxrun gc`) let it in; so does the server's setting BOXRUN_DISK_OVERCOMMIT.",
       {
         details: {
           resource: "disk",
           wanted_bytes: wantedGb * gb,
-          promised_bytes: promised,
+          promised_bytes: promisedBytes,
           free_bytes: freeDiskBytes,
           overcommit: diskOvercommit,
         },
       },
     );
   }
+}
+
+function sumOf(holdings: Iterable<Holding>): Holding {
+  let [cpu, memoryMb, diskSizeGb] = [0, 0, 0];
+  for (const holding of holdings) {
+    cpu += holding.cpu;
+    memoryMb += holding.memoryMb;
+    diskSizeGb += holding.diskSizeGb;
+  }
+  return { cpu, memoryMb, diskSizeGb };
+}
+
+function promised(diskSizeGb: number, writtenDiskBytes: number): number {
+  return Math.max(0, diskSizeGb * gb - writtenDiskBytes);
 }
 
 function inGb(bytes: number): string {

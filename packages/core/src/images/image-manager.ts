@@ -26,6 +26,8 @@ interface Parts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly retryTimes: RetryTimes;
+  /** Before an image is destroyed that no box has: what was prepared of it goes. */
+  readonly onForget: (digest: string) => Promise<void>;
 }
 
 interface PullRequest {
@@ -47,6 +49,11 @@ export class ImageManager {
   /** Gives `take` the image of a reference or alias, pulled if it is not here. Until that has named it, nobody removes its content. */
   use<T>(reference: string, request: PullRequest, take: (image: ImageRecord) => T): Promise<T> {
     return this.#claims.hold(async () => take(await this.ensure(reference, "missing", request)));
+  }
+
+  /** Gives `work` the image of a reference or alias, whose content nobody removes until it has ended. IMAGE_NOT_FOUND if it is not here. */
+  whileHere<T>(reference: string, work: (image: ImageRecord) => Promise<T>): Promise<T> {
+    return this.#claims.hold(async () => await work(await this.#here(reference)));
   }
 
   /** The image of a reference or alias, pulled if it is not here. Ten callers at once pull it once. */
@@ -233,6 +240,7 @@ export class ImageManager {
     await this.#claims.whenUnclaimed(async () => {
       const keep = this.#digests();
       if (keep.includes(digest) || this.#boxOf(digest) !== undefined) return;
+      await this.#parts.onForget(digest);
       await this.#parts.engine.forgetImage(digest);
       await this.#parts.content.remove(digest, { keep });
     });

@@ -20,6 +20,13 @@ export interface Engine {
    */
   create(spec: BoxSpec, options: CreateOptions): Promise<void>;
 
+  /**
+   * Makes a box of which nobody has said yet what only its owner says: host name, working directory and note (`spec.note` is kept until then). It takes no execs before a `create` with the
+   * same id, which then takes a fraction of the time, if image and size are the same and the VM is well, and else makes the box from the beginning. `remove` ends it. If it rejects, or
+   * `signal` aborts, nothing of it is left. An engine without the capability `prepared-boxes` leaves it out.
+   */
+  prepare?(spec: BoxSpec, options: PrepareOptions): Promise<void>;
+
   /** Boots a stopped or dead box on the disk that it has. If it rejects, the box is stopped and its disk is kept. A running box: no-op. */
   start(spec: BoxSpec, options: { readonly signal: AbortSignal }): Promise<void>;
 
@@ -159,9 +166,16 @@ export interface Engine {
 
 /**
  * Optional abilities, discoverable through `describe()`:
- * `exec-resume`: execs outlive the server · `binary-output`: output arrives byte for byte · `network` · `volumes` · `tty`.
+ * `exec-resume`: execs outlive the server · `binary-output`: output arrives byte for byte · `network` · `volumes` · `tty` · `prepared-boxes`: it has `prepare`.
  */
-export const engineCapabilities = ["exec-resume", "binary-output", "network", "volumes", "tty"] as const;
+export const engineCapabilities = [
+  "exec-resume",
+  "binary-output",
+  "network",
+  "volumes",
+  "tty",
+  "prepared-boxes",
+] as const;
 export type EngineCapability = (typeof engineCapabilities)[number];
 
 export interface EngineDescription {
@@ -196,6 +210,18 @@ export interface BoxSpec {
   readonly note?: string;
 }
 
+/** Whether a box that was prepared as the one can become the other. */
+export function isAlike(prepared: BoxSpec, wanted: BoxSpec): boolean {
+  return (
+    prepared.image.digest === wanted.image.digest &&
+    prepared.cpu === wanted.cpu &&
+    prepared.memoryMb === wanted.memoryMb &&
+    prepared.diskSizeGb === wanted.diskSizeGb &&
+    prepared.network === wanted.network &&
+    wanted.volumes.length === 0
+  );
+}
+
 export interface EngineImage {
   /** `sha256:…` of the manifest. */
   readonly digest: string;
@@ -212,6 +238,12 @@ export interface VolumeSpec {
 export interface CreateOptions {
   readonly signal: AbortSignal;
   readonly onEngineId: (engineId: string) => void;
+}
+
+export interface PrepareOptions {
+  readonly signal: AbortSignal;
+  /** Called if it ends by itself before it was created or removed, once nothing of it is left. */
+  readonly onEnd: () => void;
 }
 
 /**

@@ -27,6 +27,7 @@ interface HarnessOptions {
   readonly boxDisks?: CoreOptions["boxDisks"];
   readonly retryTimes?: CoreOptions["retryTimes"];
   readonly logger?: CoreOptions["logger"];
+  readonly pool?: CoreOptions["pool"];
 }
 
 /** A core on a real SQLite file and the in-memory engine, which can be "killed" and started again on what it left. */
@@ -84,6 +85,7 @@ export class CoreHarness implements AsyncDisposable {
         ...(this.#options.diskOvercommit && { diskOvercommit: this.#options.diskOvercommit }),
       },
       ...(this.#options.boxDisks && { boxDisks: this.#options.boxDisks }),
+      ...(this.#options.pool && { pool: this.#options.pool }),
       outputLimitBytes: this.#options.outputLimitBytes ?? 64 * 1024 * 1024,
       readerStallMs: this.#options.readerStallMs ?? 60_000,
       version: "test",

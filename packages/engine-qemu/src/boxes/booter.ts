@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec, Logger } from "@boxrun/core";
-import { setUpVm } from "@boxrun/guest-agent";
+import { prepareVm, setUpVm } from "@boxrun/guest-agent";
 import { requireTool } from "@boxrun/host";
 import type { Host } from "../host.ts";
 import { macOf } from "../network/mac.ts";
@@ -13,6 +13,7 @@ import { endProcesses, type RunningQemu } from "../vm/machine.ts";
 import { writeVmRecord } from "../vm/record.ts";
 import { devicesOf } from "../vm/set-up.ts";
 import { Slots } from "../vm/slots.ts";
+import { warmUp } from "../vm/warm-up.ts";
 import { volumeSupport } from "../volumes/virtiofsd.ts";
 
 /** What has become of a template's VM: this box, or nothing. */
@@ -31,6 +32,12 @@ export interface NewBox {
   readonly ready: Template | undefined;
   /** Makes its disk anew, empty. */
   readonly emptyDisk: (signal: AbortSignal) => Promise<void>;
+}
+
+/** What a VM is to become. */
+interface Wanted extends BoxSpec {
+  /** All of it but what only its owner says: `identify` is what is left. */
+  readonly isPrepared?: true;
 }
 
 export interface BoxBooterOptions {
@@ -77,6 +84,20 @@ export class BoxBooter {
   }
 
   async boot(spec: BoxSpec, boxDir: string, signal: AbortSignal, made?: NewBox): Promise<RunningQemu> {
+    return await this.#obtain(spec, boxDir, signal, made);
+  }
+
+  /** As `boot`, but for what `identify` does: ahead of time, with what a box most likely does first done before. */
+  async prepare(spec: BoxSpec, boxDir: string, signal: AbortSignal, made?: NewBox): Promise<RunningQemu> {
+    return await this.#obtain({ ...spec, isPrepared: true }, boxDir, signal, made);
+  }
+
+  /** Makes a VM that was prepared into this box. If it rejects, nothing of the VM is left. */
+  async identify(machine: RunningQemu, spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<RunningQemu> {
+    return await this.#setUp(machine, spec, boxDir, signal);
+  }
+
+  async #obtain(spec: Wanted, boxDir: string, signal: AbortSignal, made?: NewBox): Promise<RunningQemu> {
     const plan = await this.#plan(spec, boxDir);
     return await this.#slots.run(signal, async () => {
       const unfit: Unfit[] = [];
@@ -105,7 +126,7 @@ export class BoxBooter {
 
   async #resumeReady(
     plan: BootPlan,
-    spec: BoxSpec,
+    spec: Wanted,
     signal: AbortSignal,
     made: NewBox | undefined,
     unfit: Unfit[],
@@ -121,7 +142,7 @@ export class BoxBooter {
 
   async #resumeBare(
     plan: BootPlan,
-    spec: BoxSpec,
+    spec: Wanted,
     signal: AbortSignal,
     made: NewBox | undefined,
     unfit: Unfit[],
@@ -143,7 +164,7 @@ export class BoxBooter {
 
   async #bootCold(
     plan: BootPlan,
-    spec: BoxSpec,
+    spec: Wanted,
     signal: AbortSignal,
     want: (make: () => Promise<void> | undefined) => void,
   ): Promise<RunningQemu> {
@@ -182,7 +203,7 @@ export class BoxBooter {
     };
   }
 
-  async #resume(plan: BootPlan, spec: BoxSpec, template: Template, signal: AbortSignal): Promise<Resumed> {
+  async #resume(plan: BootPlan, spec: Wanted, template: Template, signal: AbortSignal): Promise<Resumed> {
     try {
       const machine = await resumeKept({ ...plan, kept: template.kept }, signal);
       const box = await this.#setUp(machine, spec, plan.boxDir, signal);
@@ -194,14 +215,20 @@ export class BoxBooter {
     }
   }
 
-  async #setUp(machine: RunningQemu, spec: BoxSpec, boxDir: string, signal: AbortSignal): Promise<RunningQemu> {
+  async #setUp(machine: RunningQemu, spec: Wanted, boxDir: string, signal: AbortSignal): Promise<RunningQemu> {
     const { line, qmp, qemu, helpers } = machine;
     // An abort ends the line, and with it whatever waits for the agent.
     const giveUp = () => line.end(new BoxRunError("CANCELED", `set up box ${spec.id}: given up`));
     signal.addEventListener("abort", giveUp, { once: true });
     try {
       signal.throwIfAborted();
-      await setUpVm(line, spec, devicesOf(spec, this.#options.host.guest().manifest));
+      const devices = devicesOf(spec, this.#options.host.guest().manifest);
+      if (spec.isPrepared) {
+        await prepareVm(line, spec.id, devices);
+        await warmUp(line, spec.id, signal);
+        return machine;
+      }
+      await setUpVm(line, spec, devices);
       await writeVmRecord(boxDir, { qemu, helpers, guestBootId: line.bootId ?? null });
       return machine;
     } catch (error) {

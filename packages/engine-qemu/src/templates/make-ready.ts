@@ -1,14 +1,14 @@
 import { chown, mkdir, open, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { Forgetting, setUpTemplate, startExec } from "@boxrun/guest-agent";
+import { setUpTemplate } from "@boxrun/guest-agent";
 import { makeBoxDisk } from "../disks/box-disk.ts";
 import { copySparse } from "../disks/copy-sparse.ts";
 import type { GuestManifest } from "../guest-build/manifest.ts";
 import { boxUser } from "../jail/box-user.ts";
 import { resumeKept } from "../vm/cold-boot.ts";
 import { boxFiles } from "../vm/command-line.ts";
-import type { RunningQemu } from "../vm/machine.ts";
 import { devicesOf } from "../vm/set-up.ts";
+import { warmUp } from "../vm/warm-up.ts";
 import { planOf, type TemplatePlan } from "./make.ts";
 import { endMachine, saveAndEnd } from "./save.ts";
 import { templateFiles } from "./store.ts";
@@ -27,9 +27,6 @@ interface Bare {
   readonly memory: number;
   readonly state: Uint8Array;
 }
-
-/** Most boxes run one of these first: what that takes of the image is then in memory already, and neither read nor unpacked again. Which are missing does not matter. */
-const warmUps = [["echo"], ["sh", "-c", "true"]] as const;
 
 /**
  * Goes on from a bare template with an image and a new disk, makes all of a box but its identity, and saves that in `dir`, with the disk: a new box needs neither a file system
@@ -57,7 +54,7 @@ export async function makeReadyTemplate(
     const { network, volumes } = plan.shape;
     const nobody = { id: "template", network: network !== undefined, volumes: [] };
     await setUpTemplate(machine.line, devicesOf(nobody, manifest, volumes !== undefined));
-    await warmUp(machine, signal);
+    await warmUp(machine.line, "template", signal);
   } catch (error) {
     await endMachine(machine, dir);
     throw error;
@@ -67,19 +64,4 @@ export async function makeReadyTemplate(
   await rename(disk, join(dir, templateFiles.disk));
   if (user !== undefined)
     for (const name of [templateFiles.memory, templateFiles.disk]) await chown(join(dir, name), 0, 0);
-}
-
-async function warmUp({ line }: RunningQemu, signal: AbortSignal): Promise<void> {
-  const host = { boxId: "template", line, gone: signal, forgetting: new Forgetting(line) };
-  const rest = { env: {}, workdir: "/", user: null, stdin: false, tty: null, timeoutMs: 10_000 };
-  const forgotten: Promise<void>[] = [];
-  for (const cmd of warmUps) {
-    const exec = await startExec(host, { id: `warm-${cmd[0]}`, cmd: [...cmd], ...rest });
-    for await (const { stream, offset, data } of exec.output) {
-      exec.acknowledge({ stdout: 0, stderr: 0, [stream]: offset + data.length });
-    }
-    await exec.exit;
-    forgotten.push(exec.forget());
-  }
-  await Promise.all(forgotten);
 }

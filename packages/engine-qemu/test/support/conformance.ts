@@ -16,6 +16,7 @@ export async function qemuConformance(part: ConformancePart): Promise<void> {
       ...(process.env.CI ? {} : { largeFileBytes: 128 * 1024 * 1024 }),
       capabilities: [
         "exec-resume",
+        "prepared-boxes",
         "binary-output",
         "tty",
         "network",

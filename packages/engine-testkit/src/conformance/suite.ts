@@ -13,6 +13,7 @@ import { networkBehaviours } from "./network.ts";
 import { type ConformanceOptions, conformanceDefaults } from "./options.ts";
 import { outputBehaviours } from "./output.ts";
 import { portBehaviours } from "./ports.ts";
+import { preparedBehaviours } from "./prepared.ts";
 import { resumeBehaviours } from "./resume.ts";
 import { stdinBehaviours } from "./stdin.ts";
 import { terminalBehaviours } from "./terminal.ts";
@@ -49,6 +50,7 @@ const parts = {
   lifecycle: {
     lifecycle: lifecycleBehaviours,
     disks: diskBehaviours,
+    "prepared boxes": preparedBehaviours,
   },
 } satisfies Record<string, Record<string, (suite: Suite) => void>>;
 

@@ -3,6 +3,7 @@ import type { BoxRunError } from "@boxrun/contract";
 /** The engine's methods that a test can count, fail and hold. */
 export type ControlledMethod =
   | "create"
+  | "prepare"
   | "start"
   | "stop"
   | "readDisk"

@@ -1,27 +1,29 @@
 import { type Duplex, Readable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { BoxRunError, type FileEntry } from "@boxrun/contract";
-import type {
-  Adoption,
-  BoxDeath,
-  BoxSpec,
-  BoxUsage,
-  CreateOptions,
-  Engine,
-  EngineCapability,
-  EngineDescription,
-  EngineExec,
-  ExecSpec,
-  FileContent,
-  ListeningPort,
-  MakeDirectoryOptions,
-  OutputOffsets,
-  RenameOptions,
-  StopReport,
-  TransferOptions,
-  UsageOptions,
-  WatchOptions,
-  WriteOptions,
+import {
+  type Adoption,
+  type BoxDeath,
+  type BoxSpec,
+  type BoxUsage,
+  type CreateOptions,
+  type Engine,
+  type EngineCapability,
+  type EngineDescription,
+  type EngineExec,
+  type ExecSpec,
+  type FileContent,
+  isAlike,
+  type ListeningPort,
+  type MakeDirectoryOptions,
+  type OutputOffsets,
+  type PrepareOptions,
+  type RenameOptions,
+  type StopReport,
+  type TransferOptions,
+  type UsageOptions,
+  type WatchOptions,
+  type WriteOptions,
 } from "@boxrun/core";
 import { archive, unpack } from "./archive.ts";
 import { MemoryBox } from "./box.ts";
@@ -52,7 +54,7 @@ export interface MemoryEngineOptions {
 }
 
 const defaults = { spoolBytes: 1024 * 1024, killGraceMs: 5_000 };
-const capabilities: readonly EngineCapability[] = ["exec-resume", "binary-output", "tty"];
+const capabilities: readonly EngineCapability[] = ["exec-resume", "binary-output", "tty", "prepared-boxes"];
 
 /**
  * The engine port, kept in memory: for fast tests of the core and the server, and for nothing else. There is no VM and no isolation;
@@ -70,6 +72,11 @@ export class MemoryEngine implements Engine {
   readonly #programs: ReadonlyMap<string, Program>;
   /** Boxes that this engine created, started or adopted. */
   readonly #ours = new Set<string>();
+  /** Boxes that nobody has asked for yet. */
+  readonly #prepared = new Map<
+    string,
+    { readonly spec: BoxSpec; readonly box: MemoryBox; readonly onEnd: () => void }
+  >();
   readonly #deathListeners = new Set<(death: BoxDeath) => void>();
   readonly #impairments = new Map<string, string>();
   readonly #impairmentListeners = new Set<(boxId: string) => void>();
@@ -83,6 +90,12 @@ export class MemoryEngine implements Engine {
     this.#programs = new Map(Object.entries({ ...builtinPrograms, ...options.programs }));
     this.#stopListening = this.host.onDeath((death) => {
       if (this.#ours.has(death.boxId)) for (const listener of this.#deathListeners) listener(death);
+      const prepared = this.#prepared.get(death.boxId);
+      if (prepared !== undefined) {
+        this.#prepared.delete(death.boxId);
+        this.host.boxes.delete(death.boxId);
+        prepared.onEnd();
+      }
     });
   }
 
@@ -113,13 +126,30 @@ export class MemoryEngine implements Engine {
     };
   }
 
+  async prepare(spec: BoxSpec, { signal, onEnd }: PrepareOptions): Promise<void> {
+    try {
+      await this.controls.enter("prepare", signal);
+      await nextTurn();
+      signal.throwIfAborted();
+    } catch (error) {
+      throw givenUp(error, signal, `Box ${spec.id} was given up before it was prepared`);
+    }
+    const box = this.#newBox(spec);
+    box.state = "running";
+    this.host.boxes.set(spec.id, box);
+    this.#prepared.set(spec.id, { spec, box, onEnd });
+  }
+
   async create(spec: BoxSpec, { signal, onEngineId }: CreateOptions): Promise<void> {
+    const prepared = this.#prepared.get(spec.id);
+    this.#prepared.delete(spec.id);
+    if (prepared !== undefined) this.host.boxes.delete(spec.id);
     if (this.host.boxes.has(spec.id)) throw new BoxRunError("RUNTIME_ERROR", `Box ${spec.id} is there already`);
     signal.throwIfAborted();
-    const box = new MemoryBox(spec, this.host.nextEngineId(), this.#programs, {
-      ...defaults,
-      ...limits(this.#options),
-    });
+    const box = this.#newBox(
+      spec,
+      prepared !== undefined && isAlike(prepared.spec, spec) ? prepared.box.engineId : undefined,
+    );
     this.host.boxes.set(spec.id, box);
     this.#ours.add(spec.id);
     const given = AbortSignal.any([signal, box.removed.signal]);
@@ -176,6 +206,7 @@ export class MemoryEngine implements Engine {
     if (box === undefined) return;
     this.host.boxes.delete(boxId);
     this.#ours.delete(boxId);
+    this.#prepared.delete(boxId);
     box.state = "stopped";
     box.removed.abort();
     box.loseExecs("the box was removed");
@@ -326,6 +357,10 @@ export class MemoryEngine implements Engine {
   async close(): Promise<void> {
     this.#stopListening();
     this.#closed.abort(new BoxRunError("CANCELED", "The engine was closed; the box and its execs run on"));
+  }
+
+  #newBox(spec: BoxSpec, engineId = this.host.nextEngineId()): MemoryBox {
+    return new MemoryBox(spec, engineId, this.#programs, { ...defaults, ...limits(this.#options) });
   }
 
   #running(boxId: string): MemoryBox {

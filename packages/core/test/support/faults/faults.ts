@@ -99,7 +99,7 @@ export function faultyStore(store: Store, faults: Faults): Store {
 }
 
 /** By contract, what these leave behind when they reject is the same as if they had not been called. */
-const allOrNothing: ReadonlySet<string> = new Set(["create", "start"]);
+const allOrNothing: ReadonlySet<string> = new Set(["create", "start", "prepare"]);
 const neverFails: ReadonlySet<string> = new Set(["onDeath", "onImpairment", "impairment", "describe", "close"]);
 
 /** `isGone`: the server of this engine is no more, and what it still asks for reaches nothing. */

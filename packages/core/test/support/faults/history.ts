@@ -16,6 +16,8 @@ import type { World } from "./world.ts";
 /** The SQLite file is a real one; that it survives a power cut is not what a history is about. */
 const memoryDisk = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const maxBoxes = 3;
+/** Of what is created, about every second one. */
+const keptReady = { image: "base", cpu: 1, memoryMb: 128, diskSizeGb: 8, network: false, count: 2 };
 /** How long a thing may take once nothing fails any more; much more than it ever takes. */
 const limitMs = 5_000;
 
@@ -44,7 +46,8 @@ class History {
     this.#chance = new Chance(seed);
     this.#weather = new Weather(this.#chance);
     const maps = { readers: new Map(), counts: new Map(), inputs: new Map() };
-    this.#world = { host: new MemoryHost(), directory, ...maps };
+    const pool = this.#chance.hits(0.5) ? [keptReady] : [];
+    this.#world = { host: new MemoryHost(), directory, pool, ...maps };
   }
 
   async play(): Promise<string[]> {
@@ -92,10 +95,10 @@ class History {
 
   /** Comes up again until it does: a server that can't read its store says so and is started anew. */
   async #begin(): Promise<void> {
-    const { directory, host, readers } = this.#world;
+    const { readers } = this.#world;
     for (;;) {
       try {
-        this.#life = await beginLife(directory, host, this.#weather);
+        this.#life = await beginLife(this.#world, this.#weather);
         break;
       } catch {
         this.#said.push("does not come up");
@@ -219,7 +222,8 @@ class History {
     if (life === undefined) return [];
     for (const { id } of life.core.boxes.list()) await life.core.boxes.removeIfThere(id);
     const found = await this.#settled("after all boxes were removed");
-    if (this.#world.host.boxes.size > 0) found.push("a VM is left");
+    const { host, pool } = this.#world;
+    if (host.boxes.size > pool.reduce((sum, { count }) => sum + count, 0)) found.push("a VM is left");
     for (const reader of this.#world.readers.values())
       if (!reader.hasEnded) found.push(`${reader.execId} is read still`);
     return found;

@@ -1,11 +1,17 @@
 import type { ExecRecord, OutputEvent } from "../../../src/index.ts";
+import { isPreparedNote } from "../../../src/pool/prepared-note.ts";
 import { counted } from "./programs.ts";
 import type { ServerLife } from "./server.ts";
 import type { World } from "./world.ts";
 
 /** Everything that is not as it has to be once the faults are over and nothing is under way; each a sentence. */
 export async function violations(world: World, life: ServerLife): Promise<string[]> {
-  return [...boxViolations(world, life), ...(await resourceViolations(life)), ...execViolations(world, life)];
+  return [...boxViolations(world, life), ...(await resourceViolations(world, life)), ...execViolations(world, life)];
+}
+
+/** Those that wait for a box; how many there are is always right in the end. */
+function prepared({ host }: World): number {
+  return [...host.boxes.values()].filter(({ note }) => isPreparedNote(note)).length;
 }
 
 function boxViolations({ host }: World, { store, core }: ServerLife): string[] {
@@ -14,7 +20,9 @@ function boxViolations({ host }: World, { store, core }: ServerLife): string[] {
   const rows = new Map(store.boxes.list().map((box) => [box.id, box]));
   for (const [id, vm] of host.boxes) {
     const row = rows.get(id);
-    if (row === undefined) found.push(`VM ${id} (${vm.state}) has no row`);
+    if (isPreparedNote(vm.note)) {
+      if (row !== undefined) found.push(`box ${id} is ${row.status}, and its VM is still nobody's`);
+    } else if (row === undefined) found.push(`VM ${id} (${vm.state}) has no row`);
     else if ((vm.state === "running") !== (row.status === "running")) {
       found.push(`box ${id} is ${row.status} (${row.errorMessage}) and its VM ${vm.state}`);
     }
@@ -28,14 +36,16 @@ function boxViolations({ host }: World, { store, core }: ServerLife): string[] {
   return found;
 }
 
-async function resourceViolations({ store, core }: ServerLife): Promise<string[]> {
-  const running = store.boxes.list("running");
-  const cpu = running.reduce((sum, box) => sum + box.cpu, 0);
-  const memoryMb = running.reduce((sum, box) => sum + box.memoryMb, 0);
+async function resourceViolations(world: World, { store, core }: ServerLife): Promise<string[]> {
+  const wanted = world.pool.flatMap((size) => Array.from({ length: size.count }, () => size));
+  if (prepared(world) !== wanted.length) return [`${prepared(world)} VMs are prepared in place of ${wanted.length}`];
+  const holders = [...store.boxes.list("running"), ...wanted];
+  const cpu = holders.reduce((sum, box) => sum + box.cpu, 0);
+  const memoryMb = holders.reduce((sum, box) => sum + box.memoryMb, 0);
   const info = await core.info();
   if (info.used_cpu === cpu && info.used_memory_mb === memoryMb) return [];
   return [
-    `${info.used_cpu} CPUs and ${info.used_memory_mb} MB are held, and the running boxes have ${cpu} and ${memoryMb}`,
+    `${info.used_cpu} CPUs and ${info.used_memory_mb} MB are held, and the running and prepared boxes have ${cpu} and ${memoryMb}`,
   ];
 }
 

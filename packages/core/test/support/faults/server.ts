@@ -1,7 +1,15 @@
 import { join } from "node:path";
 import { createMemoryEngine, type MemoryEngine, type MemoryHost } from "@boxrun/engine-testkit";
 import { openStore } from "@boxrun/store";
-import { BoxRunCore, type Clock, noMetrics, type Store, silentLogger, systemClock } from "../../../src/index.ts";
+import {
+  BoxRunCore,
+  type Clock,
+  noMetrics,
+  type PoolSize,
+  type Store,
+  silentLogger,
+  systemClock,
+} from "../../../src/index.ts";
 import { MemoryImages } from "../images.ts";
 import { Faults, faultyEngine, faultyStore, type Weather } from "./faults.ts";
 import { programs } from "./programs.ts";
@@ -26,8 +34,16 @@ export interface ServerLife {
   crash(): Promise<void>;
 }
 
-/** Begins a life on what the ones before have left. `host` and `directory` outlive it. */
-export async function beginLife(directory: string, host: MemoryHost, weather: Weather): Promise<ServerLife> {
+/** What outlives a life of a server. */
+interface Remains {
+  readonly host: MemoryHost;
+  readonly directory: string;
+  /** What every server keeps ready. */
+  readonly pool: readonly PoolSize[];
+}
+
+/** Begins a life on what the ones before have left. */
+export async function beginLife({ directory, host, pool }: Remains, weather: Weather): Promise<ServerLife> {
   const faults = new Faults(weather);
   const store = openStore({ path: join(directory, "boxrun.db") });
   const engine = createMemoryEngine({ host, programs, killGraceMs: 1 });
@@ -41,6 +57,7 @@ export async function beginLife(directory: string, host: MemoryHost, weather: We
     logger: silentLogger,
     metrics: noMetrics,
     limits,
+    pool,
     outputLimitBytes: 64 * 1024 * 1024,
     readerStallMs: 60_000,
     version: "test",

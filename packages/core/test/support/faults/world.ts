@@ -1,10 +1,13 @@
 import type { MemoryHost } from "@boxrun/engine-testkit";
+import type { PoolSize } from "../../../src/index.ts";
 import type { Reader } from "./reader.ts";
 
 /** What the clients of a history know. */
 export interface World {
   readonly host: MemoryHost;
   readonly directory: string;
+  /** What every server keeps ready. */
+  readonly pool: readonly PoolSize[];
   readonly readers: Map<string, Reader>;
   /** How many lines a `count` was to write, by exec. */
   readonly counts: Map<string, number>;
