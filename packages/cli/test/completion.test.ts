@@ -1,8 +1,13 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { forBash, forPowerShell, unquote } from "../src/completion/quoting.ts";
 import { createProgram } from "../src/program.ts";
 import type { Verb } from "../src/verb.ts";
-import { boxrun } from "./support/cli.ts";
+import { boxrun, cliPath } from "./support/cli.ts";
 import { CliWithServer } from "./support/server.ts";
 
 /** The verb and all below it, their files loaded. */
@@ -28,6 +33,23 @@ describe("every verb", () => {
     }
     // Say it with `.completes(…)` behind the argument, or add the name to completion/completer.ts.
     expect(unknown).toEqual([]);
+  });
+});
+
+describe("where the help says that it belongs", () => {
+  const help = async () => (await boxrun(["completion", "--help"])).stdout;
+  const wrapped = /\n {14,}(?!\$)/g;
+
+  it.each(["bash", "zsh", "fish"])("%s finds it, also in a home that has nothing yet", async (shell) => {
+    const line = (await help()).replace(wrapped, " ").match(new RegExp(`\\$ (.*boxrun completion ${shell} > .*)`))?.[1];
+    const home = await mkdtemp(join(tmpdir(), "br-completion-"));
+    const script = `boxrun() { "$NODE" "$CLI" "$@"; }\n${line}`;
+    await promisify(execFile)("bash", ["-c", script], {
+      env: { ...process.env, HOME: home, NODE: process.execPath, CLI: cliPath },
+    });
+    const files = await readdir(home, { recursive: true, withFileTypes: true });
+    await rm(home, { recursive: true });
+    expect(files.filter((file) => file.isFile() && file.name.includes("boxrun"))).toHaveLength(1);
   });
 });
 

@@ -111,7 +111,7 @@ describe("-p", () => {
     expect((await cli.run("ports", "web")).stdout).toMatch(new RegExp(`^80 +nothing listens +.*${where}`, "m"));
     const taken = await cli.run("create", "base", "-n", "late", "-p", `${where?.split(":")[1]}:80`);
     expect(taken.code).toBe(125);
-    expect(taken.stderr).toContain("another program listens there");
+    expect(taken.stderr).toContain("box web has it");
     expect((await cli.run("ls", "-q")).stdout.trim().split("\n")).toHaveLength(2);
   });
 });

@@ -89,9 +89,21 @@ describe("a published port", () => {
     const box = await create(server, [{ guest_port: 80 }]);
     const ports = [{ guest_port: 80 }, { guest_port: 80, host_port: portOf(box) }];
     const refused = await ask(server, urls.boxes(), { body: { ...image, name: "second", ports } });
-    expect(refused).toMatchObject({ status: 409, json: { code: "PORT_IN_USE" } });
+    const message = `Cannot publish a port at 127.0.0.1:${portOf(box)}: box ${box.name} has it`;
+    expect(refused).toMatchObject({ status: 409, json: { code: "PORT_IN_USE", message } });
     expect((await ask(server, urls.boxes())).json).toHaveLength(1);
     expect((await ask(server, urls.info())).json).toMatchObject({ used_cpu: 1 });
+  });
+
+  it("that is given twice is told so", async () => {
+    await using server = await startTestServer({ tcp: null });
+    const first = await create(server, [{ guest_port: 80 }]);
+    const free = portOf(first);
+    await ask(server, urls.removeBox(first.id, true), { method: "DELETE" });
+    const ports = [80, 81].map((port) => ({ guest_port: port, host_port: free }));
+    const refused = await ask(server, urls.boxes(), { body: { ...image, name: "twice", ports } });
+    const message = `Cannot publish a port at 127.0.0.1:${free}: it is given twice`;
+    expect(refused).toMatchObject({ status: 409, json: { code: "PORT_IN_USE", message } });
   });
 
   it.each([

@@ -13,10 +13,10 @@ Completes verbs, options and their values, and asks the server for boxes, images
 Tab starts no server. Put the script where your shell looks for it, then open a new shell:
 
   bash        needs the package bash-completion; without it: echo 'source <(boxrun completion bash)' >> ~/.bashrc
-              $ boxrun completion bash > ~/.local/share/bash-completion/completions/boxrun
+              $ d=~/.local/share/bash-completion/completions; mkdir -p $d && boxrun completion bash > $d/boxrun
   zsh         any directory in $fpath, before compinit runs; or: echo 'source <(boxrun completion zsh)' >> ~/.zshrc
-              $ boxrun completion zsh > ~/.zfunc/_boxrun
-  fish        $ boxrun completion fish > ~/.config/fish/completions/boxrun.fish
+              $ mkdir -p ~/.zfunc && boxrun completion zsh > ~/.zfunc/_boxrun
+  fish        $ mkdir -p ~/.config/fish/completions && boxrun completion fish > ~/.config/fish/completions/boxrun.fish
   powershell  PS> boxrun completion powershell | Out-String | Invoke-Expression    # put this line into $PROFILE
 
 Examples:

@@ -54,7 +54,10 @@ async function collect(
   if (dryRun) return reporter.result(boxes.map(masked), () => listTable(boxListing, boxes));
   if (boxes.length > 0 && !yes && !reporter.json && process.stdin.isTTY && process.stderr.isTTY) {
     note(listTable(boxListing, boxes));
-    const question = `Remove ${boxes.length === 1 ? "this box" : `these ${boxes.length} boxes`} with all that is in them?`;
+    const question =
+      boxes.length === 1
+        ? "Remove this box with all that is in it?"
+        : `Remove these ${boxes.length} boxes with all that is in them?`;
     if (!(await confirm(question, signal))) return reporter.result({ removed: 0 }, () => "Nothing was removed\n");
   }
   const removed: Box[] = [];

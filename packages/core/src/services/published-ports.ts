@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type PublishedPort, toBoxRunError } from "@boxrun/contract";
+import { BoxRunError, type PublishedPort, toBoxRunError } from "@boxrun/contract";
 import type { TransferOptions } from "../ports/engine.ts";
 import type { HostConnection, HostPort, HostPorts } from "../ports/host-ports.ts";
 import type { Logger } from "../ports/logger.ts";
@@ -12,12 +12,18 @@ interface Parts {
   readonly logger: Logger;
 }
 
-type Publishing = Pick<BoxRecord, "id" | "ports">;
+type Publishing = Pick<BoxRecord, "id" | "name" | "ports">;
+
+interface Open {
+  readonly called: string;
+  readonly published: readonly PublishedPort[];
+  readonly listening: readonly HostPort[];
+}
 
 /** The ports of the host that lead into boxes: listened on from a box's creation or start to its end. */
 export class PublishedPorts {
   readonly #parts: Parts;
-  readonly #open = new Map<string, readonly HostPort[]>();
+  readonly #open = new Map<string, Open>();
   /** Why ports of running boxes could not be taken up again. */
   readonly #trouble = new Map<string, string>();
 
@@ -26,17 +32,17 @@ export class PublishedPorts {
   }
 
   /** Listens for a box, and says where, with a number for each port that was to be any. All of them or none: PORT_IN_USE, VALIDATION_ERROR. */
-  async open({ id, ports }: Publishing): Promise<readonly PublishedPort[]> {
+  async open({ id, name, ports }: Publishing): Promise<readonly PublishedPort[]> {
     this.close(id);
     const listening: HostPort[] = [];
     const published: PublishedPort[] = [];
     try {
       for (const port of ports) {
         const address = { ip: port.host_ip, port: port.host_port };
-        const hostPort = await this.#parts.hostPorts.listen(
-          address,
-          (connection) => void this.#passOn(id, port.guest_port, connection),
-        );
+        const passOn = (connection: HostConnection) => void this.#passOn(id, port.guest_port, connection);
+        const hostPort = await this.#parts.hostPorts.listen(address, passOn).catch((error: unknown) => {
+          throw this.#withHolder(error, port, published);
+        });
         listening.push(hostPort);
         published.push({ ...port, host_port: hostPort.port });
       }
@@ -44,8 +50,20 @@ export class PublishedPorts {
       for (const port of listening) port.close();
       throw error;
     }
-    if (listening.length > 0) this.#open.set(id, listening);
+    if (listening.length > 0) this.#open.set(id, { called: name ?? id, published, listening });
     return published;
+  }
+
+  /** Of a port that one of the boxes has, by that box's name. `own`: what the box itself has already. */
+  #withHolder(error: unknown, wanted: PublishedPort, own: readonly PublishedPort[]): unknown {
+    if (!(error instanceof BoxRunError) || error.code !== "PORT_IN_USE") return error;
+    const { host_ip: ip, host_port: port } = wanted;
+    const where = `Cannot publish a port at ${ip.includes(":") ? `[${ip}]` : ip}:${port}`;
+    const isThere = (one: PublishedPort) => overlap(one, wanted);
+    if (own.some(isThere)) return new BoxRunError(error.code, `${where}: it is given twice`, { cause: error });
+    const holder = [...this.#open.values()].find(({ published }) => published.some(isThere));
+    if (holder === undefined) return error;
+    return new BoxRunError(error.code, `${where}: box ${holder.called} has it`, { cause: error });
   }
 
   /** For a box that runs already: what can't be had is told as its `trouble`. */
@@ -65,7 +83,7 @@ export class PublishedPorts {
   }
 
   close(boxId: string): void {
-    for (const port of this.#open.get(boxId) ?? []) port.close();
+    for (const port of this.#open.get(boxId)?.listening ?? []) port.close();
     this.#open.delete(boxId);
     this.#trouble.delete(boxId);
   }
@@ -86,4 +104,10 @@ export class PublishedPorts {
       outside.resetAndDestroy();
     }
   }
+}
+
+/** Whether only one of them can be listened on. */
+function overlap(one: PublishedPort, other: PublishedPort): boolean {
+  const isEverywhere = [one, other].some(({ host_ip }) => host_ip === "0.0.0.0" || host_ip === "::");
+  return one.host_port === other.host_port && (isEverywhere || one.host_ip === other.host_ip);
 }
