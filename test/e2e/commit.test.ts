@@ -31,7 +31,7 @@ describe("an image of a box", () => {
     expect(await boxrun("commit", "first", "env")).toMatch(/^env \d/);
 
     expect(JSON.parse(await boxrun("images", "show", "--json", "env"))).toMatchObject([
-      { reference: "env", config: { env: { KIND: "prepared" }, workdir: "/srv/work", cmd: ["/bin/sh"] } },
+      { reference: "env", config: { env: { KIND: "prepared" }, workdir: "/srv/work", cmd: ["/bin/bash"] } },
     ]);
     await boxrun("create", "env", "-n", "second", ...small);
     expect(await boxrun("exec", "second", "--", "sh", "-c", oddFiles)).toBe(before);

@@ -36,7 +36,7 @@ export const errorTable = {
   },
   BOX_ALREADY_RUNNING: {
     status: 409,
-    hint: "It runs. Nothing is left to start; `boxrun stop BOX` stops it, `boxrun rm --force BOX` removes it as it is.",
+    hint: "`boxrun stop BOX` stops it; `boxrun rm --force BOX` removes it as it is.",
   },
   NAME_ALREADY_EXISTS: { status: 409, hint: "Choose another name, or remove what has it." },
   IDEMPOTENCY_KEY_REUSED: {
@@ -45,7 +45,7 @@ export const errorTable = {
   },
   RESOURCE_EXCEEDED: {
     status: 409,
-    hint: "Stop a box or end programs in it, ask for less, or raise BOXRUN_MAX_CPU or BOXRUN_MAX_MEMORY_MB.",
+    hint: "Stop a box or end programs in it, ask for less, or raise the server's limit: BOXRUN_MAX_CPU, BOXRUN_MAX_MEMORY_MB, BOXRUN_DISK_OVERCOMMIT.",
   },
   EXEC_ALREADY_FINISHED: { status: 400, hint: "Nothing is left to act on; read the exec's events for its output." },
   IMAGE_PULL_FAILED: { status: 400, hint: "Check the reference, the network and the registry's credentials." },

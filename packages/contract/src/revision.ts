@@ -1,2 +1,2 @@
 /** Names this contract: a digest of the OpenAPI document, written by tools/openapi.ts. */
-export const revision = "e75dc86600235f59";
+export const revision = "826dc0a110915673";
