@@ -11,9 +11,9 @@ export type Handler = (request: IncomingMessage, response: ServerResponse, nth: 
 export class StubServer implements AsyncDisposable {
   readonly socketPath: string;
   readonly client: BoxRunClient;
-  /** How many there were, without those for its health. */
+  /** How many there were, without those for its health that come behind another. */
   requests = 0;
-  /** Whether it says that a request with a key is done once. */
+  /** Whether it says that a request with a key is done once, when somebody asks behind another request. */
   knowsKeys = true;
   readonly #server: Server;
   readonly #dir: string;
@@ -27,7 +27,7 @@ export class StubServer implements AsyncDisposable {
 
   static async start(handler: Handler): Promise<StubServer> {
     const server = createServer((request, response) => {
-      if (request.url === "/healthz") {
+      if (request.url === "/healthz" && stub.requests > 0) {
         sendJson(response, 200, { status: "ok", version: "0.0.1", ...(stub.knowsKeys && { idempotency_keys: true }) });
         return;
       }
