@@ -18,8 +18,8 @@ const memoryDisk = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const maxBoxes = 3;
 /** Of what is created, about every second one. */
 const keptReady = { image: "base", cpu: 1, memoryMb: 128, diskSizeGb: 8, network: false, count: 2 };
-/** How long a thing may take once nothing fails any more; much more than it ever takes. */
-const limitMs = 5_000;
+/** How long a thing may take once nothing fails any more; much more than it ever takes, on a host that has no time for it either. */
+const limitMs = 30_000;
 
 /** Plays one history, and returns what is wrong at its end: nothing, if all is well. */
 export async function playHistory(seed: number): Promise<string[]> {
