@@ -7,7 +7,7 @@ import { TestServer } from "./support/server.ts";
 
 let server: TestServer;
 beforeAll(async () => {
-  server = await TestServer.start({ env: { BOXRUN_PULL_IDLE_S: "1" } });
+  server = await TestServer.start({ env: { BOXRUN_PULL_IDLE_S: "3" } });
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
