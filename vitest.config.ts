@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { defaultCacheDir } from "./packages/host/src/cache-dir.ts";
+import { LongestFirst } from "./tools/test-run/longest-first.ts";
 
 const boxliteTests = "**/*.boxlite.test.ts";
 
@@ -19,38 +20,44 @@ const env = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(default
 /**
  * `unit`: everything without a VM. `vm`: real microVMs through engine and server.
  * `boxlite`: real BoxLite boxes, which need a /dev/kvm that works; `npm run test:boxlite` sees to that (docs/testing-boxlite.md). Several
- * files run at a time also where vitest would run one: a VM boots on one core, and most tests wait for child processes and VMs.
+ * files run at a time also where vitest would run one: a VM boots on one core, and most tests wait for child processes and VMs. Projects that run at once run one after the
+ * other.
  */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
           name: "unit",
+          sequence: { groupOrder: 0 },
           env,
           include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
           exclude: ["**/*.vm.test.ts", boxliteTests],
           retry,
           testTimeout: 120_000,
-          maxWorkers: 2,
+          // Half of the time is waiting, for processes that are told to be slow, for terminals, for deadlines.
+          maxWorkers: 4,
         },
       },
       {
         test: {
           name: "vm",
+          sequence: { groupOrder: 1 },
           env,
           include: ["packages/*/test/**/*.vm.test.ts", "test/e2e/**/*.test.ts"],
           exclude: [boxliteTests],
           retry,
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
       {
         test: {
           // From the packed packages on clean Debian systems: tools/install-test.
           name: "install",
+          sequence: { groupOrder: 2 },
           include: ["tools/install-test/**/*.test.ts"],
           testTimeout: 600_000,
           hookTimeout: 600_000,
@@ -60,6 +67,7 @@ export default defineConfig({
       {
         test: {
           name: "boxlite",
+          sequence: { groupOrder: 3 },
           env,
           include: ["packages/*/test/**/*.boxlite.test.ts", "test/e2e/**/*.boxlite.test.ts"],
           retry,

@@ -1,5 +1,5 @@
 /**
- * The test run behind `npm test`: vitest's unit project, the Go tests, vitest's vm project, in this order, and one count
+ * The test run behind `npm test`: vitest's unit project and the Go tests beside one another, then vitest's vm project, and one count
  * over all at the end. `--unit`, `--go`, `--vm`, `--install` and `--boxlite` choose stages; everything else goes to vitest, and then Go is left out.
  * The stages install and boxlite run only where they are asked for.
  */
@@ -21,8 +21,12 @@ const abort = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => abort.abort());
 
 const reports: StageReport[] = [];
-if (wanted.has("unit")) reports.push(await vitestStage(root, "unit", forVitest, abort.signal));
-if (wanted.has("go") && !abort.signal.aborted) reports.push(...(await goStage(root, abort.signal)));
+// Beside one another: neither keeps two cores busy alone.
+const [unit, go] = await Promise.all([
+  wanted.has("unit") ? vitestStage(root, "unit", forVitest, abort.signal) : undefined,
+  wanted.has("go") ? goStage(root, abort.signal) : undefined,
+]);
+reports.push(...(unit === undefined ? [] : [unit]), ...(go ?? []));
 if (wanted.has("vm") && !abort.signal.aborted) reports.push(await vitestStage(root, "vm", forVitest, abort.signal));
 if (wanted.has("install") && !abort.signal.aborted) {
   reports.push(await vitestStage(root, "install", forVitest, abort.signal));
