@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { defaultCacheDir, locateGuest } from "@boxrun/engine-qemu";
 import { connectGreeted, socketAddress } from "@boxrun/guest-agent";
-import { requireTool } from "@boxrun/host";
+import { isErrno, requireTool } from "@boxrun/host";
 import { measureTscKhz } from "../../packages/engine-qemu/src/host/tsc.ts";
 import { templateKey } from "../../packages/engine-qemu/src/templates/key.ts";
 import { TemplateStore, templateFiles } from "../../packages/engine-qemu/src/templates/store.ts";
@@ -84,7 +84,7 @@ async function timeToGreeting(shape: VmShape, files: readonly number[], state?: 
       await sendState(qmp, directory, state, signal);
       qmp.close();
     }
-    const { stream } = await connectGreeted(socketAddress(agent), signal);
+    const { stream } = await connectListening(agent, signal);
     const took = performance.now() - begun;
     stream.destroy();
     return took;
@@ -92,5 +92,17 @@ async function timeToGreeting(shape: VmShape, files: readonly number[], state?: 
     child.kill("SIGKILL");
     await exited;
     await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** A socket is there a moment before anybody listens on it. */
+async function connectListening(path: string, signal: AbortSignal): ReturnType<typeof connectGreeted> {
+  for (;;) {
+    try {
+      return await connectGreeted(socketAddress(path), signal);
+    } catch (error) {
+      if (!isErrno(error, "ECONNREFUSED")) throw error;
+      await delay(2, undefined, { signal });
+    }
   }
 }

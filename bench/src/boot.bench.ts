@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { infoSchema, urls } from "@boxrun/contract";
+import { type CreateBoxInput, infoSchema, urls } from "@boxrun/contract";
 import { defaultCacheDir } from "@boxrun/engine-qemu";
 import { TestServer } from "../../test/e2e/support/server.ts";
 import { bareShape, bootBare, resumeBare } from "./bare-vm.ts";
@@ -23,12 +23,17 @@ export async function benchBoot(): Promise<Figure[]> {
   disposal.defer(() => rm(cacheDir, { recursive: true, force: true }));
   await using fast = await TestServer.start({ env: { BOXRUN_CACHE_DIR: cacheDir } });
   const shape = await bareShape(await acceleratorOf(server), { cpu, memoryMb }, cacheDir);
+  const shared = await mkdtemp(join(tmpdir(), "br-share-"));
+  disposal.defer(() => rm(shared, { recursive: true, force: true }));
+  const volumes: CreateBoxInput["volumes"] = [{ host_path: shared, guest_path: "/shared" }];
   await create(server);
   await makeTemplates(fast);
+  await makeTemplates(fast, volumes);
   const bare: number[] = [];
   const raw: number[] = [];
   const cold: Created[] = [];
   const resumed: Created[] = [];
+  const withVolume: Created[] = [];
   for (let round = 0; round < rounds; round += 1) {
     bare.push(await bootBare(shape));
     cold.push(await create(server));
@@ -36,12 +41,14 @@ export async function benchBoot(): Promise<Figure[]> {
     for (let nth = 0; nth < 3; nth += 1) {
       raw.push(await resumeBare(shape, cacheDir));
       resumed.push(await create(fast));
+      withVolume.push(await create(fast, volumes));
     }
   }
   const [boot, resume] = [median(bare), median(raw)];
   const booted = median(cold.map(({ running }) => running));
   const running = median(resumed.map((one) => one.running));
   const firstByte = median(resumed.map((one) => one.firstByte));
+  const runningWithVolume = median(withVolume.map((one) => one.running));
   const times = (value: number) => `${(value / boot).toFixed(3)} ×`;
   const reference = `bare QEMU to the agent's first answer: a boot ${ms(boot)}, a resume ${ms(resume)}`;
   return [
@@ -66,6 +73,13 @@ export async function benchBoot(): Promise<Figure[]> {
       bar: "0.08 ×",
       held: firstByte <= 0.08 * boot,
     },
+    {
+      name: `create to running, with a volume, from a template, ${shape.accelerator}, median of ${3 * rounds}`,
+      value: `${ms(runningWithVolume)}, ${times(runningWithVolume)}`,
+      reference: `${reference}; without one ${ms(running)}`,
+      bar: "0.12 ×",
+      held: runningWithVolume <= 0.12 * boot,
+    },
   ];
 }
 
@@ -80,21 +94,23 @@ async function acceleratorOf(server: TestServer): Promise<"kvm" | "tcg"> {
 }
 
 /** The first box of a shape boots, and has the bare template made behind it; the second has the one made in which a box is ready, and the third takes that into memory. */
-async function makeTemplates(server: TestServer): Promise<void> {
+async function makeTemplates(server: TestServer, volumes?: CreateBoxInput["volumes"]): Promise<void> {
   for (const word of ["boxes of this shape start", "new boxes of this shape and image start"]) {
-    await create(server);
-    for (let waited = 0; !server.log.includes(word); waited += 100) {
+    const count = () => server.log.split(word).length;
+    const before = count();
+    await create(server, volumes);
+    for (let waited = 0; count() === before; waited += 100) {
       if (waited > 120_000)
         throw new Error(`no template was made in two minutes: the server's log does not say ${word}`);
       await delay(100);
     }
   }
-  await create(server);
+  await create(server, volumes);
 }
 
-async function create(server: TestServer): Promise<Created> {
+async function create(server: TestServer, volumes: CreateBoxInput["volumes"] = []): Promise<Created> {
   const begun = performance.now();
-  const box = await server.http.createBox({ cpu, memory_mb: memoryMb });
+  const box = await server.http.createBox({ cpu, memory_mb: memoryMb, volumes });
   const running = performance.now() - begun;
   let firstByte = Number.NaN;
   for await (const { event } of server.http.follow(box.id, ["echo", "hello"])) {

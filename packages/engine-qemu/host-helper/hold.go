@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -54,12 +55,17 @@ func copyInMemory(path string, seal bool) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := []byte("boxrun-memory\x00")
-	fd, _, errno := syscall.Syscall(sysMemfdCreate, uintptr(unsafe.Pointer(&name[0])), mfdCloexec|mfdAllowSealing, 0)
+	// As it is in /proc/PID/maps of whoever maps it.
+	name := "boxrun-memory"
+	if seal {
+		name = "boxrun-template"
+	}
+	nul := append([]byte(name), 0)
+	fd, _, errno := syscall.Syscall(sysMemfdCreate, uintptr(unsafe.Pointer(&nul[0])), mfdCloexec|mfdAllowSealing, 0)
 	if errno != 0 {
 		return nil, fmt.Errorf("make a file in memory: %w", errno)
 	}
-	target := os.NewFile(fd, "boxrun-memory")
+	target := os.NewFile(fd, name)
 	if err := fill(target, source, info.Size()); err != nil {
 		target.Close()
 		return nil, fmt.Errorf("copy %s into memory: %w", path, err)
@@ -93,12 +99,8 @@ func fill(target, source *os.File, size int64) error {
 		if err != nil && err != io.EOF || n == 0 {
 			return fmt.Errorf("read %d bytes at %d: %w", copyUnit, at, err)
 		}
-		for page := 0; page < n; page += pageSize {
-			part := buffer[page:min(page+pageSize, n)]
-			if isZero(part) {
-				continue
-			}
-			if _, err := target.WriteAt(part, at+int64(page)); err != nil {
+		for _, part := range filled(buffer[:n]) {
+			if _, err := target.WriteAt(buffer[part.from:part.to], at+int64(part.from)); err != nil {
 				return err
 			}
 		}
@@ -107,11 +109,23 @@ func fill(target, source *os.File, size int64) error {
 	return nil
 }
 
-func isZero(bytes []byte) bool {
-	for _, b := range bytes {
-		if b != 0 {
-			return false
+type stretch struct{ from, to int }
+
+var zeros [pageSize]byte
+
+// filled gives the stretches of pages that are not all zeros.
+func filled(content []byte) []stretch {
+	var stretches []stretch
+	for from := 0; from < len(content); from += pageSize {
+		to := min(from+pageSize, len(content))
+		if bytes.Equal(content[from:to], zeros[:to-from]) {
+			continue
+		}
+		if last := len(stretches) - 1; last >= 0 && stretches[last].to == from {
+			stretches[last].to = to
+		} else {
+			stretches = append(stretches, stretch{from, to})
 		}
 	}
-	return true
+	return stretches
 }
