@@ -76,10 +76,14 @@ test(
     const add = "boxrun context add host --host http://127.0.0.1:9090 --token-stdin && boxrun context use host";
     await told(host.run("tester", add, token));
     await expect.poll(async () => (await user("boxrun info")).code, { timeout: patience, interval: 1000 }).toBe(0);
-    const id = (await told(user("boxrun create base --name dev --network"))).trim();
-    expect(await told(user("boxrun exec dev -- echo hi"))).toBe("hi\n");
+    const id = (await told(user("boxrun create base --name dev --network --volume /srv/boxrun:/mnt:ro"))).trim();
+    expect(await told(user("boxrun exec dev -- ls /mnt"))).toContain("SHA256SUMS\n");
     expect(JSON.parse(await told(user("boxrun info --json")))).toMatchObject({
-      engine: { ready: true, confinement: { complete: true, how: expect.stringContaining("(cpu, memory, pids)") } },
+      engine: {
+        ready: true,
+        accelerator: "kvm",
+        confinement: { complete: true, how: expect.stringContaining("(cpu, memory, pids)") },
+      },
     });
     const cgroup = `/sys/fs/cgroup/system.slice/boxrun.service/${id}`;
     const bounds = (await told(root(`cd ${cgroup} && cat memory.max pids.max cpu.weight`))).trim().split("\n");
@@ -110,6 +114,37 @@ test(
     const lines = (await told(user(`boxrun logs dev ${exec}`))).trimEnd().split("\n");
     const count = lines.length - 1;
     expect(lines).toEqual([...Array.from({ length: count }, (_, index) => `${index + 1}`), `end ${count}`]);
+  },
+  patience,
+);
+
+test(
+  "boxes go on from a template under KVM, too, with a volume and each as itself",
+  async () => {
+    await told(root("sed -i s/CACHE_MB=0/CACHE_MB=4096/ /etc/boxrun/environment && systemctl restart boxrun"));
+    await expect.poll(async () => (await user("boxrun info")).code, { timeout: patience, interval: 1000 }).toBe(0);
+    const create = async () =>
+      (await told(user("boxrun create base --memory 256 --disk 1 --volume /srv/boxrun:/mnt:ro"))).trim();
+    const journal = () => told(root("journalctl --unit boxrun --output cat --no-pager"));
+    const ids = [await create()];
+    for (const whose of ["boxes of this shape", "new boxes of this shape and image"]) {
+      await expect
+        .poll(journal, { timeout: patience, interval: 1000 })
+        .toContain(`"msg":"${whose} start from a template from now on"`);
+      ids.push(await create());
+    }
+    const [, ...resumed] = ids;
+    for (const id of resumed) {
+      expect(await told(root(`tr '\\0' ' ' </proc/$(pgrep --oldest --full 'qemu.* boxrun-${id} ')/cmdline`))).toContain(
+        "-incoming",
+      );
+      expect(await told(user(`boxrun exec ${id} -- ls /mnt`))).toContain("SHA256SUMS\n");
+    }
+    const own = await Promise.all(
+      ids.map((id) => told(user(`boxrun exec ${id} -- cat /proc/sys/kernel/random/boot_id`))),
+    );
+    expect(new Set(own).size).toBe(ids.length);
+    await told(user(`boxrun rm --force ${ids.join(" ")}`));
   },
   patience,
 );
