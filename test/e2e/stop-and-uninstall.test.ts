@@ -36,7 +36,13 @@ it("`uninstall --purge` leaves no VM and nothing in the state directory", async 
   expect((await server.runCli(["start", "dev"])).exitCode).toBe(0);
   // What was built at set-up is not the test's to remove.
   const elsewhere = await mkdtemp(join(tmpdir(), "br-cache-"));
-  const env = { ...server.env, BOXRUN_CACHE_DIR: elsewhere, XDG_CONFIG_HOME: join(elsewhere, "config") };
+  const env = {
+    ...server.env,
+    BOXRUN_CACHE_DIR: elsewhere,
+    XDG_CONFIG_HOME: join(elsewhere, "config"),
+    // The command's own code, compiled, goes into its cache directory.
+    NODE_COMPILE_CACHE: undefined,
+  };
   expect(await runCli(["uninstall", "--purge", "--yes"], env)).toMatchObject({ exitCode: 0, stdout: "Done.\n" });
   expect(await server.boxProcesses()).toEqual(new Map());
   for (const gone of [server.stateDir, elsewhere]) await expect(readdir(gone)).rejects.toThrow("ENOENT");
