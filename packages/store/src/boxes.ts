@@ -61,12 +61,10 @@ export function boxStore(db: Database, keys: RequestKeys, onDelete: () => void):
       .object({ id: z.string(), expires_at_ms: z.int() })
       .transform((row) => ({ id: row.id, expiresAtMs: row.expires_at_ms })),
   );
-  const update = durable(
-    db,
-    "update a box",
-    `UPDATE boxes SET status = ?, image_digest = ?, image_config = ?, workdir = ?, engine_id = ?, error_code = ?, error_message = ?,
-       started_at_ms = ?, stopped_at_ms = ?, expires_at_ms = ?, on_expiry = ? WHERE id = ?`,
-  );
+  const updateSql = `UPDATE boxes SET status = ?, image_digest = ?, image_config = ?, workdir = ?, engine_id = ?, error_code = ?, error_message = ?,
+       started_at_ms = ?, stopped_at_ms = ?, expires_at_ms = ?, on_expiry = ? WHERE id = ?`;
+  const update = durable(db, "update a box", updateSql);
+  const updateUnfinished = db.command("update a box", updateSql);
   const remove = durable(db, "delete a box", "DELETE FROM boxes WHERE id = ?");
   const counts = db.query("count boxes", "SELECT status, count FROM box_counts WHERE status <> 'removed'", countRow);
   const execs = db.query(
@@ -133,7 +131,11 @@ export function boxStore(db: Database, keys: RequestKeys, onDelete: () => void):
       const current = byId.get(id);
       if (current === undefined) return undefined;
       const box = { ...current, ...patch };
-      update(
+      // One that is being created is given up by the next server, whatever else is known of it; what it becomes takes along what was written before.
+      const isUnfinished =
+        current.status === "creating" && box.status === "creating" && patch.expiresAtMs === undefined;
+      const write = isUnfinished ? updateUnfinished : update;
+      write(
         box.status,
         box.imageDigest,
         jsonOrNull(box.imageConfig),
