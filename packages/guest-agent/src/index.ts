@@ -14,5 +14,5 @@ export { connectPort, listeningPorts } from "./ports.ts";
 export { powerOff } from "./power-off.ts";
 export { requestJson } from "./requests.ts";
 export { afterFailure, hearAgain } from "./reunion.ts";
-export { prepareVm, setUpTemplate, setUpVm, type VmDevices } from "./set-up.ts";
+export { prepareVm, setUpVm, type VmDevices } from "./set-up.ts";
 export { guestUsage } from "./usage.ts";

@@ -21,17 +21,8 @@ interface Identity {
 }
 
 /**
- * Makes a VM whose agent has greeted into all that a box is but its identity, to be saved so: `setUpVm` makes whatever is resumed from it a box, in a fraction of the time.
- * RUNTIME_ERROR as of `setUpVm`.
- */
-export async function setUpTemplate(line: AgentLine, devices: VmDevices): Promise<void> {
-  const nobody = { hostname: "", machineId: "", workdir: "/" };
-  await setUp(line, "a template", nobody, { ...devices, template: true });
-}
-
-/**
- * Makes a VM whose agent has greeted, resumed from a template or not, into all of this box but what its owner says: `setUpVm` has only that left to do. It is done twice: what a
- * guest does for the second time it does in a fraction of the time, where its CPU is emulated. RUNTIME_ERROR as of `setUpVm`.
+ * Makes a VM whose agent has greeted into all of this box but what its owner says, which `setUpVm` then does in a fraction of the time; or into a template of boxes, to be saved so. It
+ * is done twice: what a guest does for the second time finds the files there, and is quick where its CPU is emulated. RUNTIME_ERROR as of `setUpVm`.
  */
 export async function prepareVm(line: AgentLine, boxId: string, devices: VmDevices): Promise<void> {
   // One that says the same twice is not done.

@@ -30,6 +30,9 @@ async function fileIdentity(path: string): Promise<string> {
   return `${path} ${mtimeMs} ${size} ${ino}`;
 }
 
+/** The same for ready ones alone. */
+const readyVersion = 2;
+
 let cpu: Promise<string> | undefined;
 
 /** The host's CPU with what it can do, which the guest has seen; it does not change while this process runs. */
@@ -44,6 +47,6 @@ function cpuIdentity(): Promise<string> {
 
 /** Stands for a bare template and the contents of the box that begins in it. */
 export function readyKey(bareKey: string, { image, diskSizeGb }: Pick<BoxContents, "image" | "diskSizeGb">): string {
-  const parts = ["ready", bareKey, image.layout, diskSizeGb];
+  const parts = ["ready", readyVersion, bareKey, image.layout, diskSizeGb];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 24);
 }

@@ -1,6 +1,6 @@
 import { chown, mkdir, open, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { setUpTemplate } from "@boxrun/guest-agent";
+import { prepareVm } from "@boxrun/guest-agent";
 import { makeBoxDisk } from "../disks/box-disk.ts";
 import { copySparse } from "../disks/copy-sparse.ts";
 import type { GuestManifest } from "../guest-build/manifest.ts";
@@ -53,7 +53,7 @@ export async function makeReadyTemplate(
   try {
     const { network, volumes } = plan.shape;
     const nobody = { id: "template", network: network !== undefined, volumes: [] };
-    await setUpTemplate(machine.line, devicesOf(nobody, manifest, volumes !== undefined));
+    await prepareVm(machine.line, "template", devicesOf(nobody, manifest, volumes !== undefined));
     await warmUp(machine.line, "template", signal);
   } catch (error) {
     await endMachine(machine, dir);
