@@ -1,5 +1,6 @@
 import { benchBoot } from "./boot.bench.ts";
 import { benchBoxLite } from "./boxlite.bench.ts";
+import { benchBurst } from "./burst.bench.ts";
 import { benchCli } from "./cli.bench.ts";
 import { benchDashboard } from "./dashboard.bench.ts";
 import { benchDensity } from "./density.bench.ts";
@@ -15,6 +16,7 @@ import { benchSdk } from "./sdk.bench.ts";
 /** `npm run bench [name…]`: each benchmark by itself, on a server and boxes of its own; exit 1 if a bar does not hold. */
 const benchmarks: Readonly<Record<string, () => Promise<Figure[]>>> = {
   boot: benchBoot,
+  burst: benchBurst,
   cli: benchCli,
   dashboard: benchDashboard,
   density: benchDensity,
