@@ -2,6 +2,8 @@ import { type AgentLine, Forgetting, startExec } from "@boxrun/guest-agent";
 
 /** Most boxes run one of these first. Which the image does not have does not matter. */
 const programs = [["echo"], ["sh", "-c", "true"]] as const;
+/** The first time is not like the others: the agent's own memory, for one, is as large as it will be only behind it. */
+const rounds = 3;
 
 /**
  * Runs in a VM that is nobody's yet what a box most likely runs first: what that takes of the image is then in memory, and neither read nor unpacked again, and the guest's own way to a
@@ -11,8 +13,10 @@ export async function warmUp(line: AgentLine, boxId: string, signal: AbortSignal
   const host = { boxId, line, gone: signal, forgetting: new Forgetting(line) };
   const rest = { env: {}, workdir: "/", user: null, stdin: false, tty: null, timeoutMs: 10_000 };
   const forgotten: Promise<void>[] = [];
-  for (const cmd of programs) {
-    const exec = await startExec(host, { id: `warm-${cmd[0]}`, cmd: [...cmd], ...rest });
+  for (const [nth, cmd] of Array.from({ length: rounds }, () => programs)
+    .flat()
+    .entries()) {
+    const exec = await startExec(host, { id: `warm-${nth}`, cmd: [...cmd], ...rest });
     for await (const { stream, offset, data } of exec.output) {
       exec.acknowledge({ stdout: 0, stderr: 0, [stream]: offset + data.length });
     }
