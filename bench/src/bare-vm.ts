@@ -11,7 +11,7 @@ import { isErrno, requireTool } from "@boxrun/host";
 import { measureTscKhz } from "../../packages/engine-qemu/src/host/tsc.ts";
 import { templateKey } from "../../packages/engine-qemu/src/templates/key.ts";
 import { TemplateStore, templateFiles } from "../../packages/engine-qemu/src/templates/store.ts";
-import { boxFiles, qemuArgs, type VmShape } from "../../packages/engine-qemu/src/vm/command-line.ts";
+import { boxDisks, boxFiles, qemuArgs, type VmShape } from "../../packages/engine-qemu/src/vm/command-line.ts";
 import { Qmp } from "../../packages/engine-qemu/src/vm/qmp.ts";
 import { sendState } from "../../packages/engine-qemu/src/vm/send-state.ts";
 
@@ -54,7 +54,7 @@ export async function resumeBare(shape: VmShape, cacheDir: string): Promise<numb
   const resumed: VmShape = {
     ...shape,
     // A template has them, and its VM no drivers for them yet.
-    disks: { image: boxFiles.image, disk: boxFiles.disk },
+    disks: boxDisks,
     memory: { path: `/proc/self/fd/${memoryFd}`, use: "private" },
     incoming: true,
   };

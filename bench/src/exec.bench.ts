@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BoxSpec, type Engine, silentLogger } from "@boxrun/core";
+import { type Engine, silentLogger } from "@boxrun/core";
 import { createQemuEngine, defaultCacheDir } from "@boxrun/engine-qemu";
-import { createImageContent } from "@boxrun/images";
 import { collect } from "../../test/e2e/support/http.ts";
 import { TestServer } from "../../test/e2e/support/server.ts";
+import { engineBoxSpec } from "./engine-box.ts";
 import { type Figure, median, ms, timed } from "./figures.ts";
 
 const calls = 200;
@@ -16,7 +16,7 @@ export async function benchExec(): Promise<Figure[]> {
   const engine = createQemuEngine({ stateDir, cacheDir: defaultCacheDir(), logger: silentLogger });
   try {
     await using server = await TestServer.start();
-    const spec = await boxSpec(stateDir);
+    const spec = await engineBoxSpec(stateDir, { memoryMb: 256 });
     await engine.create(spec, { signal: new AbortController().signal, onEngineId: () => undefined });
     const box = await server.http.createBox();
     const throughServer: number[] = [];
@@ -40,26 +40,6 @@ export async function benchExec(): Promise<Figure[]> {
     await engine.close();
     await rm(stateDir, { recursive: true, force: true });
   }
-}
-
-async function boxSpec(stateDir: string): Promise<BoxSpec> {
-  const images = createImageContent({
-    dir: join(stateDir, "images"),
-    cacheDir: defaultCacheDir(),
-    logger: silentLogger,
-  });
-  const { digest } = await images.builtin();
-  return {
-    id: "box_benchmark000",
-    hostname: "bench",
-    workdir: "/root",
-    image: { digest, layoutDir: images.layoutDir(digest) },
-    cpu: 1,
-    memoryMb: 256,
-    diskSizeGb: 1,
-    network: false,
-    volumes: [],
-  };
 }
 
 async function execStraight(engine: Engine, boxId: string, id: string): Promise<void> {

@@ -58,14 +58,15 @@ func runOutside() error {
 	listen := flag.String("listen", "", "serve on a Unix socket: unix:/path")
 	root := flag.String("root", "/", "the box's root directory; any other than / needs root, for chroot(2)")
 	groups := flag.String("cgroup", "", "a directory on a cgroup2 mount for the execs' groups; none if empty")
+	transfers := flag.String("bulk", "", "a file that takes the place of the disk for transfers; none if empty")
 	flag.Parse()
 	path, ok := strings.CutPrefix(*listen, "unix:")
 	if !ok || flag.NArg() > 0 {
-		return fmt.Errorf("usage: boxrun-agent --listen unix:/path [--root DIR] [--cgroup DIR]")
+		return fmt.Errorf("usage: boxrun-agent --listen unix:/path [--root DIR] [--cgroup DIR] [--bulk FILE]")
 	}
 	endOnSignals()
 	machine := outside{}
-	box, err := machine.box(*root, *groups)
+	box, err := machine.box(*root, *groups, *transfers)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"boxrun.dev/guest/internal/bulk"
 	"boxrun.dev/guest/internal/cgroup"
 	"boxrun.dev/guest/internal/exec"
 	"boxrun.dev/guest/internal/files"
@@ -30,7 +31,7 @@ func endOnSignals() {
 // outside is the machine of an agent that is not PID 1: the host it runs on, of which it changes nothing.
 type outside struct{}
 
-func (outside) box(dir, groupDir string) (*server.Box, error) {
+func (outside) box(dir, groupDir, bulkFile string) (*server.Box, error) {
 	syscall.Umask(0o022)
 	root, err := inroot.Open(dir)
 	if err != nil {
@@ -46,7 +47,13 @@ func (outside) box(dir, groupDir string) (*server.Box, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &server.Box{Execs: execs, Files: files.New(root)}, nil
+	box := &server.Box{Execs: execs, Files: files.New(root)}
+	if bulkFile != "" {
+		if box.Bulk, err = bulk.Open(bulkFile); err != nil {
+			return nil, err
+		}
+	}
+	return box, nil
 }
 
 var errNotVM = &wire.Error{Code: wire.BadRequest, Message: "setup, clock, image: the agent does not run in a VM of its own"}

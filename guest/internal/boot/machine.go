@@ -6,6 +6,7 @@ import (
 	"sync"
 	"syscall"
 
+	"boxrun.dev/guest/internal/bulk"
 	"boxrun.dev/guest/internal/cgroup"
 	"boxrun.dev/guest/internal/exec"
 	"boxrun.dev/guest/internal/files"
@@ -45,6 +46,12 @@ func (m *Machine) SetUp(s *wire.Setup) (*server.Box, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up: %w", err)
 	}
+	area, err := openBulk(s.Bulk)
+	if err != nil {
+		root.Close()
+		unmountBox()
+		return nil, fmt.Errorf("set up: %w", err)
+	}
 	m.mu.Lock()
 	m.root = root
 	m.mu.Unlock()
@@ -59,11 +66,22 @@ func (m *Machine) SetUp(s *wire.Setup) (*server.Box, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up: %w", err)
 	}
-	box := &server.Box{Execs: execs, Files: files.New(root)}
+	box := &server.Box{Execs: execs, Files: files.New(root), Bulk: area}
 	if s.Template {
 		m.template = box
 	}
 	return box, nil
+}
+
+// openBulk gives nil for a VM without such a disk.
+func openBulk(device string) (*bulk.Area, error) {
+	if device == "" {
+		return nil, nil
+	}
+	if err := waitForDevice(device); err != nil {
+		return nil, err
+	}
+	return bulk.Open(device)
 }
 
 // SetClock sets the time and reseeds the random generator.

@@ -77,12 +77,8 @@ func makeOwn(root *inroot.Root, s *wire.Setup) error {
 // mountRoot joins the image and the disk. Directories of the image can be renamed (redirect_dir), which package managers do.
 func mountRoot(r wire.Root) error {
 	for _, device := range []string{r.Image, r.Disk} {
-		err := waitFor(10*time.Second, func() bool {
-			_, err := os.Stat(device)
-			return err == nil
-		})
-		if err != nil {
-			return fmt.Errorf("find block device %s: %w", device, err)
+		if err := waitForDevice(device); err != nil {
+			return err
 		}
 	}
 	if err := (mount{r.Image, imageDir, "squashfs", syscall.MS_RDONLY, ""}).do(); err != nil {
@@ -102,6 +98,17 @@ func mountRoot(r wire.Root) error {
 		return err
 	}
 	fillReserve()
+	return nil
+}
+
+func waitForDevice(device string) error {
+	err := waitFor(10*time.Second, func() bool {
+		_, err := os.Stat(device)
+		return err == nil
+	})
+	if err != nil {
+		return fmt.Errorf("find block device %s: %w", device, err)
+	}
 	return nil
 }
 

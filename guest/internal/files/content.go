@@ -20,8 +20,8 @@ var errUnsized = fmt.Errorf("it has more than %d MiB, and no size that says how 
 
 // content is what a file holds, and how much that is. Its size alone does not tell: those of /proc say 0, those of /sys 4096. head is a
 // buffer of headSize bytes, which the reader may use until it is read.
-func content(file *os.File, st *syscall.Stat_t, head []byte) (io.Reader, int64, error) {
-	virtual := isVirtual(file)
+func content(file *source, st *syscall.Stat_t, head []byte) (io.Reader, int64, error) {
+	virtual := isVirtual(file.File)
 	if virtual {
 		// Some wait for what happens next, such as /proc/kmsg: that is no content.
 		_ = syscall.SetNonblock(int(file.Fd()), true)
@@ -37,7 +37,7 @@ func content(file *os.File, st *syscall.Stat_t, head []byte) (io.Reader, int64, 
 	if !virtual && st.Size > int64(n) {
 		return io.MultiReader(begun, io.LimitReader(file, st.Size-int64(n))), st.Size, nil
 	}
-	if !virtual && st.Size > 0 && hasGrown(file, n) {
+	if !virtual && st.Size > 0 && hasGrown(file.File, n) {
 		return io.LimitReader(begun, st.Size), st.Size, nil
 	}
 	rest, err := io.ReadAll(io.LimitReader(file, unsizedLimit-int64(n)+1))
@@ -49,6 +49,32 @@ func content(file *os.File, st *syscall.Stat_t, head []byte) (io.Reader, int64, 
 		return nil, 0, errUnsized
 	}
 	return io.MultiReader(begun, bytes.NewReader(rest)), size, nil
+}
+
+// source is a file that may be read past the page cache.
+type source struct {
+	*os.File
+	direct bool
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.File.Read(p)
+	if s.direct && errors.Is(err, syscall.EINVAL) {
+		// Its file system can't, or can't do it with what is left of the file: some do neither part of a sector nor what has no sectors.
+		s.setDirect(false)
+		return s.File.Read(p)
+	}
+	return n, err
+}
+
+// setDirect has the kernel read past the page cache, if it can, or not.
+func (s *source) setDirect(direct bool) {
+	flags := 0
+	if direct {
+		flags = syscall.O_DIRECT
+	}
+	_, _, e := syscall.Syscall(syscall.SYS_FCNTL, s.Fd(), syscall.F_SETFL, uintptr(flags))
+	s.direct = direct && e == 0
 }
 
 // hasGrown says whether a file that had less than n bytes has them now, and is not one whose size says nothing.

@@ -2,7 +2,6 @@ package files
 
 import (
 	"io"
-	"os"
 	"syscall"
 )
 
@@ -10,7 +9,7 @@ import (
 type Content struct {
 	io.Reader
 	Size int64
-	file *os.File
+	file *source
 }
 
 // Close closes the file.
@@ -21,13 +20,14 @@ func (f *Files) Open(path string) (*Content, error) {
 	if err := checkPath("read", path); err != nil {
 		return nil, err
 	}
-	file, st, err := f.root.OpenRegular(path)
+	opened, st, err := f.root.OpenRegular(path)
 	if err == syscall.EISDIR {
 		return nil, refuse("read %s: is a directory; use tar", path)
 	}
 	if err != nil {
 		return nil, fail("read", path, err)
 	}
+	file := &source{File: opened}
 	reader, size, err := content(file, &st, make([]byte, headSize))
 	if err != nil {
 		file.Close()
@@ -39,6 +39,17 @@ func (f *Files) Open(path string) (*Content, error) {
 // Send copies the content to w.
 func (c *Content) Send(w io.Writer) error {
 	n, err := copyTo(w, c.Reader)
+	if err == nil && n < c.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// SendTo copies the content to w, which reads it itself, and in large pieces: past the page cache, where the file system can do that. What is read
+// once takes a copy less so, and nobody else's cached files their place.
+func (c *Content) SendTo(w io.ReaderFrom) error {
+	c.file.setDirect(c.Size > headSize)
+	n, err := w.ReadFrom(c.Reader)
 	if err == nil && n < c.Size {
 		err = io.ErrUnexpectedEOF
 	}

@@ -252,7 +252,7 @@ func (t *tarWriter) regular(fd int, h *tar.Header, st *syscall.Stat_t) error {
 		cut, err = t.sparse(file, h, holes)
 	} else {
 		var from io.Reader
-		if from, h.Size, err = content(file, &now, t.head); err != nil {
+		if from, h.Size, err = content(&source{File: file}, &now, t.head); err != nil {
 			return t.unreadable(name, "read", err)
 		}
 		cut, err = t.whole(from, h)

@@ -118,6 +118,11 @@ func (f *Files) Write(path string, mode *uint32, owner *Ownership, body io.Reade
 }
 
 func copyAll(file *os.File, src io.Reader) error {
+	// A body that has its bytes in memory already.
+	if whole, ok := src.(io.WriterTo); ok {
+		_, err := whole.WriteTo(struct{ io.Writer }{file})
+		return err
+	}
 	_, err := copyTo(file, src)
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"boxrun.dev/guest/internal/bulk"
 	"boxrun.dev/guest/internal/exec"
 	"boxrun.dev/guest/internal/files"
 	"boxrun.dev/guest/internal/wire"
@@ -22,6 +23,8 @@ import (
 type Box struct {
 	Execs *exec.Manager
 	Files *files.Files
+	// Bulk is the disk for transfers; nil if the VM has none.
+	Bulk *bulk.Area
 }
 
 // Machine is what the server asks of the VM around it.
@@ -130,13 +133,20 @@ func (s *Server) routes() http.Handler {
 	boxed("PUT /tar", putTar)
 	boxed("GET /tar", getTar)
 	boxed("GET /image", s.getImage)
+	boxed("PUT /bulk/files", taking(putFile))
+	boxed("PUT /bulk/tar", taking(putTar))
+	boxed("POST /bulk/files", throughDisk(sendFileThroughDisk))
+	boxed("POST /bulk/tar", throughDisk(sendTarThroughDisk))
+	boxed("POST /bulk/image", throughDisk(s.sendImageThroughDisk))
 	boxed("GET /list", list)
 	boxed("GET /ports", listPorts)
 	boxed("POST /ports/{port}", connectPort)
-	route("/", func(_ http.ResponseWriter, r *http.Request) error {
-		return &wire.Error{Code: wire.BadRequest, Message: "no such request: " + r.Method + " " + wire.Text(r.URL.Path)}
-	})
+	route("/", func(_ http.ResponseWriter, r *http.Request) error { return unknownRequest(r) })
 	return mux
+}
+
+func unknownRequest(r *http.Request) error {
+	return &wire.Error{Code: wire.BadRequest, Message: "no such request: " + r.Method + " " + wire.Text(r.URL.Path)}
 }
 
 func (s *Server) current() *Box {

@@ -53,9 +53,11 @@ type Setup struct {
 	Entropy   []byte   `json:"entropy"`
 	Modules   []string `json:"modules"`
 	Root      Root     `json:"root"`
-	Volumes   []Volume `json:"volumes"`
-	Network   *Network `json:"network"`
-	Workdir   string   `json:"workdir"`
+	// Bulk is the block device for transfers (package bulk); "" if there is none.
+	Bulk    string   `json:"bulk,omitempty"`
+	Volumes []Volume `json:"volumes"`
+	Network *Network `json:"network"`
+	Workdir string   `json:"workdir"`
 	// Template: nobody's box yet. The VM is saved so, and a setup without it makes each that is resumed from it a box.
 	Template bool `json:"template,omitempty"`
 }

@@ -1,5 +1,5 @@
 import type { Adoption, BoxSpec, BoxUsage, EngineDescription } from "@boxrun/core";
-import type { AgentLine } from "@boxrun/guest-agent";
+import type { AgentLine, BulkArea } from "@boxrun/guest-agent";
 
 /**
  * What an engine asks of whatever makes VMs, so that one engine serves all of them (`createAgentEngine`). A provider knows how its VMs come to be,
@@ -75,6 +75,8 @@ export interface MakeOptions {
 /** A VM that is up, whether it was booted or taken over. */
 export interface Machine {
   readonly line: AgentLine;
+  /** The disk for transfers, where the VM has one. */
+  readonly bulk?: BulkArea | undefined;
   /** Resolves when the guest has ended, for whatever reason. */
   readonly guestEnd: Promise<unknown>;
 

@@ -45,7 +45,7 @@ export class Vm {
   constructor(machine: Machine, context: VmContext) {
     this.boxId = context.boxId;
     this.line = machine.line;
-    this.files = new AgentFiles(machine.line, context.boxId);
+    this.files = new AgentFiles(machine.line, context.boxId, { bulk: machine.bulk });
     this.forgetting = new Forgetting(machine.line);
     this.#machine = machine;
     this.#context = context;

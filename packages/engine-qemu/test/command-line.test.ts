@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { macOf } from "../src/network/mac.ts";
-import { maxVolumes, qemuArgs, type VmShape, volumeDevice } from "../src/vm/command-line.ts";
+import { boxDisks, maxVolumes, qemuArgs, type VmShape, volumeDevice } from "../src/vm/command-line.ts";
 
 const shape: VmShape = {
   accelerator: "tcg",
@@ -9,7 +9,7 @@ const shape: VmShape = {
   tscKhz: 2_596_146,
   kernel: "/cache/vmlinuz",
   initramfs: "/cache/initramfs",
-  disks: { image: "image.squashfs", disk: "disk.ext4" },
+  disks: boxDisks,
   network: undefined,
   volumes: undefined,
   name: "boxrun-box_1",
@@ -31,6 +31,17 @@ test("an emulated CPU is told the clock's frequency; a real one finds it", () =>
   expect(optionOf(kvm, "-append")).not.toContain("tsc");
   expect(optionOf(kvm, "-cpu")).toBe("host");
   expect(optionOf(qemuArgs({ ...shape, tscKhz: undefined }), "-append")).not.toContain("tsc_early_khz");
+});
+
+test("an emulated CPU does not promise fast strings, which it has not", () => {
+  expect(optionOf(qemuArgs(shape), "-cpu")).toBe("max,erms=off,fsrm=off");
+});
+
+test("a box has a disk for transfers behind its own", () => {
+  const disks = optionsOf(qemuArgs({ ...shape, disks: boxDisks }), "-device").filter((device) =>
+    device.startsWith("virtio-blk"),
+  );
+  expect(disks.map((device) => /drive=(\w+)/.exec(device)?.[1])).toEqual(["image", "disk", "bulk"]);
 });
 
 test("memory is shared with other processes, and there are ports and lines for volumes, only where a box has some", () => {

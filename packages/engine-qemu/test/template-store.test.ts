@@ -10,7 +10,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { readyKey, templateKey } from "../src/templates/key.ts";
 import { TemplateStore, templateFiles } from "../src/templates/store.ts";
 import { Templates } from "../src/templates/templates.ts";
-import type { VmShape } from "../src/vm/command-line.ts";
+import { boxDisks, type VmShape } from "../src/vm/command-line.ts";
 
 const mib = 1 << 20;
 
@@ -96,7 +96,7 @@ test("a template is another's as soon as anything differs that its VM depends on
     tscKhz: 2_000_000,
     kernel: "/guest/1/vmlinuz",
     initramfs: "/guest/1/initramfs",
-    disks: { image: "image.squashfs", disk: "disk.ext4" },
+    disks: boxDisks,
     network: undefined,
     volumes: undefined,
     name: "boxrun-box_1",

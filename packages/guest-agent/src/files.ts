@@ -1,6 +1,6 @@
 import type { ClientHttp2Stream } from "node:http2";
 import { posix } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { BoxRunError, type ErrorCode, type FileEntry } from "@boxrun/contract";
 import type {
   FileContent,
@@ -12,6 +12,9 @@ import type {
   WriteOptions,
 } from "@boxrun/core";
 import { Body } from "./body.ts";
+import { type BulkArea, type BulkLease, slotBytes } from "./bulk/area.ts";
+import { offer, receive } from "./bulk/receiving.ts";
+import { BulkSending } from "./bulk/sending.ts";
 import { fromAgent } from "./errors.ts";
 import type { AgentLine } from "./line.ts";
 import { readListing, toEntry } from "./listing.ts";
@@ -37,61 +40,51 @@ const codes: Partial<Record<AgentErrorCode, ErrorCode>> = {
 export class AgentFiles {
   readonly #line: AgentLine;
   readonly #boxId: string;
+  readonly #bulk: BulkArea | undefined;
   readonly #patience: Patience;
 
-  constructor(line: AgentLine, boxId: string, patience: Patience = usualPatience) {
+  /** `bulk`: the disk for transfers that the VM has, if it has one. */
+  constructor(
+    line: AgentLine,
+    boxId: string,
+    {
+      bulk,
+      patience = usualPatience,
+    }: { readonly bulk?: BulkArea | undefined; readonly patience?: Patience | undefined } = {},
+  ) {
     this.#line = line;
     this.#boxId = boxId;
+    this.#bulk = bulk;
     this.#patience = patience;
   }
 
   async write(path: string, content: Readable, options: WriteOptions): Promise<void> {
-    await this.#do(`write ${path}`, () =>
-      upload(this.#line, "PUT", `/files?${query(path)}${ownerQuery(options.owner)}`, okSchema, content, {
-        kind,
-        signal: options.signal,
-        patience: this.#patience,
-      }),
-    );
+    await this.#send(`write ${path}`, `/files?${query(path)}${ownerQuery(options.owner)}`, content, options.signal);
   }
 
   async read(path: string, options: TransferOptions): Promise<FileContent> {
-    return await this.#do(`read ${path}`, async () => {
-      const answer = await this.#open(`/files?${query(path)}`, options.signal);
-      if (answer.length === undefined) {
-        answer.stream.destroy();
-        throw new WireViolation("a file without its length");
-      }
-      return { size: answer.length, content: this.#body(`read ${path}`, answer.stream, answer.length, options.signal) };
-    });
+    const { length: size, content } = await this.#receive(`read ${path}`, `/files?${query(path)}`, options.signal);
+    if (size === undefined) {
+      content.destroy();
+      throw fromAgent(`read ${path} in box ${this.#boxId}`, new WireViolation("a file without its length"), codes);
+    }
+    return { size, content };
   }
 
   async writeArchive(directory: string, tar: Readable, options: WriteOptions): Promise<void> {
-    await this.#do(`unpack an archive in ${directory}`, () =>
-      upload(this.#line, "PUT", `/tar?${query(directory)}${ownerQuery(options.owner)}`, okSchema, tar, {
-        kind,
-        signal: options.signal,
-        patience: this.#patience,
-      }),
-    );
+    const request = `/tar?${query(directory)}${ownerQuery(options.owner)}`;
+    await this.#send(`unpack an archive in ${directory}`, request, tar, options.signal);
   }
 
   async readArchive(path: string, options: TransferOptions & { readonly full?: boolean }): Promise<Readable> {
     const { signal, full = false } = options;
-    return await this.#do(`archive ${path}`, async () => {
-      const request = `/tar?${query(path)}${full ? "&full=1" : ""}`;
-      const { stream } = await this.#open(request, signal);
-      return this.#body(`archive ${path}`, stream, undefined, signal);
-    });
+    const request = `/tar?${query(path)}${full ? "&full=1" : ""}`;
+    return (await this.#receive(`archive ${path}`, request, signal)).content;
   }
 
   /** What an image of the box is made of; docs/guest-protocol.md says what of it. */
   async readImage({ signal }: TransferOptions): Promise<Readable> {
-    const what = "read the disk as an image";
-    return await this.#do(what, async () => {
-      const { stream } = await this.#open("/image", signal);
-      return this.#body(what, stream, undefined, signal);
-    });
+    return (await this.#receive("read the disk as an image", "/image", signal)).content;
   }
 
   /** What is read of the agent's answer waits for whoever takes the entries. */
@@ -142,16 +135,71 @@ export class AgentFiles {
     }
   }
 
+  /** Through the disk for transfers, if there is one with room, and else over the line. */
+  async #send(what: string, request: string, content: Readable, signal: AbortSignal): Promise<void> {
+    await using lease = this.#bulk?.lend("in");
+    const bulk = lease === undefined ? undefined : new BulkSending(lease);
+    const options = { kind, signal, patience: this.#patience, bulk } as const;
+    const path = lease === undefined ? request : `/bulk${request}`;
+    await this.#do(what, () => upload(this.#line, "PUT", path, okSchema, content, options));
+  }
+
+  async #receive(
+    what: string,
+    request: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly length: number | undefined; readonly content: Readable }> {
+    const lease = this.#bulk?.lend("out");
+    return await this.#do(what, async () => {
+      if (lease !== undefined) return await this.#receiveThrough(lease, what, request, signal);
+      const { stream, length } = await this.#open(request, signal);
+      return { length, content: this.#body(what, stream, length, signal) };
+    });
+  }
+
+  async #receiveThrough(lease: BulkLease, what: string, request: string, signal: AbortSignal) {
+    try {
+      const { stream, length } = await openAnswerInTime(this.#line, "POST", `/bulk${request}`, {
+        kind,
+        endStream: false,
+        head: offer(lease.slots),
+        signal,
+        limitMs: this.#patience.silenceMs,
+      });
+      const body = this.#body(what, stream, undefined, signal, { untilClosed: false });
+      // It tells whoever reads the content.
+      body.on("error", () => undefined);
+      const fail = (violation: WireViolation) => fromAgent(`${what} in box ${this.#boxId}`, violation, codes);
+      const pieces = receive(body, stream, lease, { length, fail });
+      const content = Readable.from(pieces, { objectMode: false, highWaterMark: slotBytes });
+      // Not the generator's business: one that was never asked has nothing to clean up.
+      content.once("close", () => {
+        body.destroy();
+        void lease[Symbol.asyncDispose]();
+      });
+      return { length, content };
+    } catch (error) {
+      await lease[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
   /** Asks for a stream, which may take as long as it likes while it goes on. */
   #open(path: string, signal: AbortSignal, limitMs = this.#patience.silenceMs) {
     return openAnswerInTime(this.#line, "GET", path, { kind, endStream: true, signal, limitMs });
   }
 
   /** The answer's body; it fails if the answer breaks off, is not as long as it said, or `signal` aborts. */
-  #body(what: string, stream: ClientHttp2Stream, length: number | undefined, signal: AbortSignal): Readable {
+  #body(
+    what: string,
+    stream: ClientHttp2Stream,
+    length: number | undefined,
+    signal: AbortSignal,
+    { untilClosed = true }: { readonly untilClosed?: boolean } = {},
+  ): Readable {
     return new Body(stream, {
       length,
-      untilClosed: true,
+      untilClosed,
       silenceMs: this.#patience.silenceMs,
       fail: (cause) =>
         fromAgent(`${what} in box ${this.#boxId}`, signal.aborted ? signal.reason : lost(this.#line, stream, cause)),

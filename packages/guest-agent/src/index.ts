@@ -2,6 +2,7 @@ export { type AgentAddress, socketAddress } from "./address.ts";
 export { type BuiltAgent, buildAgent, locateAgent } from "./build/agent.ts";
 export { goBuild } from "./build/go.ts";
 export { hashSources } from "./build/sources.ts";
+export { BulkArea, bulkDiskBytes } from "./bulk/area.ts";
 export { GuestClock } from "./clock.ts";
 export { ConnectionLost } from "./errors.ts";
 export { resumeExec, startExec } from "./exec.ts";

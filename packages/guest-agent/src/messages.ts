@@ -105,6 +105,8 @@ export interface SetupMessage {
   readonly entropy: string;
   readonly modules: readonly string[];
   readonly root: { readonly image: string; readonly disk: string };
+  /** The disk for transfers; missing if there is none. */
+  readonly bulk?: string;
   readonly volumes: readonly { readonly tag: string; readonly guest_path: string; readonly readonly: boolean }[];
   readonly network: {
     readonly address: string;

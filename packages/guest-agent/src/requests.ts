@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
 import { Body } from "./body.ts";
+import type { BulkSending } from "./bulk/sending.ts";
 import { AgentError, ConnectionLost } from "./errors.ts";
 import type { AgentLine } from "./line.ts";
 import { agentErrorSchema, helloLimitBytes, helloSchema } from "./messages.ts";
@@ -123,6 +124,8 @@ export interface UploadOptions {
   readonly signal: AbortSignal;
   /** Without it, as long as it takes: a program may leave its input unread. */
   readonly patience?: Patience;
+  /** `path` takes a body through the disk for transfers. */
+  readonly bulk?: BulkSending | undefined;
 }
 
 /** Sends `content` as the body and waits for the agent's `ok`. If `content` fails or ends early, the agent sees the request break off. */
@@ -132,7 +135,7 @@ export async function upload<T>(
   path: string,
   schema: z.ZodType<T>,
   content: Readable,
-  { kind, signal, patience }: UploadOptions,
+  { kind, signal, patience, bulk }: UploadOptions,
 ): Promise<T> {
   // It may fail before the pipeline below listens, and must not end the server by that.
   content.on("error", () => undefined);
@@ -143,7 +146,7 @@ export async function upload<T>(
     content.destroy();
     throw error;
   }
-  const answer = readAnswer(line, stream, answerLimitBytes);
+  const answer = readAnswer(line, stream, answerLimitBytes, bulk);
   // The agent may refuse in the middle: then nothing more is sent, and its reason is better than "the pipe broke".
   const refused = new AbortController();
   stream.once("aborted", () => refused.abort());
@@ -158,7 +161,11 @@ export async function upload<T>(
   try {
     await pipeline(
       content,
-      (source: AsyncIterable<Uint8Array>) => send(source, stream, whileTaken, patience?.silenceMs),
+      (source: AsyncIterable<Uint8Array>) => {
+        const waiting = () => giveUpAfter(stream, patience?.silenceMs, "taken anything");
+        const body = bulk?.body(source, { signal: whileTaken, waiting }) ?? source;
+        return send(body, stream, whileTaken, waiting);
+      },
       {
         signal: whileTaken,
       },
@@ -168,7 +175,7 @@ export async function upload<T>(
     await settle(line);
     signal.throwIfAborted();
     const reason = await refusal;
-    if (reason instanceof AgentError) throw reason;
+    if (reason instanceof AgentError || reason instanceof WireViolation) throw reason;
     if (stream.errored instanceof ConnectionLost) throw stream.errored;
     throw content.errored ?? reason ?? error;
   }
@@ -191,12 +198,12 @@ async function send(
   source: AsyncIterable<Uint8Array>,
   stream: ClientHttp2Stream,
   signal: AbortSignal,
-  silenceMs: number | undefined,
+  waiting: () => Disposable,
 ): Promise<void> {
   for await (const chunk of source) {
     signal.throwIfAborted();
     if (stream.write(chunk)) continue;
-    using _ = giveUpAfter(stream, silenceMs, "taken anything");
+    using _ = waiting();
     await roomIn(stream, signal);
     signal.throwIfAborted();
     if (stream.errored instanceof ConnectionLost) throw stream.errored;
@@ -281,21 +288,48 @@ function responseOf(
     stream.once("close", onClose);
     stream.once("response", (headers) => {
       stream.off("close", onClose);
-      const text = headers["content-length"];
-      const length = text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+      const text = headers["content-length"] ?? headers["boxrun-length"];
+      const length = typeof text === "string" && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
       resolve({ status: headers[":status"] ?? 0, length });
     });
     if (stream.destroyed) onClose();
   });
 }
 
-async function readAnswer(line: AgentLine, stream: ClientHttp2Stream, limitBytes: number): Promise<string> {
+/** With `bulk`, what it has to say of slots comes first, and a refusal may come behind that. */
+async function readAnswer(
+  line: AgentLine,
+  stream: ClientHttp2Stream,
+  limitBytes: number,
+  bulk?: BulkSending,
+): Promise<string> {
   const { status } = await responseOf(line, stream);
   if (status !== 200) throw await refusalOf(line, stream);
   try {
-    return await text(bodyOf(line, stream), limitBytes);
+    const body = bodyOf(line, stream);
+    if (bulk === undefined) return await text(body, limitBytes);
+    const answer = await text(behindFreed(body, bulk), limitBytes);
+    if (agentErrorSchema.safeParse(parseJson(answer)).success) throw agentError(answer);
+    return answer;
   } catch (error) {
-    throw error instanceof WireViolation ? error : (line.endReason ?? error);
+    throw error instanceof WireViolation || error instanceof AgentError ? error : (line.endReason ?? error);
+  }
+}
+
+/** A byte that begins no JSON: a slot is free again. */
+const slotIsFree = 1;
+
+/** What comes behind these bytes. */
+async function* behindFreed(body: AsyncIterable<Buffer>, bulk: BulkSending): AsyncGenerator<Buffer, void, void> {
+  let isBehind = false;
+  for await (const chunk of body) {
+    let at = 0;
+    for (; !isBehind && at < chunk.length; at += 1) {
+      isBehind = chunk[at] !== slotIsFree;
+      if (isBehind) break;
+      bulk.freed();
+    }
+    if (isBehind) yield chunk.subarray(at);
   }
 }
 

@@ -10,7 +10,7 @@ import { requestJson } from "./requests.ts";
 const setUpLimitMs = 60_000;
 
 /** What the VM has for this box: which drivers, disks, shares and card. */
-export type VmDevices = Pick<SetupMessage, "modules" | "root" | "volumes" | "network">;
+export type VmDevices = Pick<SetupMessage, "modules" | "root" | "bulk" | "volumes" | "network">;
 
 /** Of a box. */
 interface Identity {

@@ -37,7 +37,7 @@ async function filesOf(
     line.end(new BoxRunError("RUNTIME_ERROR", "the test is over"));
     await agent[Symbol.asyncDispose]();
   });
-  return new AgentFiles(line, "box_1", patience);
+  return new AgentFiles(line, "box_1", { patience });
 }
 
 test.each([{ behindStream: false }, { behindStream: true }])(

@@ -8,7 +8,7 @@ import { macOf } from "../network/mac.ts";
 import type { BoxContents } from "../templates/make-ready.ts";
 import type { Template, Templates } from "../templates/templates.ts";
 import { type BootPlan, coldBoot, isLate, resumeKept } from "../vm/cold-boot.ts";
-import { boxFiles, maxVolumes } from "../vm/command-line.ts";
+import { boxDisks, maxVolumes } from "../vm/command-line.ts";
 import { endProcesses, type RunningQemu } from "../vm/machine.ts";
 import { writeVmRecord } from "../vm/record.ts";
 import { devicesOf } from "../vm/set-up.ts";
@@ -195,7 +195,7 @@ export class BoxBooter {
         tscKhz: await host.tscKhz(),
         kernel: guest.kernel,
         initramfs: guest.initramfs,
-        disks: { image: boxFiles.image, disk: boxFiles.disk },
+        disks: boxDisks,
         network: spec.network ? { mac: macOf(spec.id) } : undefined,
         volumes: spec.volumes.length === 0 ? undefined : spec.volumes.length,
         name: `boxrun-${spec.id}`,
@@ -216,7 +216,7 @@ export class BoxBooter {
   }
 
   async #setUp(machine: RunningQemu, spec: Wanted, boxDir: string, signal: AbortSignal): Promise<RunningQemu> {
-    const { line, qmp, qemu, helpers } = machine;
+    const { line, qmp, qemu, helpers, hasBulk } = machine;
     // An abort ends the line, and with it whatever waits for the agent.
     const giveUp = () => line.end(new BoxRunError("CANCELED", `set up box ${spec.id}: given up`));
     signal.addEventListener("abort", giveUp, { once: true });
@@ -229,7 +229,7 @@ export class BoxBooter {
         return machine;
       }
       await setUpVm(line, spec, devices);
-      await writeVmRecord(boxDir, { qemu, helpers, guestBootId: line.bootId ?? null });
+      await writeVmRecord(boxDir, { qemu, helpers, guestBootId: line.bootId ?? null, bulk: hasBulk });
       return machine;
     } catch (error) {
       line.end(new BoxRunError("RUNTIME_ERROR", `box ${spec.id} could not be set up`));

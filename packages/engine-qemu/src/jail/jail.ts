@@ -86,7 +86,7 @@ function namespaceArgs(jail: Jail, shape: VmShape): readonly string[] {
 
 function rootArgs(jail: Jail, shape: VmShape, boxDir: string): readonly string[] {
   const readable = (source: string, target: string) => ["--ro-bind", source, target];
-  const disks = shape.disks === undefined ? [] : [shape.disks.image, shape.disks.disk];
+  const disks = Object.values(shape.disks ?? {});
   const targets = [jail.qemu.program, ...jail.qemu.directories.map(({ target }) => target)];
   return [
     // bwrap would make them too, but for itself alone.
@@ -147,8 +147,9 @@ async function handOver(shape: VmShape, boxDir: string, user: number): Promise<v
   await makeReadable(shape.initramfs);
   if (shape.disks === undefined) return;
   await makeReadable(join(boxDir, shape.disks.image));
-  // Nobody but root has ever had a hand in this directory: the disk is no symlink.
-  await chown(join(boxDir, shape.disks.disk), user, user);
+  // Nobody but root has ever had a hand in this directory: what is written to is no symlink.
+  const { disk, bulk } = shape.disks;
+  for (const name of [disk, bulk]) await chown(join(boxDir, name), user, user);
 }
 
 async function makeReadable(file: string): Promise<void> {

@@ -2,7 +2,7 @@ import { chown, mkdir, open, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { boxUser } from "../jail/box-user.ts";
 import { type BootPlan, coldBoot } from "../vm/cold-boot.ts";
-import { boxFiles } from "../vm/command-line.ts";
+import { boxDisks, boxFiles } from "../vm/command-line.ts";
 import { saveAndEnd } from "./save.ts";
 import { templateFiles } from "./store.ts";
 
@@ -35,7 +35,7 @@ export function planOf(plan: TemplatePlan): Omit<BootPlan, "boxDir"> {
   const { network, volumes } = plan.shape;
   const shape = {
     ...plan.shape,
-    disks: { image: boxFiles.image, disk: boxFiles.disk },
+    disks: boxDisks,
     ...(network && { network: { ...network, line: "none" as const } }),
     ...(volumes !== undefined && { volumes: 0 }),
     name: "boxrun-template",

@@ -20,7 +20,7 @@ export async function adoptMachine(boxDir: string, signal: AbortSignal): Promise
       why: `its processes run, and ${boxFiles.record} does not say which of them is its VM`,
     };
   }
-  const { qemu, helpers, guestBootId } = record;
+  const { qemu, helpers, guestBootId, bulk: hasBulk = false } = record;
   // One that was not set up yet when the last server ended is not this box: nothing ran in it.
   if (!isAlive(qemu) || guestBootId === null) return { state: "dead" };
   const { agentSocket, qmpSocket } = existsSync(join(boxDir, boxFiles.socketDir)) ? boxFiles : earlierSockets;
@@ -36,7 +36,7 @@ export async function adoptMachine(boxDir: string, signal: AbortSignal): Promise
     }
     if (!isLiving(status)) throw new Error(`QEMU holds it stopped (${status})`);
     await hearAgain(line, signal);
-    return { qemu, helpers, qmp, line, guestEnd, qemuEnd: undefined };
+    return { qemu, helpers, qmp, line, guestEnd, hasBulk, qemuEnd: undefined };
   } catch (error) {
     const failure = isAlive(qemu) ? afterFailure(error) : { state: "dead" as const };
     line.end(new BoxRunError("RUNTIME_ERROR", `the VM in ${boxDir} was not taken over`, { cause: error }));

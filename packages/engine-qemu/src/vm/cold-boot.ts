@@ -5,6 +5,7 @@ import { BoxRunError } from "@boxrun/contract";
 import type { Logger, VolumeSpec } from "@boxrun/core";
 import { AgentLine, socketAddress } from "@boxrun/guest-agent";
 import { findBoxProcesses, type ProcessRef } from "@boxrun/host";
+import { makeBulkDisk } from "../disks/bulk-disk.ts";
 import { type DetachedProcess, firstPassed, spawnDetached } from "../host/detached.ts";
 import { ownCopy } from "../host/memory-copy.ts";
 import type { BoxCgroups } from "../jail/cgroups.ts";
@@ -16,7 +17,6 @@ import { boxFiles, qemuArgs, type VmShape } from "./command-line.ts";
 import { connectQmp } from "./connect-qmp.ts";
 import { lastWords } from "./console.ts";
 import { endProcesses, type RunningQemu, watchGuest } from "./machine.ts";
-
 import type { Qmp } from "./qmp.ts";
 import { writeVmRecord } from "./record.ts";
 import { sendState } from "./send-state.ts";
@@ -103,6 +103,7 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     own = ownMemory(plan, either);
     own.catch(() => undefined);
     const helpers = await startHelpers(plan, either, started);
+    if (plan.shape.disks !== undefined) await makeBulkDisk(join(boxDir, plan.shape.disks.bulk));
     const qemu = await startQemu(plan, (await own)?.fd);
     started.unshift(qemu);
     // All of them: helpers have started others by now.
@@ -119,7 +120,7 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     });
     await Promise.race([Promise.all([line.open(either), attachVolumes(qmp, plan.volumes.length)]), ended]);
     ended.catch(() => undefined);
-    return { ...refs, qmp, line, guestEnd, qemuEnd: qemu.ended };
+    return { ...refs, qmp, line, guestEnd, hasBulk: plan.shape.disks !== undefined, qemuEnd: qemu.ended };
   } catch (error) {
     const words = qmp === undefined ? "" : await lastWords(qmp);
     const said = words === "" ? "" : `; the console's last lines: ${words}`;

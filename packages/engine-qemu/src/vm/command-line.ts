@@ -10,6 +10,8 @@ export const boxFiles = {
   record: "vm.json",
   disk: "disk.ext4",
   image: "image.squashfs",
+  /** What is on its way into the box or out of it. */
+  bulk: "bulk",
   /** What QEMU may write in, while it makes its sockets. Short, for a socket's path has 107 bytes. */
   socketDir: "s",
   agentSocket: "s/agent",
@@ -39,6 +41,12 @@ const consoleBytes = 16_384;
  */
 const translatedCodeMb = 256;
 
+/**
+ * `erms` and `fsrm` promise that `rep movsb` is fast. Where each byte is emulated it is not, and a guest that believes it copies and clears memory by bytes instead of words: a kernel in all that it
+ * does, a libc in large copies.
+ */
+const emulatedCpu = "max,erms=off,fsrm=off";
+
 /** What a box's processes take of the host's memory beside the guest's, measured in boxes at work: QEMU's heap, devices and libraries, translated code, the network's. */
 export const ownMemoryMb = { kvm: 48, tcg: 128 } as const;
 
@@ -46,6 +54,9 @@ export const ownMemoryMb = { kvm: 48, tcg: 128 } as const;
 const volumePorts = 3;
 const volumesPerPort = 8;
 export const maxVolumes = volumePorts * volumesPerPort;
+
+/** What a box's VM has; the guest sees them in this order. */
+export const boxDisks = { image: boxFiles.image, disk: boxFiles.disk, bulk: boxFiles.bulk } as const;
 
 export interface VmShape {
   readonly accelerator: Accelerator;
@@ -55,8 +66,8 @@ export interface VmShape {
   readonly tscKhz: number | undefined;
   readonly kernel: string;
   readonly initramfs: string;
-  /** `undefined`: a VM without disks, that only boots its agent. */
-  readonly disks: { readonly image: string; readonly disk: string } | undefined;
+  /** `undefined`: a VM without disks, that only boots its agent. `bulk`: the one for transfers. */
+  readonly disks: Readonly<Record<keyof typeof boxDisks, string>> | undefined;
   readonly network:
     | { readonly mac: string /** `none`: the card of a template. Default: the box's own. */; readonly line?: "none" }
     | undefined;
@@ -127,7 +138,7 @@ function memoryBackend({ volumes, memory }: VmShape): { readonly kind: string; r
 function acceleration(accelerator: Accelerator): readonly string[] {
   return accelerator === "kvm"
     ? ["-accel", "kvm", "-cpu", "host"]
-    : ["-accel", `tcg,thread=multi,tb-size=${translatedCodeMb}`, "-cpu", "max"];
+    : ["-accel", `tcg,thread=multi,tb-size=${translatedCodeMb}`, "-cpu", emulatedCpu];
 }
 
 function kernelArgs(shape: VmShape): string {
@@ -167,6 +178,8 @@ function diskArgs(disks: VmShape["disks"]): readonly string[] {
       `driver=raw,node-name=disk,discard=unmap,detect-zeroes=unmap,file.driver=file,file.filename=${disks.disk}`,
     ],
     ...["-device", `virtio-blk-device,drive=disk,discard=on,${errors}`],
+    ...["-blockdev", `driver=raw,node-name=bulk,file.driver=file,file.filename=${disks.bulk}`],
+    ...["-device", `virtio-blk-device,drive=bulk,${errors}`],
   ];
 }
 

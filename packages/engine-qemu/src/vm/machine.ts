@@ -14,6 +14,8 @@ export interface RunningQemu {
   readonly line: AgentLine;
   /** See `watchGuest`; watched since before the guest ran. */
   readonly guestEnd: Promise<GuestEnd>;
+  /** It has the disk for transfers. */
+  readonly hasBulk: boolean;
   /** How QEMU ended, if this server started it. */
   readonly qemuEnd: Promise<string> | undefined;
 }
@@ -67,7 +69,7 @@ export function isLiving(status: string): boolean {
 }
 
 /**
- * Ends every process of a box, those that were never written down as well, and removes its sockets and record; its disk stays.
+ * Ends every process of a box, those that were never written down as well, and removes its sockets, its record and the disk for transfers; its own disk stays.
  * The helpers end by themselves once QEMU has, and get a moment to do so.
  */
 export async function endProcesses(boxDir: string, known: readonly ProcessRef[]): Promise<void> {
@@ -88,7 +90,11 @@ export async function endProcesses(boxDir: string, known: readonly ProcessRef[])
   }
   const names = await readdir(boxDir).catch(() => []);
   const stale = names.filter(
-    (name) => name === boxFiles.socketDir || name.endsWith(".sock") || name.startsWith(boxFiles.record),
+    (name) =>
+      name === boxFiles.socketDir ||
+      name === boxFiles.bulk ||
+      name.endsWith(".sock") ||
+      name.startsWith(boxFiles.record),
   );
   await Promise.all(stale.map((name) => rm(join(boxDir, name), { recursive: true, force: true })));
 }

@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Machine, WatchedSurroundings } from "@boxrun/agent-engine";
 import type { BoxSpec, BoxUsage } from "@boxrun/core";
-import type { AgentLine } from "@boxrun/guest-agent";
+import { type AgentLine, BulkArea } from "@boxrun/guest-agent";
 import { isAlive, isStopped, signalProcess, usageOf, waitUntilGone } from "@boxrun/host";
+import { boxFiles } from "./command-line.ts";
 import { lastWords } from "./console.ts";
 import { endProcesses, type GuestEnd, type RunningQemu } from "./machine.ts";
 import { helpersOf, Surroundings } from "./surroundings.ts";
@@ -14,6 +16,7 @@ export const quitLimitMs = 3000;
 /** A box's VM, as the agent's engine drives it. */
 export class QemuMachine implements Machine {
   readonly line: AgentLine;
+  readonly bulk: BulkArea | undefined;
   readonly guestEnd: Promise<GuestEnd>;
   readonly #running: RunningQemu;
   readonly #spec: Pick<BoxSpec, "volumes" | "network">;
@@ -22,6 +25,7 @@ export class QemuMachine implements Machine {
 
   constructor(running: RunningQemu, spec: Pick<BoxSpec, "volumes" | "network">, boxDir: string) {
     this.line = running.line;
+    this.bulk = running.hasBulk ? new BulkArea(join(boxDir, boxFiles.bulk)) : undefined;
     this.guestEnd = running.guestEnd;
     this.#running = running;
     this.#spec = spec;

@@ -17,6 +17,8 @@ const vmRecordSchema = z.object({
     .string()
     .regex(/^[0-9a-f]{32}$/)
     .nullable(),
+  /** The VM has the disk for transfers. */
+  bulk: z.boolean().optional(),
 });
 export type VmRecord = z.infer<typeof vmRecordSchema>;
 

@@ -17,6 +17,7 @@ export function devicesOf(
   return {
     modules: [...modules],
     root: { image: "/dev/vda", disk: "/dev/vdb" },
+    bulk: "/dev/vdc",
     volumes: spec.volumes.map((volume, index) => ({
       tag: volumeTag(index),
       guest_path: volume.guestPath,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { BoxRunError } from "@boxrun/contract";
 import { Chance } from "@boxrun/engine-testkit/chance";
 import { afterAll, expect, test } from "vitest";
 import { socketAddress } from "../../src/address.ts";
+import { BulkArea, bulkDiskBytes } from "../../src/bulk/area.ts";
 import { startExec } from "../../src/exec.ts";
 import { AgentFiles } from "../../src/files.ts";
 import { Forgetting } from "../../src/forgetting.ts";
@@ -21,6 +22,10 @@ import { watchEventLoop } from "./watch.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "bh-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** What the guests have written there is as good as anything. */
+const bulkDisk = join(dir, "bulk");
+writeFileSync(bulkDisk, Buffer.alloc(bulkDiskBytes));
 
 const seed = runSeed();
 /** Each is a guest of its own, with a dozen requests and connections as it likes. */
@@ -38,8 +43,8 @@ async function drain(content: AsyncIterable<unknown>): Promise<void> {
 }
 
 /** Everything that a server does with a box, a few at a time. */
-function ask(line: AgentLine, chance: Chance, gone: AbortSignal): Promise<unknown> {
-  const files = new AgentFiles(line, "box_1");
+function ask(line: AgentLine, chance: Chance, gone: AbortSignal, bulk: BulkArea): Promise<unknown> {
+  const files = new AgentFiles(line, "box_1", chance.hits(0.5) ? { bulk } : {});
   const host = { boxId: "box_1", line, forgetting: new Forgetting(line), gone };
   const spec = { id: "e1", cmd: ["x"], env: {}, workdir: "/", user: null, stdin: true, tty: null, timeoutMs: null };
   const content = () => Readable.from([Buffer.alloc(chance.below(100_000))]);
@@ -78,9 +83,10 @@ async function runCase(number: number): Promise<void> {
   };
   const line = new AgentLine(address, fakeBootId);
   const gone = new AbortController();
+  const bulk = new BulkArea(bulkDisk);
   const requests = Array.from({ length: 1 + chance.below(12) }, async () => {
     await sleep(chance.below(caseMs));
-    await ask(line, chance, gone.signal);
+    await ask(line, chance, gone.signal, bulk);
   });
   const asked = Promise.allSettled(requests);
   await Promise.race([asked, sleep(caseMs)]);
@@ -91,6 +97,8 @@ async function runCase(number: number): Promise<void> {
   timer.abort();
   const open = sockets.filter((socket) => !socket.destroyed).length;
   expect({ seed, number, settled, open }).toEqual({ seed, number, settled: true, open: 0 });
+  // Whatever they have said, the slots are nobody's again.
+  for (const direction of ["in", "out"] as const) await expect.poll(() => bulk.free(direction)).toBe(8);
 }
 
 test(`whatever ${cases} hostile guests say, every request ends, the event loop goes on, and an honest guest is heard (seed ${seed})`, async () => {

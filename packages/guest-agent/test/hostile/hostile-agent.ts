@@ -3,6 +3,7 @@ import type { Chance } from "@boxrun/engine-testkit/chance";
 import { frameTypes } from "../../src/gate/frame-walker.ts";
 import { exitFrame, fakeBootId, frame, greetingBytes } from "../support/fake-agent.ts";
 import {
+  boxrunLength,
   contentLength,
   data,
   HostFrames,
@@ -96,6 +97,13 @@ class HostileConnection {
       () => json(`{"entries":[${Array.from({ length: chance.below(50) }, () => "{}").join()}]}`),
       () => this.#output(stream),
       () => this.#output(stream),
+      () => this.#pieces(stream),
+      () => this.#pieces(stream),
+      // Slots that are free again, and more of them than there are; then an end, good or bad.
+      () =>
+        json(
+          `${"\x01".repeat(chance.below(chance.pick([3, 12])))}${chance.pick(['{"ok":true}', '{"code":"IO","message":"no"}', ""])}`,
+        ),
       () => {
         const length = chance.below(3000);
         this.#say(head(stream, 200, false, contentLength(chance.hits(0.8) ? String(length) : "-1")));
@@ -106,6 +114,25 @@ class HostileConnection {
       () => this.#say(rawFrame(frameTypes.resetStream, 0, stream, Buffer.of(0, 0, 0, chance.below(14)))),
       () => undefined,
     ])();
+  }
+
+  /** A body of which the most is on the disk for transfers. */
+  #pieces(stream: number): void {
+    const chance = this.#chance;
+    const parts: Buffer[] = [];
+    let length = 0;
+    for (let n = chance.below(6); n > 0; n--) {
+      const slot = chance.hits(0.1) ? chance.below(256) : chance.pick([8, 9, 10, 255]);
+      const bytes = chance.hits(0.05) ? chance.below(2 ** 32) : 1 + chance.below(slot === 255 ? 200 : 2 ** 20);
+      const piece = Buffer.alloc(5 + (slot === 255 ? Math.min(bytes, 1000) : 0), slot);
+      piece.writeUInt32BE(bytes, 1);
+      parts.push(piece);
+      length += bytes;
+    }
+    if (chance.hits(0.8)) parts.push(Buffer.of(254, 0, 0, 0, 0));
+    const said = chance.hits(0.8) ? String(length) : String(chance.below(1000));
+    this.#say(head(stream, 200, false, chance.hits(0.8) ? boxrunLength(said) : none));
+    this.#say(data(stream, Buffer.concat(parts), chance.hits(0.8)));
   }
 
   /** An exec's output, cut into frames of HTTP/2 anywhere. */

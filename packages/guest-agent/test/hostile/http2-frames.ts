@@ -42,6 +42,15 @@ export const head = (streamId: number, status: 200 | 404 | 500 = 200, end = fals
 export const contentLength = (text: string) =>
   Buffer.concat([Buffer.of(0x0f, 28 - 15, text.length), Buffer.from(text, "latin1")]);
 
+/** The same for a header that has no index. */
+export const boxrunLength = (text: string) =>
+  Buffer.concat([
+    Buffer.of(0, "boxrun-length".length),
+    Buffer.from("boxrun-length", "latin1"),
+    Buffer.of(text.length),
+    Buffer.from(text, "latin1"),
+  ]);
+
 /** The host's side of a connection, frame by frame. */
 export class HostFrames {
   #rest: Buffer = none;
