@@ -70,19 +70,19 @@ export async function sendEvents(reply: FastifyReply, source: SseSource, options
     }
     response.writeHead(200);
     let head = `retry: ${retryMs}\n`;
-    const send = (text: string) => {
-      const sent = response.write(head + text);
+    const send = (bytes: Buffer) => {
+      const sent = response.write(head === "" ? bytes : Buffer.concat([Buffer.from(head), bytes]));
       head = "";
       return sent;
     };
     // What there is already goes out together with the headers.
-    if ((await Promise.race([next, nextTurn()])) === undefined) send("");
+    if ((await Promise.race([next, nextTurn()])) === undefined) send(nothing);
     if (lifetime.ending.aborted) end();
-    for (let text = await textOf(next); text !== undefined && !response.destroyed; text = await textOf(next)) {
-      if (!send(text)) {
+    for (let bytes = await bytesOf(next); bytes !== undefined && !response.destroyed; bytes = await bytesOf(next)) {
+      if (!send(bytes)) {
         budget.hold(response, response.writableLength);
         // While it waits, nothing but the socket has what it waits for.
-        text = "";
+        bytes = nothing;
         await drained(response, stop.signal);
         budget.release(response);
       }
@@ -106,13 +106,25 @@ export async function sendEvents(reply: FastifyReply, source: SseSource, options
   }
 }
 
-async function textOf(batch: Promise<IteratorResult<readonly SseEvent[]>>): Promise<string | undefined> {
+const nothing: Buffer = Buffer.alloc(0);
+
+async function bytesOf(batch: Promise<IteratorResult<readonly SseEvent[]>>): Promise<Buffer | undefined> {
   const { done, value } = await batch;
-  return done ? undefined : value.map(frame).join("");
+  if (done) return undefined;
+  const [first, ...others] = value.map(frame);
+  return others.length === 0 ? first : Buffer.concat([first ?? nothing, ...others]);
 }
 
-function frame({ event, id, data }: SseEvent): string {
-  return `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+/** An event that several readers get is written out once. */
+const frames = new WeakMap<SseEvent, Buffer>();
+
+function frame(event: SseEvent): Buffer {
+  const known = frames.get(event);
+  if (known !== undefined) return known;
+  const id = event.id === undefined ? "" : `id: ${event.id}\n`;
+  const bytes = Buffer.from(`${id}event: ${event.event}\ndata: ${JSON.stringify(event.data)}\n\n`);
+  frames.set(event, bytes);
+  return bytes;
 }
 
 /** Resolves when there is room again, or when there is nothing to wait for any more. */

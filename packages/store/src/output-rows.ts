@@ -109,19 +109,20 @@ export function outputRows(db: Database) {
       };
     },
 
-    /** Deletes from the middle what passes the limit, oldest first; the newest event stays, and what is still needed. */
-    trim(of: Cursor, { bytes: limitBytes, untilSeq }: OutputLimit): void {
-      if (of.storedBytes <= limitBytes) return;
+    /** Deletes from the middle what passes the limit, oldest first; the newest event stays, and what is still needed. Returns the first event that is left behind that, or 0. */
+    trim(of: Cursor, { bytes: limitBytes, untilSeq }: OutputLimit): number {
+      if (of.storedBytes <= limitBytes) return 0;
       of.head ??= headOf(of, limitBytes);
       const first = firstBehind.get(of.key, of.head.seq);
       const last = Math.min(of.nextSeq - 1, (untilSeq ?? of.nextSeq) + 1);
-      if (first === undefined || first.seq >= last) return;
+      if (first === undefined || first.seq >= last) return 0;
       const freedBefore = (seq: number) =>
         positionOf(of, seq) - (first.position ?? 0) + eventCostBytes * (seq - first.seq);
       const excess = of.storedBytes - limitBytes;
       const kept = lowest(first.seq, last, (seq) => freedBefore(seq) >= excess);
       remove(of.key, of.head.seq, kept);
       of.storedBytes -= freedBefore(kept);
+      return kept;
     },
 
     insert: db.command(

@@ -13,6 +13,7 @@ import {
 } from "@boxrun/core";
 import type { Database } from "./database.ts";
 import { type Cursor, kinds, type OutputRows, outputEnd, outputRows } from "./output-rows.ts";
+import { RecentOutput } from "./recent-output.ts";
 import type { OutputRetention } from "./retention.ts";
 import { isBusy } from "./sqlite-errors.ts";
 
@@ -46,6 +47,7 @@ export class SqliteOutputStore implements OutputStore {
   readonly #rows: OutputRows;
   readonly #retention: OutputRetention;
   readonly #onGrown: () => void;
+  readonly #recent = new RecentOutput();
   #queue: QueuedWrite[] = [];
   /** Since somebody was told last that there is more to keep. */
   #grownBytes = 0;
@@ -76,6 +78,8 @@ export class SqliteOutputStore implements OutputStore {
   read(execId: string, after: number, maxBytes: number, position?: number): readonly OutputEvent[] {
     const cursor = this.#rows.cursor(execId);
     if (cursor === undefined || after >= cursor.nextSeq) return [];
+    const recent = this.#recent.behind(cursor.key, after, maxBytes);
+    if (recent.length > 0) return recent;
     let bytes = 0;
     const rows = this.#rows.read.take(
       ({ event }) => {
@@ -197,13 +201,14 @@ export class SqliteOutputStore implements OutputStore {
   /** Writes the batch in one transaction, or throws and writes none of it. Returns for each what is kept of its exec, or its own refusal. */
   #commit(batch: readonly QueuedWrite[]): readonly (BoxRunError | number)[] {
     const results: (BoxRunError | number)[] = [];
+    const fresh: (() => void)[] = [];
     this.#db.transaction("store output", () => {
       const cursors = new Map<string, Cursor | undefined>();
       for (const { write } of batch) {
         if (!cursors.has(write.execId)) cursors.set(write.execId, this.#rows.cursor(write.execId));
         const cursor = cursors.get(write.execId);
         // Without a cursor the box was removed meanwhile, and there is nothing to keep.
-        results.push(cursor === undefined ? 0 : this.#apply(cursor, write));
+        results.push(cursor === undefined ? 0 : this.#apply(cursor, write, fresh));
       }
       for (const cursor of cursors.values()) {
         if (cursor === undefined) continue;
@@ -220,11 +225,14 @@ export class SqliteOutputStore implements OutputStore {
         );
       }
     });
+    for (const tell of fresh) tell();
     return results;
   }
 
-  #apply(cursor: Cursor, write: Write): BoxRunError | number {
+  /** `fresh`: what is done once it is committed. */
+  #apply(cursor: Cursor, write: Write, fresh: (() => void)[]): BoxRunError | number {
     if (write.kind === "finish") {
+      fresh.push(() => this.#recent.drop(cursor.key));
       if (!cursor.running) return cursor.storedBytes;
       const { status, exitCode, errorMessage, finishedAtMs, exitData, last } = write.finish;
       if (last !== null) this.#append(cursor, last);
@@ -239,19 +247,23 @@ export class SqliteOutputStore implements OutputStore {
         `Cannot store output of ${write.execId}: its exit event is stored already, and nothing may follow that.`,
       );
     }
-    this.#append(cursor, write);
+    const { events, keptFrom } = this.#append(cursor, write);
+    fresh.push(() => this.#recent.add(cursor.key, events, keptFrom));
     return cursor.storedBytes;
   }
 
-  #append(cursor: Cursor, { events, progress, limit }: OutputPart): void {
+  #append(cursor: Cursor, { events, progress, limit }: OutputPart) {
     let position = outputEnd(cursor);
+    const stored = [];
     for (const { stream, base64, data, atMs, bytes } of events) {
-      this.#rows.insert(cursor.key, cursor.nextSeq++, kinds[stream], base64 ? 1 : 0, data, atMs, position);
+      const seq = cursor.nextSeq++;
+      this.#rows.insert(cursor.key, seq, kinds[stream], base64 ? 1 : 0, data, atMs, position);
+      stored.push({ kind: "log", seq, stream, data, base64, truncated: false, atMs, position } as const);
       position += bytes;
       cursor.storedBytes += bytes + eventCostBytes;
     }
     cursor.progress = progress;
-    if (limit !== undefined) this.#rows.trim(cursor, limit);
+    return { events: stored, keptFrom: limit === undefined ? 0 : this.#rows.trim(cursor, limit) };
   }
 
   #settle(batch: readonly QueuedWrite[], results: readonly (BoxRunError | number)[]): void {

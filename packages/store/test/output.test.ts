@@ -21,6 +21,11 @@ beforeEach(() => {
 });
 
 const everything = Number.MAX_SAFE_INTEGER;
+/** Reads on as one who follows does, a little at a time, to where there is no more. */
+const seqOfLast = (from: Store, execId: string, after: number): number => {
+  const [next] = from.output.read(execId, after, 500_000).slice(-1);
+  return next === undefined ? after : seqOfLast(from, execId, next.seq);
+};
 const dataOf = (events: readonly OutputEvent[]) => events.map(({ data }) => data);
 
 describe("append and finish", () => {
@@ -236,6 +241,35 @@ describe("a limit", () => {
 });
 
 describe("read", () => {
+  test("whoever follows gets what is in the file, wherever it stands, with a limit and without, from more commands than fit into memory", async () => {
+    const limits = { exec_1: undefined, exec_2: { bytes: 300_000, untilSeq: null } } as const;
+    let written = 0;
+    for (let round = 1; round <= 60; round += 1) {
+      const id = round % 3 === 0 ? "exec_2" : "exec_1";
+      const events = Array.from({ length: 1 + (round % 4) }, (_, nth) => line(`${round}.${nth} `.repeat(20_000)));
+      written += events.reduce((sum, { bytes }) => sum + bytes, 0);
+      await store.output.append(id, events, stored(written), limits[id]);
+      if (round % 6 !== 0) continue;
+      // One that has only the file.
+      const other = openStore({ path });
+      try {
+        for (const execId of ["exec_1", "exec_2"] as const) {
+          const all = other.output.read(execId, 0, everything);
+          const last = all.at(-1)?.seq ?? 0;
+          for (let after = 0; after <= last; after += 1) {
+            const [next] = store.output.read(execId, after, 1);
+            expect(next).toEqual(other.output.read(execId, after, 1)[0]);
+            expect(seqOfLast(store, execId, after)).toBe(last);
+          }
+        }
+      } finally {
+        await other.close();
+      }
+    }
+    await store.output.finish("exec_2", succeeded);
+    expect(store.output.read("exec_2", 0, everything).at(-1)).toMatchObject({ kind: "exit" });
+  });
+
   test.each(["", "\0a\0", "äöü€😀", "\uFEFFbom", "\r\n\x1b[0m", "x".repeat(100_000)])(
     "text comes back as it was: %j",
     async (data) => {

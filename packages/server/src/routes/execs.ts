@@ -127,7 +127,18 @@ function endEvent(seq: number): SseEvent {
   return { event: "end", id: seq, data };
 }
 
+/** Readers that keep up have the same events of the store: so they have the same of these. */
+const sseEvents = new WeakMap<OutputEvent, SseEvent>();
+
 function sseEvent(event: OutputEvent): SseEvent {
+  const known = sseEvents.get(event);
+  if (known !== undefined) return known;
+  const made = toSse(event);
+  sseEvents.set(event, made);
+  return made;
+}
+
+function toSse(event: OutputEvent): SseEvent {
   const { seq } = event;
   if (event.kind === "exit") {
     const data: ExitEvent = { stream: null, data: event.data, seq };
