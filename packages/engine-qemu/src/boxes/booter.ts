@@ -16,9 +16,6 @@ import { Slots } from "../vm/slots.ts";
 import { warmUp } from "../vm/warm-up.ts";
 import { volumeSupport } from "../volumes/virtiofsd.ts";
 
-/** What has become of a template's VM: this box, or nothing. */
-type Resumed = { readonly box: RunningQemu } | Unfit;
-
 /** A template from which a box has not come up. */
 interface Unfit {
   readonly template: Template;
@@ -38,6 +35,18 @@ export interface NewBox {
 interface Wanted extends BoxSpec {
   /** All of it but what only its owner says: `identify` is what is left. */
   readonly isPrepared?: true;
+}
+
+/** A box on its way to a VM, by one way after the other. */
+interface Attempt {
+  readonly plan: BootPlan;
+  readonly spec: Wanted;
+  readonly signal: AbortSignal;
+  readonly made: NewBox | undefined;
+  /** Those that were tried. */
+  readonly unfit: Unfit[];
+  /** Has the template made that would have been wanted. */
+  makeBehind: (() => Promise<void> | undefined) | undefined;
 }
 
 export interface BoxBooterOptions {
@@ -100,77 +109,52 @@ export class BoxBooter {
   async #obtain(spec: Wanted, boxDir: string, signal: AbortSignal, made?: NewBox): Promise<RunningQemu> {
     const plan = await this.#plan(spec, boxDir);
     return await this.#slots.run(signal, async () => {
-      const unfit: Unfit[] = [];
-      let wanted: (() => Promise<void> | undefined) | undefined;
-      const want = (make: () => Promise<void> | undefined) => {
-        wanted = make;
-      };
+      const attempt: Attempt = { plan, spec, signal, made, unfit: [], makeBehind: undefined };
       const { templates } = this.#options;
-      const resumeBare = async (take: () => Promise<Template | undefined> | undefined) =>
-        await this.#resumeBare(plan, spec, signal, made, unfit, want, take);
       const box =
-        (await this.#resumeReady(plan, spec, signal, made, unfit)) ??
-        (await resumeBare(() => templates?.take(plan))) ??
+        (await this.#resumeReady(attempt)) ??
+        (await this.#resumeBare(attempt, await templates?.take(plan))) ??
         // Of many boxes that begin at once the first ones boot; the others find a template in the making.
-        (await resumeBare(() => (unfit.length === 0 ? templates?.takeSoon(plan, signal) : undefined))) ??
-        (await this.#bootCold(plan, spec, signal, want));
+        (attempt.unfit.length === 0
+          ? await this.#resumeBare(attempt, await templates?.takeSoon(plan, signal))
+          : undefined) ??
+        (await this.#bootCold(attempt));
       // Only now it is known that it was the template's fault, and not the box's or the host's.
-      for (const { template, error } of unfit) {
+      for (const { template, error } of attempt.unfit) {
         await templates?.failed(template, error, { isLate: isLate(error) });
       }
       // Behind the boot, which it would only have made slower, and behind the end of the one that did not work. It is begun before the next box has its turn.
-      await wanted?.()?.catch(() => undefined);
+      await attempt.makeBehind?.()?.catch(() => undefined);
       return box;
     });
   }
 
-  async #resumeReady(
-    plan: BootPlan,
-    spec: Wanted,
-    signal: AbortSignal,
-    made: NewBox | undefined,
-    unfit: Unfit[],
-  ): Promise<RunningQemu | undefined> {
+  async #resumeReady(attempt: Attempt): Promise<RunningQemu | undefined> {
+    const { made, signal } = attempt;
     if (made?.ready === undefined) return undefined;
-    const resumed = await this.#resume(plan, spec, made.ready, signal);
-    if ("box" in resumed) return resumed.box;
-    unfit.push(resumed);
-    // What is on the disk belongs to that VM's memory.
-    await made.emptyDisk(signal);
-    return undefined;
+    const box = await this.#resume(attempt, made.ready);
+    // What is on the disk belongs to the memory of the VM that did not come up.
+    if (box === undefined) await made.emptyDisk(signal);
+    return box;
   }
 
-  async #resumeBare(
-    plan: BootPlan,
-    spec: Wanted,
-    signal: AbortSignal,
-    made: NewBox | undefined,
-    unfit: Unfit[],
-    want: (make: () => Promise<void> | undefined) => void,
-    take: () => Promise<Template | undefined> | undefined,
-  ): Promise<RunningQemu | undefined> {
-    const { templates } = this.#options;
-    using template = await take();
+  async #resumeBare(attempt: Attempt, taken: Template | undefined): Promise<RunningQemu | undefined> {
+    using template = taken;
     if (template === undefined) return undefined;
-    const resumed = await this.#resume(plan, spec, template, signal);
-    if ("box" in resumed) {
-      // The second of its kind: there may be more.
-      if (made !== undefined) want(() => templates?.wantReady(plan, made.contents));
-      return resumed.box;
+    const box = await this.#resume(attempt, template);
+    const { made, plan } = attempt;
+    // The second of its kind: there may be more.
+    if (box !== undefined && made !== undefined) {
+      attempt.makeBehind = () => this.#options.templates?.wantReady(plan, made.contents);
     }
-    unfit.push(resumed);
-    return undefined;
+    return box;
   }
 
-  async #bootCold(
-    plan: BootPlan,
-    spec: Wanted,
-    signal: AbortSignal,
-    want: (make: () => Promise<void> | undefined) => void,
-  ): Promise<RunningQemu> {
+  async #bootCold(attempt: Attempt): Promise<RunningQemu> {
+    const { plan, spec, signal } = attempt;
     const machine = await coldBoot(plan, signal, this.#options.bootLimitMs);
     const box = await this.#setUp(machine, spec, plan.boxDir, signal);
-    want(() => this.#options.templates?.want(plan));
+    attempt.makeBehind = () => this.#options.templates?.want(plan);
     return box;
   }
 
@@ -203,15 +187,17 @@ export class BoxBooter {
     };
   }
 
-  async #resume(plan: BootPlan, spec: Wanted, template: Template, signal: AbortSignal): Promise<Resumed> {
+  /** `undefined`: it has not come up, and the template is unfit. */
+  async #resume({ plan, spec, signal, unfit }: Attempt, template: Template): Promise<RunningQemu | undefined> {
     try {
       const machine = await resumeKept({ ...plan, kept: template.kept }, signal);
       const box = await this.#setUp(machine, spec, plan.boxDir, signal);
       this.#options.templates?.worked(template.key);
-      return { box };
+      return box;
     } catch (error) {
       signal.throwIfAborted();
-      return { template, error };
+      unfit.push({ template, error });
+      return undefined;
     }
   }
 
