@@ -203,7 +203,15 @@ export class BoxManager {
   /** An engine that does not come to an end holds nobody up: whether the VM is gone is found out as of any box that does not answer. */
   async #stopInTime({ id, name }: BoxRecord, graceMs: number): Promise<StopReport> {
     const { engine, reach } = this.#parts;
-    return await reach.inTime(id, `stop box ${name ?? id}`, engine.stop(id, { graceMs }), graceMs + stopLimitMs);
+    const ending = engine.stop(id, { graceMs });
+    try {
+      return await reach.inTime(id, `stop box ${name ?? id}`, ending, graceMs + stopLimitMs);
+    } catch (error) {
+      // A box that has answered in between ends by it all the same, and nothing else would tell.
+      const lookAgain = () => reach.lost(id, "a stop that took too long has come to its end");
+      if (isUnreachable(error)) ending.then(lookAgain, lookAgain);
+      throw error;
+    }
   }
 
   /** Sets when it expires, whatever its state. Resolves once that is stored. */
