@@ -17,6 +17,7 @@ import { type ResourceLimits, Resources } from "./boxes/resources.ts";
 import type { BoxDisks } from "./boxes/room-check.ts";
 import { Engines, noOtherEngines, type OtherEngines, withEngineTrouble } from "./engines.ts";
 import { ExecManager } from "./execs/exec-manager.ts";
+import { UnconfirmedEnds } from "./execs/unconfirmed-ends.ts";
 import { FileManager } from "./files/file-manager.ts";
 import { Gates } from "./gates.ts";
 import { ImageManager } from "./images/image-manager.ts";
@@ -88,6 +89,7 @@ export class BoxRunCore {
   readonly #engines: Engines;
   readonly #resources: Resources;
   readonly #pool: WarmPool;
+  readonly #unconfirmedEnds: UnconfirmedEnds;
   readonly #reach: Reach;
   readonly #published: PublishedPorts;
   readonly #events = new ServerEvents();
@@ -125,8 +127,10 @@ export class BoxRunCore {
     this.#resources = new Resources(options.limits);
     const onForget = (digest: string) => this.#pool.forget(digest);
     this.images = new ImageManager({ ...shared, content: options.images, onForget });
-    this.execs = new ExecManager({ ...shared, images: this.images });
-    this.sessions = new SessionManager(shared);
+    const unconfirmedEnds = new UnconfirmedEnds(shared);
+    this.#unconfirmedEnds = unconfirmedEnds;
+    this.execs = new ExecManager({ ...shared, images: this.images, unconfirmedEnds });
+    this.sessions = new SessionManager({ ...shared, unconfirmedEnds });
     const { images, execs, sessions } = this;
     const resources = this.#resources;
     this.#pool = new WarmPool({ ...shared, sizes: options.pool ?? [], images, resources, boxDisks });
@@ -198,12 +202,14 @@ export class BoxRunCore {
     const { execs, sessions } = this.#options.store;
     // What the last server has left, and nothing that begins in a box that is in line while others are not.
     const leftExecs = Map.groupBy(execs.running(), ({ boxId }) => boxId);
+    const unconfirmedExecs = Map.groupBy(execs.unconfirmed(), ({ boxId }) => boxId);
     const leftSessions = Map.groupBy(sessions.list(), ({ boxId }) => boxId);
     await this.boxes.recovery.recover(signal, async (boxId) => {
       await Promise.all([
         this.execs.recover(leftExecs.get(boxId) ?? []),
         this.sessions.recover(leftSessions.get(boxId) ?? []),
       ]);
+      this.execs.recoverUnconfirmed(unconfirmedExecs.get(boxId) ?? []);
       this.#gates.open(boxId);
     });
     signal.throwIfAborted();
@@ -272,6 +278,7 @@ export class BoxRunCore {
     await this.sessions.release();
     await this.execs.release();
     await this.sessions.settled();
+    await this.#unconfirmedEnds.release();
     this.#published.closeAll();
     this.boxes.release();
     this.#keptWrites.close();

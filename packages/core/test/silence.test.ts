@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { TestClock } from "./support/clock.ts";
 import { CoreHarness, never, stdout } from "./support/core.ts";
 import { TestTerminal } from "./support/terminal.ts";
@@ -124,6 +124,74 @@ describe("a box that falls silent", () => {
       status: "canceled",
       exit_code: null,
       error_message: expect.stringContaining("it may still run"),
+    });
+  });
+
+  describe("and has not confirmed in time that a command ended", () => {
+    const program = (id: string) => harness.host.boxes.get(box)?.execs.get(id);
+    const confirmed = (id: string) => program(id)?.hasEnded !== false;
+
+    it.each(["cancel", "timeout"])("is told again when it answers: %s", async (why) => {
+      const { id } = await harness.start(box, ["cat"], {
+        stdin: true,
+        ...(why === "timeout" && { timeout_ms: 1_000 }),
+      });
+      harness.host.silence(box);
+      await clock.advance(1);
+      const canceled = why === "cancel" ? harness.core.execs.cancel(box, id) : undefined;
+      await clock.advance(16_000);
+      await canceled;
+      expect(exec(id).status).toBe(why === "cancel" ? "canceled" : "timeout");
+      expect(confirmed(id)).toBe(false);
+      harness.host.answer(box);
+      await clock.advance(60_000);
+      await vi.waitFor(() => expect(program(id)).toBeUndefined());
+    });
+
+    it("is told by the next server", async () => {
+      const { id } = await harness.start(box, ["cat"], { stdin: true });
+      harness.host.silence(box);
+      await clock.advance(1);
+      const canceled = harness.core.execs.cancel(box, id);
+      await clock.advance(15_000);
+      await canceled;
+      await harness.close();
+      expect(confirmed(id)).toBe(false);
+      await harness.restart();
+      harness.host.answer(box);
+      await clock.advance(60_000);
+      await vi.waitFor(() => expect(program(id)).toBeUndefined());
+      expect(exec(id)).toMatchObject({ status: "canceled", exit_code: null });
+    });
+
+    it("is told also if it hears of the command only now", async () => {
+      const hold = harness.engine.controls.hold("exec");
+      const starting = harness.start(box, ["cat"], { stdin: true });
+      await hold.reached;
+      const [{ id } = { id: "" }] = harness.core.execs.list(box).items;
+      const canceled = harness.core.execs.cancel(box, id);
+      await clock.advance(15_000);
+      expect(await canceled).toMatchObject({ status: "canceled" });
+      await starting;
+      hold.release();
+      await clock.advance(1);
+      await vi.waitFor(() => expect(confirmed(id)).toBe(true));
+      expect(harness.engine.controls.calls("resumeExec")).toBe(1);
+    });
+
+    it("is told to end a session that was removed, too", async () => {
+      const terminal = await TestTerminal.attach(harness.core, box, { session: "work" });
+      await terminal.until("$ ");
+      const shells = () => harness.host.boxes.get(box)?.execs.size;
+      harness.host.silence(box);
+      await clock.advance(1);
+      const removed = harness.core.sessions.remove(box, "work").catch((error: unknown) => error);
+      await clock.advance(15_000);
+      expect(await removed).toMatchObject({ code: "BOX_UNREACHABLE" });
+      expect(shells()).toBe(1);
+      harness.host.answer(box);
+      await clock.advance(60_000);
+      await vi.waitFor(() => expect(shells()).toBe(0));
     });
   });
 

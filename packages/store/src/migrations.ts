@@ -214,6 +214,10 @@ export const migrations: readonly string[] = [
   -- Their sum without reading them.
   CREATE INDEX request_keys_answers ON request_keys (seq, answer_length) WHERE answer_length IS NOT NULL;
   `,
+  // What a server has to tell once more when it comes up, without looking through all that ever ran.
+  `
+  CREATE INDEX execs_unconfirmed ON execs (created_at_ms) WHERE status IN ('canceled', 'timeout') AND exit_code IS NULL;
+  `,
 ];
 
 /**

@@ -134,6 +134,18 @@ describe("execs", () => {
     expect(store.execs.running().map(({ id }) => id)).toEqual(["exec_a", "exec_b", "exec_c"]);
   });
 
+  test("of execs that have ended, those of running boxes are unconfirmed of which no box has told the exit code", () => {
+    for (const status of ["running", "stopped"] as const) {
+      store.boxes.insert(box(`box_${status}`, { status }));
+      for (const end of ["canceled", "timeout", "failed", "running"] as const) {
+        const id = `${status}_${end}`;
+        store.execs.insert(exec(`${id}_told`, `box_${status}`, { status: end, exitCode: 143 }));
+        store.execs.insert(exec(id, `box_${status}`, { status: end }));
+      }
+    }
+    expect(store.execs.unconfirmed().map(({ id }) => id)).toEqual(["running_canceled", "running_timeout"]);
+  });
+
   test("an exec of a box that was removed is refused", () => {
     expect(thrownBy(() => store.execs.insert(exec("exec_1", "box_gone")))).toMatchObject({ code: "BOX_NOT_FOUND" });
   });

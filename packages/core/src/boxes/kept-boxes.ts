@@ -129,6 +129,7 @@ export function keptStore(store: Store, boxes: KeptBoxes, writes: KeptWrites): S
         return exec === undefined || boxes.isDeleted(exec.boxId) ? undefined : exec;
       },
       running: () => execs.running().filter(({ boxId }) => !boxes.isDeleted(boxId)),
+      unconfirmed: () => execs.unconfirmed().filter(({ boxId }) => !boxes.isDeleted(boxId)),
     },
     sessions: {
       ...sessions,

@@ -41,6 +41,7 @@ import { type ExecEnd, failedEnd, pumpOutput } from "./exec-pump.ts";
 import { Readers } from "./readers.ts";
 import { isUnreachable, SteadyExec } from "./steady-exec.ts";
 import { terminalEnvironment } from "./terminal-environment.ts";
+import type { UnconfirmedEnds } from "./unconfirmed-ends.ts";
 import { type Patience, untilStored } from "./until-stored.ts";
 
 interface Parts {
@@ -49,6 +50,7 @@ interface Parts {
   readonly events: ServerEvents;
   readonly reach: Reach;
   readonly images: Pick<ImageManager, "commandOf">;
+  readonly unconfirmedEnds: UnconfirmedEnds;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: CoreMetrics;
@@ -210,6 +212,13 @@ export class ExecManager {
     await Promise.all(left.map((exec) => this.#resume(exec)));
   }
 
+  /** Tells boxes again what the last server told them to end, and they have not confirmed. Called once, for boxes that were recovered. */
+  recoverUnconfirmed(left: readonly ExecRecord[]): void {
+    for (const exec of left) {
+      this.#parts.unconfirmedEnds.tell(exec, this.#parts.store.output.progress(exec.id).offsets);
+    }
+  }
+
   /** Lets go of every exec; they run on in their boxes. Resolves when nothing writes to the store any more. */
   async release(): Promise<void> {
     this.#released.abort();
@@ -286,8 +295,17 @@ export class ExecManager {
       metrics.engineError("exec");
       const reason = this.#expectedEnds.get(exec.boxId) ?? toBoxRunError(error).message;
       logger.warn({ exec_id: exec.id, box_id: exec.boxId, err: error }, "exec failed");
-      return this.#finish(exec, error instanceof Overdue ? error.end : failedEnd(reason));
+      if (!(error instanceof Overdue)) return await this.#finish(exec, failedEnd(reason));
+      const ended = await this.#finish(exec, error.end);
+      if (ended !== exec) void this.#tellOn(active);
+      return ended;
     }
+  }
+
+  /** Nobody waits for this: the exec is over for its callers. */
+  async #tellOn({ boxId, exec }: ActiveExec): Promise<void> {
+    await exec.settled();
+    this.#parts.unconfirmedEnds.tell({ id: exec.id, boxId }, exec.stored);
   }
 
   /** The exec as it has ended, or the same one if that can't be stored. */

@@ -64,6 +64,16 @@ export class SteadyExec implements EngineExec {
     return this.#known?.isOver ?? false;
   }
 
+  /** How far its output was acknowledged. */
+  get stored(): OutputOffsets {
+    return this.#stored;
+  }
+
+  /** Resolves once nothing is under way that could start it. */
+  async settled(): Promise<void> {
+    await this.#now.catch(() => undefined);
+  }
+
   acknowledge(offsets: OutputOffsets): void {
     this.#stored = offsets;
     this.#known?.acknowledge(offsets);

@@ -141,6 +141,11 @@ export interface ExecStore {
   cursor(id: string): string;
   /** Every exec with status `running`, oldest first: what a restarted server picks up. */
   running(): readonly ExecRecord[];
+  /**
+   * Those of running boxes with status `canceled` or `timeout` and no exit code, oldest first: the server has ended them, and not their boxes. A restarted
+   * server tells them again.
+   */
+  unconfirmed(): readonly ExecRecord[];
 }
 
 /** A piece of one stream, as text or, where it is none, as base64. */

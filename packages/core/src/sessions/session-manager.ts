@@ -2,6 +2,7 @@ import { type AttachRequest, BoxRunError, type Session as SessionView, toBoxRunE
 import { findBox, requireAllowed } from "../boxes/box-lookup.ts";
 import type { Reach } from "../boxes/reach.ts";
 import { SteadyExec } from "../execs/steady-exec.ts";
+import type { UnconfirmedEnds } from "../execs/unconfirmed-ends.ts";
 import { ExpectedEnds } from "../expected-ends.ts";
 import { newSessionId } from "../ids.ts";
 import { KeyedLock } from "../keyed-lock.ts";
@@ -19,6 +20,7 @@ interface Parts {
   readonly store: Store;
   readonly engine: Engine;
   readonly reach: Reach;
+  readonly unconfirmedEnds: UnconfirmedEnds;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly retryTimes: RetryTimes;
@@ -189,7 +191,7 @@ export class SessionManager {
   }
 
   #follow(record: SessionRecord, begin: () => Promise<EngineExec>): { session: Session; exec: SteadyExec } {
-    const { store, engine, reach, clock, logger, retryTimes } = this.#parts;
+    const { store, engine, reach, unconfirmedEnds, clock, logger, retryTimes } = this.#parts;
     const boxEnd = () => {
       const message = this.#expectedEnds.get(record.boxId);
       return message === undefined ? undefined : new BoxRunError("BOX_NOT_RUNNING", message);
@@ -200,7 +202,12 @@ export class SessionManager {
     const exec = new SteadyExec({ id, boxId, from, begin, resume, reach, retryTimes });
     const session = new Session(record, { exec, store: store.sessions, clock, logger, boxEnd });
     this.#sessions.set(id, session);
-    void session.done.then(() => this.#sessions.delete(id));
+    void session.done.then(async () => {
+      this.#sessions.delete(id);
+      if (!session.isUnconfirmed) return;
+      await exec.settled();
+      unconfirmedEnds.tell({ id, boxId }, exec.stored);
+    });
     return { session, exec };
   }
 

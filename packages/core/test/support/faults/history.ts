@@ -18,8 +18,10 @@ const memoryDisk = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const maxBoxes = 3;
 /** Of what is created, about every second one. */
 const keptReady = { image: "base", cpu: 1, memoryMb: 128, diskSizeGb: 8, network: false, count: 2 };
-/** How long a thing may take once nothing fails any more; much more than it ever takes, on a host that has no time for it either. */
-const limitMs = 30_000;
+/** Of the usual times a server has a twentieth, or next to nothing: as on a host on which everything is late. */
+const impatiences = [20, 20_000];
+/** How long a thing may take once nothing fails any more; much more than it ever takes. */
+const limitMs = 5_000;
 
 /** Plays one history, and returns what is wrong at its end: nothing, if all is well. */
 export async function playHistory(seed: number): Promise<string[]> {
@@ -47,7 +49,8 @@ class History {
     this.#weather = new Weather(this.#chance);
     const maps = { readers: new Map(), counts: new Map(), inputs: new Map() };
     const pool = this.#chance.hits(0.5) ? [keptReady] : [];
-    this.#world = { host: new MemoryHost(), directory, pool, ...maps };
+    const impatience = this.#chance.pick(impatiences) ?? 20;
+    this.#world = { host: new MemoryHost(), directory, pool, impatience, ...maps };
   }
 
   async play(): Promise<string[]> {

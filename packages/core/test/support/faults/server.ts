@@ -16,8 +16,10 @@ import { programs } from "./programs.ts";
 
 const limits = { maxCpu: 64, maxMemoryMb: 65_536 };
 
-/** Whatever the core gives time gets a twentieth of it here. */
-const impatientClock: Clock = { ...systemClock, after: (ms, work) => systemClock.after(ms / 20, work) };
+/** Whatever the core gives time gets that much less of it. */
+function impatientClock(impatience: number): Clock {
+  return { ...systemClock, after: (ms, work) => systemClock.after(ms / impatience, work) };
+}
 
 /** One life of a server, on a store and an engine that may fail it. */
 export interface ServerLife {
@@ -40,10 +42,11 @@ interface Remains {
   readonly directory: string;
   /** What every server keeps ready. */
   readonly pool: readonly PoolSize[];
+  readonly impatience: number;
 }
 
 /** Begins a life on what the ones before have left. */
-export async function beginLife({ directory, host, pool }: Remains, weather: Weather): Promise<ServerLife> {
+export async function beginLife({ directory, host, pool, impatience }: Remains, weather: Weather): Promise<ServerLife> {
   const faults = new Faults(weather);
   const store = openStore({ path: join(directory, "boxrun.db") });
   const engine = createMemoryEngine({ host, programs, killGraceMs: 1 });
@@ -53,7 +56,7 @@ export async function beginLife({ directory, host, pool }: Remains, weather: Wea
     store: faultyStore(store, faults),
     engine: faultyEngine(engine, faults, () => isGone),
     images: new MemoryImages(),
-    clock: impatientClock,
+    clock: impatientClock(impatience),
     logger: silentLogger,
     metrics: noMetrics,
     limits,

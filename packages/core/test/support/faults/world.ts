@@ -8,6 +8,8 @@ export interface World {
   readonly directory: string;
   /** What every server keeps ready. */
   readonly pool: readonly PoolSize[];
+  /** How much less time than usual every server gives what it waits for. */
+  readonly impatience: number;
   readonly readers: Map<string, Reader>;
   /** How many lines a `count` was to write, by exec. */
   readonly counts: Map<string, number>;
