@@ -32,6 +32,8 @@ export class GuestClock {
   #offsetMs: number;
   #wasHeld = false;
   #isSetting = false;
+  /** What it was told last is from before the host's clock has jumped, or the VM went on. */
+  #isDue = false;
   /** Sets in a row that have not helped. */
   #inVain = 0;
   #notBeforeMs = 0;
@@ -56,7 +58,9 @@ export class GuestClock {
     const isHeld = this.#options.isHeld();
     const goesOn = this.#wasHeld && !isHeld;
     this.#wasHeld = isHeld;
-    if (hasJumped || goesOn) void this.#set();
+    if (hasJumped || goesOn) this.#isDue = true;
+    // At the next look, if it is being told already.
+    if (this.#isDue) void this.#set();
   }
 
   /** The guest's time was `date` when it answered, between `askedAtMs` and now. */
@@ -76,6 +80,7 @@ export class GuestClock {
   async #set(): Promise<void> {
     if (this.#isSetting || this.#options.gone.aborted) return;
     this.#isSetting = true;
+    this.#isDue = false;
     try {
       const body = { unix_ns: (BigInt(Math.round(this.#now().wallMs)) * 1_000_000n).toString() };
       await requestJson(this.#line, "POST", "/clock", okSchema, { body });

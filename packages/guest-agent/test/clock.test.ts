@@ -16,23 +16,24 @@ let sockets = 0;
 
 /** A guest with a clock of its own, which the host looks at as the test says. */
 async function guest() {
-  const state = { offMs: 0, isHeld: false, jumpMs: 0, obeys: true };
+  const state = { offMs: 0, isHeld: false, jumpMs: 0, obeys: true, mayAnswer: Promise.resolve() };
   const sets: number[] = [];
   let told: () => void = () => undefined;
-  let seen: () => void = () => undefined;
+  let looked: () => void = () => undefined;
   const agent = await startFakeAgent(join(dir, `${sockets++}.sock`), (stream, { path }) => {
     let body = "";
     stream.on("data", (chunk: Buffer) => {
       body += chunk.toString();
     });
-    stream.once("end", () => {
+    stream.once("end", async () => {
       if (path === "/clock") {
         sets.push(Number(BigInt(JSON.parse(body).unix_ns) / 1_000_000n) - Date.now());
         if (state.obeys) state.offMs = 0;
+        told();
+        await state.mayAnswer;
       }
       stream.respond({ ":status": 200, date: new Date(Date.now() + state.offMs).toUTCString() });
       stream.end('{"ok":true}');
-      if (path === "/clock") told();
     });
   });
   const line = new AgentLine(socketAddress(agent.path));
@@ -40,7 +41,7 @@ async function guest() {
   const gone = new AbortController();
   new GuestClock(line, {
     isHeld: () => {
-      if (state.isHeld) seen();
+      looked();
       return state.isHeld;
     },
     gone: gone.signal,
@@ -56,10 +57,10 @@ async function guest() {
     state,
     sets,
     ask: () => requestJson(line, "GET", "/hello", okSchema, { body: {} }),
-    hold: () =>
+    /** The host has seen what is now. */
+    nextLook: () =>
       new Promise<void>((resolve) => {
-        seen = resolve;
-        state.isHeld = true;
+        looked = resolve;
       }),
     nextSet: () =>
       new Promise<void>((resolve) => {
@@ -85,9 +86,10 @@ test.each([-3_600_000, -5000, 5000, 180 * 24 * 3_600_000])(
 );
 
 test("a guest that was held gets the time when it goes on, and one whose host's clock has jumped gets the new one", async () => {
-  const { state, sets, hold, nextSet } = await guest();
+  const { state, sets, nextLook, nextSet } = await guest();
   let set = nextSet();
-  await hold();
+  state.isHeld = true;
+  await nextLook();
   expect(sets).toEqual([]);
   state.isHeld = false;
   await set;
@@ -95,6 +97,21 @@ test("a guest that was held gets the time when it goes on, and one whose host's 
   state.jumpMs = 1_000_000;
   await set;
   expect(sets[1]).toBeGreaterThan(900_000);
+});
+
+test("a host's clock that jumps while a guest is being told the time is told behind it", async () => {
+  const { state, sets, nextLook, nextSet } = await guest();
+  const answer = Promise.withResolvers<void>();
+  state.mayAnswer = answer.promise;
+  let set = nextSet();
+  state.jumpMs = 1_000_000;
+  await set;
+  set = nextSet();
+  state.jumpMs = 2_000_000;
+  await nextLook();
+  answer.resolve();
+  await set;
+  expect(sets[1]).toBeGreaterThan(1_900_000);
 });
 
 test("a guest that shows another time on purpose is not told more often than now and then", async () => {
