@@ -1,5 +1,6 @@
 import { engineCapabilities } from "@boxrun/core";
 import { type ConformancePart, engineConformance, outsideNetworkHooks } from "@boxrun/engine-testkit";
+import { killAll, processRef } from "@boxrun/host";
 import { afterAll } from "vitest";
 import { openTestHost } from "./host.ts";
 
@@ -15,7 +16,8 @@ export async function boxliteConformance(part: ConformancePart): Promise<void> {
       realLinux: true,
       capabilities: engineCapabilities,
       killVm: async (boxId) => {
-        process.kill(await host.vmPid(boxId), "SIGKILL");
+        const vm = processRef(await host.vmPid(boxId));
+        if (vm !== undefined) await killAll([vm]);
       },
       freezeVm: async (boxId) => {
         process.kill(await host.vmPid(boxId), "SIGSTOP");

@@ -1,4 +1,5 @@
 import { type ConformancePart, engineConformance, noNetworks, outsideNetworkHooks } from "@boxrun/engine-testkit";
+import { killAll, processRef } from "@boxrun/host";
 import { afterAll } from "vitest";
 import { openTestHost } from "./host.ts";
 
@@ -23,7 +24,8 @@ export async function qemuConformance(part: ConformancePart): Promise<void> {
         ...(noNetworks === undefined ? ["volumes" as const] : []),
       ],
       killVm: async (boxId) => {
-        process.kill(host.qemuPid(boxId), "SIGKILL");
+        const vm = processRef(host.qemuPid(boxId));
+        if (vm !== undefined) await killAll([vm]);
       },
       freezeVm: async (boxId) => {
         process.kill(host.qemuPid(boxId), "SIGSTOP");

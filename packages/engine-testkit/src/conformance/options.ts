@@ -12,7 +12,7 @@ export interface ConformanceOptions {
   readonly realLinux: boolean;
   /** What the engine claims. The suite checks that `describe()` says the same, and skips what is missing, with that reason. */
   readonly capabilities: readonly EngineCapability[];
-  /** Ends a box's VM behind the engine's back. */
+  /** Ends a box's VM behind the engine's back. Resolves once its process is gone: until then it is not known to be dead. */
   readonly killVm: (boxId: string) => Promise<void>;
   /** Freezes a box's VM, so that it answers nothing, and lets it go on. */
   readonly freezeVm: (boxId: string) => Promise<void>;
