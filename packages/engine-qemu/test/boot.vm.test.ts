@@ -86,7 +86,18 @@ test("seen from the host, a box's QEMU is in a jail of its own; a box that power
   const spec = boxSpec(host);
   await create(engine, spec);
   expect((await engine.describe()).confinement).toMatchObject({ complete: true });
-  const files = ["boxrun-host", "disk.ext4", "image.squashfs", "initramfs", "kernel", "lib", "lib64", "s", "usr"];
+  const files = [
+    "boxrun-host",
+    "bulk",
+    "disk.ext4",
+    "image.squashfs",
+    "initramfs",
+    "kernel",
+    "lib",
+    "lib64",
+    "s",
+    "usr",
+  ];
   expectJailed(host.qemuPid(spec.id), files);
   // A guest in QEMU could put nothing in place of a socket that the server of root connects to.
   if (process.getuid?.() === 0) expect(statSync(join(host.boxDir(spec.id), "s"))).toMatchObject({ uid: 0 });

@@ -23,6 +23,7 @@ afterAll(async () => {
 const noVolumes = (await volumeSupport()).kind === "none";
 const jailedFiles = [
   "boxrun-host",
+  "bulk",
   "disk.ext4",
   "fd",
   "image.squashfs",
