@@ -48,7 +48,9 @@ class AgentEngine implements Engine {
   }
 
   async describe(): Promise<EngineDescription> {
-    return await this.#provider.describe();
+    const described = await this.#provider.describe();
+    if (this.#provider.prepare === undefined) return described;
+    return { ...described, capabilities: [...described.capabilities, "prepared-boxes"] };
   }
 
   async create(spec: BoxSpec, options: CreateOptions): Promise<void> {

@@ -1,2 +1,9 @@
 export { createAgentEngine } from "./engine.ts";
-export type { Machine, MakeOptions, PreparedMachine, VmProvider, WatchedSurroundings } from "./provider.ts";
+export type {
+  Machine,
+  MakeOptions,
+  PreparedMachine,
+  ProviderDescription,
+  VmProvider,
+  WatchedSurroundings,
+} from "./provider.ts";

@@ -1,5 +1,10 @@
-import type { Adoption, BoxSpec, BoxUsage, EngineDescription } from "@boxrun/core";
+import type { Adoption, BoxSpec, BoxUsage, EngineCapability, EngineDescription } from "@boxrun/core";
 import type { AgentLine, BulkArea } from "@boxrun/guest-agent";
+
+/** What a provider says of itself; that it prepares boxes shows. */
+export interface ProviderDescription extends EngineDescription {
+  readonly capabilities: readonly Exclude<EngineCapability, "prepared-boxes">[];
+}
 
 /**
  * What an engine asks of whatever makes VMs, so that one engine serves all of them (`createAgentEngine`). A provider knows how its VMs come to be,
@@ -15,7 +20,7 @@ export interface VmProvider {
   readonly place: string;
 
   /** See `Engine.describe`. */
-  describe(): Promise<EngineDescription>;
+  describe(): Promise<ProviderDescription>;
 
   /** Refuses early what can't work here: NOT_SUPPORTED, VALIDATION_ERROR or RUNTIME_ERROR. */
   check(spec: BoxSpec): Promise<void>;

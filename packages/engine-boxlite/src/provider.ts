@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
-import type { Machine, MakeOptions, VmProvider } from "@boxrun/agent-engine";
+import type { Machine, MakeOptions, ProviderDescription, VmProvider } from "@boxrun/agent-engine";
 import { BoxRunError } from "@boxrun/contract";
-import { type Adoption, type BoxSpec, type EngineDescription, engineCapabilities, type Logger } from "@boxrun/core";
+import type { Adoption, BoxSpec, Logger } from "@boxrun/core";
 import { locateAgent } from "@boxrun/guest-agent";
 import { isAlive, keepNote, makeBoxDir, readNote, signalProcess, waitUntilGone } from "@boxrun/host";
 import { adoptMachine } from "./adopt.ts";
@@ -44,8 +44,8 @@ export class BoxLiteProvider implements VmProvider {
     return this.#layout.root;
   }
 
-  async describe(): Promise<EngineDescription> {
-    const capabilities = engineCapabilities;
+  async describe(): Promise<ProviderDescription> {
+    const capabilities = ["exec-resume", "binary-output", "network", "volumes", "tty"] as const;
     try {
       await loadSdk();
       locateAgent(this.#cacheDir);

@@ -2,9 +2,9 @@ import { existsSync, mkdirSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import type { Machine, MakeOptions, PreparedMachine, VmProvider } from "@boxrun/agent-engine";
+import type { Machine, MakeOptions, PreparedMachine, ProviderDescription, VmProvider } from "@boxrun/agent-engine";
 import { BoxRunError } from "@boxrun/contract";
-import type { Adoption, BoxSpec, EngineCapability, EngineDescription, Logger } from "@boxrun/core";
+import type { Adoption, BoxSpec, EngineDescription, Logger } from "@boxrun/core";
 import {
   isAlive,
   isErrno,
@@ -73,8 +73,8 @@ export class QemuProvider implements VmProvider {
     return this.#layout.root;
   }
 
-  async describe(): Promise<EngineDescription> {
-    const capabilities: EngineCapability[] = ["exec-resume", "binary-output", "tty", "prepared-boxes"];
+  async describe(): Promise<ProviderDescription> {
+    const capabilities: ProviderDescription["capabilities"][number][] = ["exec-resume", "binary-output", "tty"];
     if (locateTool("passt") !== undefined) capabilities.push("network");
     const [volumes, accelerator] = await Promise.all([volumeSupport(), this.#accelerator()]);
     if (volumes.kind !== "none") capabilities.push("volumes");

@@ -1,4 +1,3 @@
-import { engineCapabilities } from "@boxrun/core";
 import { type ConformancePart, engineConformance, outsideNetworkHooks } from "@boxrun/engine-testkit";
 import { killAll, processRef } from "@boxrun/host";
 import { afterAll } from "vitest";
@@ -14,7 +13,7 @@ export async function boxliteConformance(part: ConformancePart): Promise<void> {
       makeEngine: async () => host.makeEngine(),
       image: host.image,
       realLinux: true,
-      capabilities: engineCapabilities,
+      capabilities: ["exec-resume", "binary-output", "network", "volumes", "tty"],
       killVm: async (boxId) => {
         const vm = processRef(await host.vmPid(boxId));
         if (vm !== undefined) await killAll([vm]);
