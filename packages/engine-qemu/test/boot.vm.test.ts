@@ -4,6 +4,9 @@ import { delimiter, join } from "node:path";
 import { type Logger, silentLogger } from "@boxrun/core";
 import { locateTool } from "@boxrun/host";
 import { afterAll, expect, onTestFinished, test } from "vitest";
+import { boxFiles } from "../src/vm/command-line.ts";
+import { guestStatus, hasEnded } from "../src/vm/machine.ts";
+import { Qmp } from "../src/vm/qmp.ts";
 import { boxSpec, create, never, nextDeath, sh } from "./support/boxes.ts";
 import { expectJailed } from "./support/confined.ts";
 import { openTestHost } from "./support/host.ts";
@@ -127,7 +130,9 @@ test("a guest that ended while no server was there is dead, and nothing of its V
   const exec = await sh(engine, spec.id, "(sleep 1; poweroff -f) > /dev/null 2>&1 &");
   expect(exec.code).toBe(0);
   await engine.close();
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  const qmp = await Qmp.connect(join(host.boxDir(spec.id), boxFiles.qmpSocket), never());
+  await expect.poll(async () => hasEnded(await guestStatus(qmp)), { timeout: 60_000, interval: 100 }).toBe(true);
+  qmp.close();
   // QEMU holds the ended guest until somebody has looked at it.
   expect(host.residue(spec.id).some((thing) => thing.startsWith("process"))).toBe(true);
   const next = host.makeEngine();
