@@ -8,7 +8,7 @@ import { macOf } from "../network/mac.ts";
 import type { BoxContents } from "../templates/make-ready.ts";
 import type { Template, Templates } from "../templates/templates.ts";
 import { type BootPlan, coldBoot, isLate, resumeKept } from "../vm/cold-boot.ts";
-import { boxDisks, maxVolumes } from "../vm/command-line.ts";
+import { boxDisks, maxVolumes, putsVolumesInLater } from "../vm/command-line.ts";
 import { endProcesses, type RunningQemu } from "../vm/machine.ts";
 import { writeVmRecord } from "../vm/record.ts";
 import { devicesOf } from "../vm/set-up.ts";
@@ -78,10 +78,11 @@ export class BoxBooter {
     if (spec.volumes.length === 0) return;
     const support = await volumeSupport();
     if (support.kind === "none") throw new BoxRunError("NOT_SUPPORTED", `give box ${spec.id} volumes: ${support.why}`);
-    if (spec.volumes.length > maxVolumes) {
+    const most = maxVolumes((await this.#options.host.accelerator()).accelerator);
+    if (spec.volumes.length > most) {
       throw new BoxRunError(
         "NOT_SUPPORTED",
-        `give box ${spec.id} ${spec.volumes.length} volumes: a VM of this engine has room for ${maxVolumes}`,
+        `give box ${spec.id} ${spec.volumes.length} volumes: a VM of this engine has room for ${most}`,
       );
     }
   }
@@ -89,7 +90,7 @@ export class BoxBooter {
   /** A template with the disk that a new box with these contents begins with, if there is one. It is the caller's. */
   async ready(spec: BoxSpec, boxDir: string, contents: BoxContents): Promise<Template | undefined> {
     const plan = await this.#plan(spec, boxDir);
-    return await this.#options.templates?.takeReady(plan, contents);
+    return await this.#templatesFor(plan)?.takeReady(plan, contents);
   }
 
   async boot(spec: BoxSpec, boxDir: string, signal: AbortSignal, made?: NewBox): Promise<RunningQemu> {
@@ -110,7 +111,7 @@ export class BoxBooter {
     const plan = await this.#plan(spec, boxDir);
     return await this.#slots.run(signal, async () => {
       const attempt: Attempt = { plan, spec, signal, made, unfit: [], makeBehind: undefined };
-      const { templates } = this.#options;
+      const templates = this.#templatesFor(plan);
       const box =
         (await this.#resumeReady(attempt)) ??
         (await this.#resumeBare(attempt, await templates?.take(plan))) ??
@@ -145,7 +146,7 @@ export class BoxBooter {
     const { made, plan } = attempt;
     // The second of its kind: there may be more.
     if (box !== undefined && made !== undefined) {
-      attempt.makeBehind = () => this.#options.templates?.wantReady(plan, made.contents);
+      attempt.makeBehind = () => this.#templatesFor(plan)?.wantReady(plan, made.contents);
     }
     return box;
   }
@@ -154,8 +155,13 @@ export class BoxBooter {
     const { plan, spec, signal } = attempt;
     const machine = await coldBoot(plan, signal, this.#options.bootLimitMs);
     const box = await this.#setUp(machine, spec, plan.boxDir, signal);
-    attempt.makeBehind = () => this.#options.templates?.want(plan);
+    attempt.makeBehind = () => this.#templatesFor(plan)?.want(plan);
     return box;
+  }
+
+  /** `undefined`: QEMU can save no VM with the devices of this one. */
+  #templatesFor({ shape }: BootPlan): Templates | undefined {
+    return shape.volumes === undefined || putsVolumesInLater(shape.accelerator) ? this.#options.templates : undefined;
   }
 
   async #plan(spec: BoxSpec, boxDir: string): Promise<BootPlan> {
@@ -179,7 +185,7 @@ export class BoxBooter {
         tscKhz: await host.tscKhz(),
         kernel: guest.kernel,
         initramfs: guest.initramfs,
-        disks: boxDisks,
+        disks: boxDisks(accelerator, spec.volumes.length),
         network: spec.network ? { mac: macOf(spec.id) } : undefined,
         volumes: spec.volumes.length === 0 ? undefined : spec.volumes.length,
         name: `boxrun-${spec.id}`,
@@ -208,7 +214,7 @@ export class BoxBooter {
     signal.addEventListener("abort", giveUp, { once: true });
     try {
       signal.throwIfAborted();
-      const devices = devicesOf(spec, this.#options.host.guest().manifest);
+      const devices = devicesOf(spec, this.#options.host.guest().manifest, { hasBulk });
       if (spec.isPrepared) {
         await prepareVm(line, spec.id, devices);
         await warmUp(line, spec.id, signal);

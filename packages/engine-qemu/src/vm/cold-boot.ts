@@ -103,7 +103,8 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     own = ownMemory(plan, either);
     own.catch(() => undefined);
     const helpers = await startHelpers(plan, either, started);
-    if (plan.shape.disks !== undefined) await makeBulkDisk(join(boxDir, plan.shape.disks.bulk));
+    const { bulk } = plan.shape.disks ?? {};
+    if (bulk !== undefined) await makeBulkDisk(join(boxDir, bulk));
     const qemu = await startQemu(plan, (await own)?.fd);
     started.unshift(qemu);
     // All of them: helpers have started others by now.
@@ -118,9 +119,9 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     const ended = guestEnd.then((end) => {
       throw new BootFailed(`boot box ${plan.boxId}: ${end.how} before its agent answered`, undefined);
     });
-    await Promise.race([Promise.all([line.open(either), attachVolumes(qmp, plan.volumes.length)]), ended]);
+    await Promise.race([Promise.all([line.open(either), attachVolumes(qmp, plan.shape)]), ended]);
     ended.catch(() => undefined);
-    return { ...refs, qmp, line, guestEnd, hasBulk: plan.shape.disks !== undefined, qemuEnd: qemu.ended };
+    return { ...refs, qmp, line, guestEnd, hasBulk: bulk !== undefined, qemuEnd: qemu.ended };
   } catch (error) {
     const words = qmp === undefined ? "" : await lastWords(qmp);
     const said = words === "" ? "" : `; the console's last lines: ${words}`;

@@ -5,11 +5,17 @@ import { macOf } from "../network/mac.ts";
 import { guestNetwork } from "../network/passt.ts";
 import { volumeTag } from "./command-line.ts";
 
-/** What a VM of ours has for a box. `takesVolumes`: it can get some later. */
+interface VmAbilities {
+  readonly hasBulk: boolean;
+  /** It can get volumes later. Default: if the box has some. */
+  readonly takesVolumes?: boolean;
+}
+
+/** What a VM of ours has for a box. */
 export function devicesOf(
   spec: Pick<BoxSpec, "id" | "network" | "volumes">,
   manifest: GuestManifest,
-  takesVolumes = spec.volumes.length > 0,
+  { hasBulk, takesVolumes = spec.volumes.length > 0 }: VmAbilities,
 ): VmDevices {
   const modules = new Set(manifest.modules.root);
   if (spec.network) for (const path of manifest.modules.network) modules.add(path);
@@ -17,7 +23,7 @@ export function devicesOf(
   return {
     modules: [...modules],
     root: { image: "/dev/vda", disk: "/dev/vdb" },
-    bulk: "/dev/vdc",
+    ...(hasBulk && { bulk: "/dev/vdc" }),
     volumes: spec.volumes.map((volume, index) => ({
       tag: volumeTag(index),
       guest_path: volume.guestPath,
