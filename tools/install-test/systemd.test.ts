@@ -69,7 +69,9 @@ test(
     // A template is a second boot.
     await told(root("printf 'BOXRUN_TEMPLATE_CACHE_MB=0\\nBOXRUN_CGROUP=own\\n' >>/etc/boxrun/environment"));
     await told(
-      root(`mkdir -p ${dirname(delegation)} && printf '[Service]\\nDelegate=cpu memory pids\\n' >${delegation}`),
+      root(
+        `mkdir -p ${dirname(delegation)} && printf '[Service]\\nDelegate=cpu memory pids\\nDelegateSubgroup=server\\n' >${delegation}`,
+      ),
     );
     await told(root("systemctl daemon-reload && systemctl restart boxrun"));
     const token = await told(root("sed -n s/^BOXRUN_TOKEN=//p /etc/boxrun/environment"));

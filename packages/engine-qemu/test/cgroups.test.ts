@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { processRef } from "@boxrun/host";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { BoxCgroups } from "../src/jail/cgroups.ts";
+import { BoxCgroups, delegatedTo } from "../src/jail/cgroups.ts";
 
 /** Files as a delegated cgroup has them; what is written to them is what the kernel would be told. */
 let dir: string;
@@ -60,4 +60,10 @@ test("a box's cgroup goes with it, and one that is not there is gone", async () 
   await cgroups.drop("box_a");
   await cgroups.drop("box_a");
   expect(() => readFileSync(join(path, "box_a/cgroup.procs"))).toThrow("ENOENT");
+});
+
+test("the cgroup that is the server's own is the one above where systemd has put it, or where it has gone itself", () => {
+  expect(delegatedTo("0::/system.slice/boxrun.service\n")).toBe("/system.slice/boxrun.service");
+  expect(delegatedTo("0::/system.slice/boxrun.service/server\n")).toBe("/system.slice/boxrun.service");
+  expect(delegatedTo("4:memory:/x\n1:cpu:/y\n")).toBeUndefined();
 });

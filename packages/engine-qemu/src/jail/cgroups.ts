@@ -1,5 +1,5 @@
 import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
-import { isAbsolute, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import { isErrno, type ProcessRef } from "@boxrun/host";
@@ -91,14 +91,23 @@ export class BoxCgroups {
 }
 
 async function ownCgroup(): Promise<string> {
-  const line = /^0::(\/.*)$/m.exec(await readFile("/proc/self/cgroup", "utf8"));
-  if (line?.[1] === undefined) throw new Error("this host has no cgroups of version 2");
-  return join(cgroupRoot, line[1]);
+  const found = delegatedTo(await readFile("/proc/self/cgroup", "utf8"));
+  if (found === undefined) throw new Error("this host has no cgroups of version 2");
+  return join(cgroupRoot, found);
+}
+
+/** Where the server is itself, below the cgroup that it shares out: it goes there, or systemd starts it there (`DelegateSubgroup=server`). */
+const serverCgroup = "server";
+
+/** By what /proc/PID/cgroup says of the server. */
+export function delegatedTo(text: string): string | undefined {
+  const path = /^0::(\/.*)$/m.exec(text)?.[1];
+  return path !== undefined && basename(path) === serverCgroup ? dirname(path) : path;
 }
 
 /** Where the server and whatever else is there already go. */
 async function moveDown(dir: string): Promise<void> {
-  const below = join(dir, "server");
+  const below = join(dir, serverCgroup);
   await mkdir(below, { recursive: true });
   const pids = (await readFile(join(dir, "cgroup.procs"), "utf8")).split("\n").filter((pid) => pid !== "");
   for (const pid of pids) await move(Number(pid), below);
