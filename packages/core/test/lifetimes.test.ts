@@ -12,7 +12,7 @@ beforeEach(async () => {
   clock = new TestClock();
   harness = await CoreHarness.open({ clock });
 });
-afterEach(() => harness.close());
+afterEach(() => harness[Symbol.asyncDispose]());
 
 const statusOf = (id: string) => harness.core.boxes.list().find((box) => box.id === id)?.status;
 

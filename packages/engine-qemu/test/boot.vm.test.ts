@@ -15,10 +15,10 @@ const host = await openTestHost();
 const bin = mkdtempSync(join(tmpdir(), "bq-bin-"));
 const path = process.env.PATH ?? "";
 const qemu = locateTool("qemu-system-x86_64") ?? "";
-afterAll(() => {
+afterAll(async () => {
   process.env.PATH = path;
   rmSync(bin, { recursive: true, force: true });
-  host[Symbol.asyncDispose]();
+  await host[Symbol.asyncDispose]();
 });
 
 /** Puts a QEMU on PATH that does what the shell script says, which has the real one's path in $QEMU and counts its runs in $RUN. */

@@ -21,9 +21,9 @@ import { openTestHost } from "./support/host.ts";
 const host = await openTestHost();
 const support = await volumeSupport();
 const root = mkdtempSync(join(tmpdir(), "bv-"));
-afterAll(() => {
+afterAll(async () => {
   rmSync(root, { recursive: true, force: true });
-  host[Symbol.asyncDispose]();
+  await host[Symbol.asyncDispose]();
 });
 
 async function roomIn(engine: Engine): Promise<number> {
