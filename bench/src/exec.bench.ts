@@ -1,58 +1,35 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Engine, silentLogger } from "@boxrun/core";
-import { createQemuEngine, defaultCacheDir } from "@boxrun/engine-qemu";
 import { collect } from "../../test/e2e/support/http.ts";
 import { TestServer } from "../../test/e2e/support/server.ts";
-import { engineBoxSpec } from "./engine-box.ts";
+import { EngineBox } from "./engine-box.ts";
 import { type Figure, median, ms, timed } from "./figures.ts";
 
 const calls = 200;
 
 /** `echo` through HTTP, from the POST to the exit event, against the same call made straight to the agent. Turn and turn about. */
 export async function benchExec(): Promise<Figure[]> {
-  const stateDir = await mkdtemp(join(tmpdir(), "br-exec-"));
-  const engine = createQemuEngine({ stateDir, cacheDir: defaultCacheDir(), logger: silentLogger });
-  try {
-    await using server = await TestServer.start();
-    const spec = await engineBoxSpec(stateDir, { memoryMb: 256 });
-    await engine.create(spec, { signal: new AbortController().signal, onEngineId: () => undefined });
-    const box = await server.http.createBox();
-    const throughServer: number[] = [];
-    const straight: number[] = [];
-    for (let call = 0; call < calls; call += 1) {
-      straight.push((await timed(() => execStraight(engine, spec.id, `exec_${call}`))).ms);
-      throughServer.push((await timed(() => execThroughServer(server, box.id))).ms);
-    }
-    const over = median(throughServer) - median(straight);
-    return [
-      {
-        name: `exec echo, POST to exit event, median of ${calls}`,
-        value: `${ms(median(throughServer))}, ${ms(over)} over`,
-        reference: `straight to the agent, ${ms(median(straight))}`,
-        bar: "10 ms over",
-        held: over <= 10,
-      },
-    ];
-  } finally {
-    for (const id of await engine.listBoxes()) await engine.remove(id);
-    await engine.close();
-    await rm(stateDir, { recursive: true, force: true });
+  await using own = await EngineBox.create({ memoryMb: 256 });
+  await using server = await TestServer.start();
+  const box = await server.http.createBox();
+  const throughServer: number[] = [];
+  const straight: number[] = [];
+  for (let call = 0; call < calls; call += 1) {
+    straight.push((await timed(() => execStraight(own, `exec_${call}`))).ms);
+    throughServer.push((await timed(() => execThroughServer(server, box.id))).ms);
   }
+  const over = median(throughServer) - median(straight);
+  return [
+    {
+      name: `exec echo, POST to exit event, median of ${calls}`,
+      value: `${ms(median(throughServer))}, ${ms(over)} over`,
+      reference: `straight to the agent, ${ms(median(straight))}`,
+      bar: "10 ms over",
+      held: over <= 10,
+    },
+  ];
 }
 
-async function execStraight(engine: Engine, boxId: string, id: string): Promise<void> {
-  const exec = await engine.exec(boxId, {
-    id,
-    cmd: ["echo", "hello"],
-    env: {},
-    workdir: "/root",
-    user: null,
-    stdin: false,
-    tty: null,
-    timeoutMs: null,
-  });
+async function execStraight(box: EngineBox, id: string): Promise<void> {
+  const exec = await box.exec(id, ["echo", "hello"]);
   let output = "";
   for await (const chunk of exec.output) output += Buffer.from(chunk.data).toString();
   const { code } = await exec.exit;

@@ -1,13 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { urls } from "@boxrun/contract";
-import { type Engine, silentLogger } from "@boxrun/core";
-import { createQemuEngine, defaultCacheDir } from "@boxrun/engine-qemu";
 import { collect } from "../../test/e2e/support/http.ts";
 import { TestServer } from "../../test/e2e/support/server.ts";
 import { curl } from "./curl.ts";
-import { engineBoxSpec } from "./engine-box.ts";
+import { EngineBox } from "./engine-box.ts";
 import { type Figure, mb, median, ms, timed } from "./figures.ts";
 import { peakResident } from "./memory.ts";
 
@@ -26,73 +21,55 @@ const program = ["dd", "if=/dev/shm/lines", "bs=64k"];
 
 /** 64 MiB of output, stored and followed by three readers, against the same straight from the agent, where they are only counted. Turn and turn about. */
 export async function benchOutput(): Promise<Figure[]> {
-  const stateDir = await mkdtemp(join(tmpdir(), "br-output-"));
-  const engine = createQemuEngine({ stateDir, cacheDir: defaultCacheDir(), logger: silentLogger });
-  try {
-    // What an event costs counts, too: all of it is to be kept.
-    await using server = await TestServer.start({ env: { BOXRUN_OUTPUT_LIMIT_MB: String(2 * sizeMb) } });
-    const spec = await engineBoxSpec(stateDir, { memoryMb: 512 });
-    await engine.create(spec, { signal: new AbortController().signal, onEngineId: () => undefined });
-    const box = await server.http.createBox({ memory_mb: 512 });
-    await countStraight(engine, spec.id, "prepare", prepare);
-    await server.http.run(box.id, prepare);
-    const straight: number[] = [];
-    const through: number[] = [];
-    const growths: number[] = [];
-    let complete = await isComplete(server, box.id);
-    for (let round = 0; round < rounds; round += 1) {
-      const own = await timed(() => countStraight(engine, spec.id, `exec_${round}`, program));
-      complete &&= own.result === bytes;
-      straight.push(own.ms);
-      const { before, peak, result } = await peakResident(server.pid, () => timed(() => follow(server, box.id)));
-      through.push(result.ms);
-      growths.push(peak - before);
-    }
-    const ratio = median(straight.map((own, round) => own / (through[round] ?? Number.NaN)));
-    const rate = (took: number) => `${(sizeMb / (took / 1000)).toFixed(1)} MB/s`;
-    const growth = Math.max(...growths);
-    return [
-      {
-        name: `${sizeMb} MB of output, stored, to three readers, median of ${rounds}`,
-        value: `${ratio.toFixed(2)} × the agent's own speed, ${rate(median(through))}`,
-        reference: `straight from the agent, ${rate(median(straight))}, ${ms(median(straight))}`,
-        bar: `${leastRatio} ×`,
-        held: ratio >= leastRatio,
-      },
-      {
-        name: "what the readers have",
-        value: complete ? "complete and in order" : "NOT complete",
-        reference: `${lines} lines`,
-        bar: "complete, same order",
-        held: complete,
-      },
-      {
-        name: "server's memory meanwhile",
-        value: `+${mb(growth)}`,
-        reference: `${sizeMb} MB of output`,
-        bar: `+${mb(mostGrowth)}`,
-        held: growth < mostGrowth,
-      },
-    ];
-  } finally {
-    for (const id of await engine.listBoxes()) await engine.remove(id);
-    await engine.close();
-    await rm(stateDir, { recursive: true, force: true });
+  await using own = await EngineBox.create({ memoryMb: 512 });
+  // What an event costs counts, too: all of it is to be kept.
+  await using server = await TestServer.start({ env: { BOXRUN_OUTPUT_LIMIT_MB: String(2 * sizeMb) } });
+  const box = await server.http.createBox({ memory_mb: 512 });
+  await countStraight(own, "prepare", prepare);
+  await server.http.run(box.id, prepare);
+  const straight: number[] = [];
+  const through: number[] = [];
+  const growths: number[] = [];
+  let complete = await isComplete(server, box.id);
+  for (let round = 0; round < rounds; round += 1) {
+    const counted = await timed(() => countStraight(own, `exec_${round}`, program));
+    complete &&= counted.result === bytes;
+    straight.push(counted.ms);
+    const { before, peak, result } = await peakResident(server.pid, () => timed(() => follow(server, box.id)));
+    through.push(result.ms);
+    growths.push(peak - before);
   }
+  const ratio = median(straight.map((took, round) => took / (through[round] ?? Number.NaN)));
+  const rate = (took: number) => `${(sizeMb / (took / 1000)).toFixed(1)} MB/s`;
+  const growth = Math.max(...growths);
+  return [
+    {
+      name: `${sizeMb} MB of output, stored, to three readers, median of ${rounds}`,
+      value: `${ratio.toFixed(2)} × the agent's own speed, ${rate(median(through))}`,
+      reference: `straight from the agent, ${rate(median(straight))}, ${ms(median(straight))}`,
+      bar: `${leastRatio} ×`,
+      held: ratio >= leastRatio,
+    },
+    {
+      name: "what the readers have",
+      value: complete ? "complete and in order" : "NOT complete",
+      reference: `${lines} lines`,
+      bar: "complete, same order",
+      held: complete,
+    },
+    {
+      name: "server's memory meanwhile",
+      value: `+${mb(growth)}`,
+      reference: `${sizeMb} MB of output`,
+      bar: `+${mb(mostGrowth)}`,
+      held: growth < mostGrowth,
+    },
+  ];
 }
 
 /** Acknowledged as the server does it, at once, and kept nowhere. */
-async function countStraight(engine: Engine, boxId: string, id: string, cmd: readonly string[]): Promise<number> {
-  const exec = await engine.exec(boxId, {
-    id,
-    cmd,
-    env: {},
-    workdir: "/root",
-    user: null,
-    stdin: false,
-    tty: null,
-    timeoutMs: null,
-  });
+async function countStraight(box: EngineBox, id: string, cmd: readonly string[]): Promise<number> {
+  const exec = await box.exec(id, cmd);
   const offsets = { stdout: 0, stderr: 0 };
   for await (const { stream, data } of exec.output) {
     offsets[stream] += data.length;

@@ -11,6 +11,7 @@ import {
   type PrepareOptions,
   type StopReport,
 } from "@boxrun/core";
+import { bringUp } from "./bring-up.ts";
 import { Prepared } from "./prepared.ts";
 import type { Machine, VmProvider } from "./provider.ts";
 import { Vm } from "./vm.ts";
@@ -41,14 +42,10 @@ export class Boxes {
     await this.#abortable("create", spec.id, options.signal, async (signal) => {
       const claimed = await this.#prepared.claim(spec, { ...options, signal });
       if (claimed !== undefined) return void this.#keep(spec.id, claimed);
-      await this.#provider.check(spec);
-      await this.#provider.make(spec, { signal, onEngineId: options.onEngineId });
-      try {
-        this.#keep(spec.id, await this.#provider.boot(spec, signal));
-      } catch (error) {
-        await this.#provider.destroy(spec.id);
-        throw error;
-      }
+      const { onEngineId } = options;
+      await bringUp(this.#provider, spec, { signal, onEngineId }, async () =>
+        this.#keep(spec.id, await this.#provider.boot(spec, signal)),
+      );
     });
   }
 

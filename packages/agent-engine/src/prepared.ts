@@ -6,6 +6,7 @@ import {
   type Logger,
   type PrepareOptions,
 } from "@boxrun/core";
+import { bringUp } from "./bring-up.ts";
 import type { Machine, PreparedMachine, VmProvider } from "./provider.ts";
 
 /** A VM that answers takes a fraction of it; one that does not is given up, and its box made from the beginning. */
@@ -31,20 +32,14 @@ export class Prepared {
   }
 
   async prepare(spec: BoxSpec, { signal, onEnd }: PrepareOptions): Promise<void> {
-    if (this.#provider.prepare === undefined) throw new Error("this engine prepares no boxes");
+    const prepare = this.#provider.prepare?.bind(this.#provider);
+    if (prepare === undefined) throw new Error("this engine prepares no boxes");
     let engineId = spec.id;
-    await this.#provider.check(spec);
     const onEngineId = (id: string) => {
       engineId = id;
     };
-    await this.#provider.make(spec, { signal, onEngineId });
-    let waiting: Waiting;
-    try {
-      waiting = { spec, engineId, machine: await this.#provider.prepare(spec, signal) };
-    } catch (error) {
-      await this.#provider.destroy(spec.id);
-      throw error;
-    }
+    const machine = await bringUp(this.#provider, spec, { signal, onEngineId }, () => prepare(spec, signal));
+    const waiting: Waiting = { spec, engineId, machine };
     this.#waiting.set(spec.id, waiting);
     void waiting.machine.guestEnd.then(() => this.#ended(waiting, onEnd));
   }

@@ -15,7 +15,7 @@ import type { Engine } from "@boxrun/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { maxVolumes } from "../src/vm/command-line.ts";
 import { volumeSupport } from "../src/volumes/virtiofsd.ts";
-import { boxSpec, create, never, sh } from "./support/boxes.ts";
+import { acceleratorOf, boxSpec, create, never, sh } from "./support/boxes.ts";
 import { openTestHost } from "./support/host.ts";
 
 const host = await openTestHost();
@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 async function roomIn(engine: Engine): Promise<number> {
-  return maxVolumes((await engine.describe()).accelerator === "kvm" ? "kvm" : "tcg");
+  return maxVolumes(await acceleratorOf(engine));
 }
 
 describe.skipIf(support.kind === "none")("volumes", () => {

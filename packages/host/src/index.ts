@@ -1,3 +1,4 @@
+export { downloadPackages } from "./apt.ts";
 export { hostBootId } from "./boot-id.ts";
 export { makeBoxDir } from "./box-dir.ts";
 export { keepNote, readNote } from "./box-note.ts";

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { downloadPackages } from "../../../packages/host/src/apt.ts";
 import { run } from "../../../packages/host/src/run.ts";
 import { basePackages } from "../../../packages/images/src/base/programs.ts";
 
@@ -93,7 +94,7 @@ async function download(what: string, scratch: string, operation: string): Promi
   const uris = await run("apt-get", ["download", "--print-uris", what], { operation: `${operation} (${hint})` });
   const name = /^'[^']+' (\S+) /.exec(uris)?.[1];
   if (name === undefined) throw new Error(`${operation}: apt-get knows no such package; ${hint}`);
-  await run("apt-get", ["-q", "-o", "APT::Sandbox::User=root", "download", what], { operation, cwd: scratch });
+  await downloadPackages([what], scratch, operation);
   return join(scratch, name);
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
-import { requireTool, run } from "@boxrun/host";
+import { downloadPackages, requireTool, run } from "@boxrun/host";
 
 /** Debian's kernel for virtual machines: PVH entry, ext4 built in, virtio as modules. It depends on the current concrete one. */
 const kernelMetaPackage = { amd64: "linux-image-cloud-amd64" } as const;
@@ -26,10 +26,7 @@ export async function unpackKernelPackage(
 ): Promise<UnpackedKernel> {
   const concrete = await resolvePackage(kernelMetaPackage[arch]);
   log(`fetching the kernel package ${concrete}`);
-  await run(requireTool("apt-get", operation), ["-o", "APT::Sandbox::User=root", "download", concrete], {
-    operation: `${operation}: if apt does not find it, run \`apt-get update\``,
-    cwd: scratch,
-  });
+  await downloadPackages([concrete], scratch, `${operation}: if apt does not find it, run \`apt-get update\``);
   const deb = (await readdir(scratch)).find((name) => name.endsWith(".deb"));
   if (deb === undefined) {
     throw new BoxRunError("RUNTIME_ERROR", `${operation}: apt-get downloaded nothing for ${concrete}`);

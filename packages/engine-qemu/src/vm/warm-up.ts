@@ -13,15 +13,15 @@ export async function warmUp(line: AgentLine, boxId: string, signal: AbortSignal
   const host = { boxId, line, gone: signal, forgetting: new Forgetting(line) };
   const rest = { env: {}, workdir: "/", user: null, stdin: false, tty: null, timeoutMs: 10_000 };
   const forgotten: Promise<void>[] = [];
-  for (const [nth, cmd] of Array.from({ length: rounds }, () => programs)
-    .flat()
-    .entries()) {
-    const exec = await startExec(host, { id: `warm-${nth}`, cmd: [...cmd], ...rest });
-    for await (const { stream, offset, data } of exec.output) {
-      exec.acknowledge({ stdout: 0, stderr: 0, [stream]: offset + data.length });
+  for (let round = 0; round < rounds; round += 1) {
+    for (const cmd of programs) {
+      const exec = await startExec(host, { id: `warm-${cmd[0]}-${round}`, cmd: [...cmd], ...rest });
+      for await (const { stream, offset, data } of exec.output) {
+        exec.acknowledge({ stdout: 0, stderr: 0, [stream]: offset + data.length });
+      }
+      await exec.exit;
+      forgotten.push(exec.forget());
     }
-    await exec.exit;
-    forgotten.push(exec.forget());
   }
   await Promise.all(forgotten);
 }

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { isErrno, run } from "@boxrun/host";
+import { downloadPackages, isErrno, run } from "@boxrun/host";
 import { basePackages } from "./programs.ts";
 
 const operation = "fetch Debian's packages for the base image";
@@ -25,10 +25,8 @@ async function fetchInto(kept: string, log: (line: string) => void): Promise<rea
   await mkdir(parent, { recursive: true });
   const scratch = await mkdtemp(join(parent, ".fetch-"));
   try {
-    await run("apt-get", ["-q", "-o", "APT::Sandbox::User=root", "download", ...basePackages], {
-      operation: `${operation}: if apt does not find them, run \`apt-get update\``,
-      cwd: scratch,
-    });
+    const hinted = `${operation}: if apt does not find them, run \`apt-get update\``;
+    await downloadPackages(basePackages, scratch, hinted);
     await rename(scratch, kept).catch((error: unknown) => {
       // Somebody else was faster.
       if (!isErrno(error, "ENOTEMPTY") && !isErrno(error, "EEXIST")) throw error;
