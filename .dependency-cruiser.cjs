@@ -62,19 +62,21 @@ module.exports = {
     },
     {
       name: "cli-imports",
-      comment: "The CLI talks to the server over the SDK, as `mcp` does; `serve` and `doctor` alone load the server.",
+      comment:
+        "The CLI talks to the server over the SDK, as `mcp` does; `serve` and `doctor` alone load the server, and what installs it knows the host.",
       severity: "error",
       from: {
         path: "^packages/cli/src/",
-        pathNot: "^packages/cli/src/(commands/(serve|setup|doctor|images/build-debian)\\.ts$|doctor/)",
+        pathNot: "^packages/cli/src/(commands/(serve|setup|doctor|images/build-debian)\\.ts$|doctor/|service/)",
       },
       to: { path: "^packages/", pathNot: "^packages/(cli|sdk|mcp|contract)/" },
     },
     {
       name: "doctor-knows-the-host",
-      comment: "What doctor and setup look at is the host of the own server, as the engines see it.",
+      comment:
+        "What doctor and setup look at, and a service is installed on, is the host of the own server, as the engines see it.",
       severity: "error",
-      from: { path: "^packages/cli/src/(doctor/|commands/(setup|doctor)\\.ts$)" },
+      from: { path: "^packages/cli/src/(doctor/|service/|commands/(setup|doctor)\\.ts$)" },
       to: { path: "^packages/", pathNot: "^packages/(cli|sdk|contract|host)/" },
     },
     {

@@ -1,7 +1,7 @@
 import { chmod, copyFile, cp, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
-import { unitText } from "../../packages/cli/src/service/unit.ts";
+import { systemEnvironment, unitText } from "../../packages/cli/src/service/unit.ts";
 import { run } from "../../packages/host/src/run.ts";
 
 const operation = "bundle boxrun";
@@ -78,15 +78,10 @@ export async function makeDeb(packed: Packed, out: string, scratch: string): Pro
   const units = join(root, "usr/lib/systemd/system");
   await mkdir(units, { recursive: true });
   const command = ["/usr/lib/boxrun/lib/node", "/usr/lib/boxrun/lib/boxrun/bin/boxrun.js", "serve"];
-  const environment = {
-    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    BOXRUN_STATE_DIR: "/var/lib/boxrun",
-    BOXRUN_CACHE_DIR: "/var/cache/boxrun",
-  };
   // Every Debian has the group kvm once there is QEMU.
   await writeFile(
     join(units, "boxrun.service"),
-    unitText({ scope: "system", command, environment, hasKvmGroup: true }),
+    unitText({ scope: "system", command, environment: systemEnvironment, hasKvmGroup: true }),
   );
 
   const doc = join(root, "usr/share/doc/boxrun");

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -26,13 +25,9 @@ const (
 	pageSize = 4096
 )
 
-// hold makes a copy of a file once it has read a line on in, says its descriptor's number in a line on out, and holds it until in ends: by then, whoever wants it has
-// opened it by /proc/PID/fd.
+// hold makes a copy of a file, says its descriptor's number in a line on out, and holds it until in ends: by then, whoever wants it has opened it
+// by /proc/PID/fd.
 func hold(path string, seal bool, in io.Reader, out io.Writer) error {
-	lines := bufio.NewReader(in)
-	if _, err := lines.ReadString('\n'); err != nil {
-		return fmt.Errorf("wait for the word to copy %s: %w", path, err)
-	}
 	held, err := copyInMemory(path, seal)
 	if err != nil {
 		return err
@@ -41,7 +36,7 @@ func hold(path string, seal bool, in io.Reader, out io.Writer) error {
 	if _, err := fmt.Fprintln(out, held.Fd()); err != nil {
 		return err
 	}
-	_, _ = io.Copy(io.Discard, lines)
+	_, _ = io.Copy(io.Discard, in)
 	return nil
 }
 

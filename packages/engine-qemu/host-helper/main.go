@@ -1,6 +1,7 @@
 // Command boxrun-host does for the QEMU engine what Node can't do on the host:
 //
 //	boxrun-host net UID SOCKET SUBNET DNS PASST ARG...   runs passt behind a filter; QEMU connects to SOCKET, once
+//	boxrun-host enter CGROUP PROGRAM ARG...          becomes the program, in a cgroup (enter.go)
 //	boxrun-host confine [OPTION...] PROGRAM ARG...   becomes the program, with less than it had (confine.go)
 //	boxrun-host hold FILE                            holds a sealed copy of FILE in memory (hold.go)
 //	boxrun-host copy FILE                            holds one that can be written (hold.go)
@@ -39,6 +40,8 @@ func run(args []string) error {
 		}
 		f := filter{subnet: subnet.Masked(), dns: dns}
 		return network{socket: args[2], filter: f, uid: uid, passt: args[5], args: args[6:]}.serve()
+	case len(args) >= 3 && args[0] == "enter":
+		return enter(args[1], args[2:])
 	case len(args) >= 2 && args[0] == "confine":
 		c, err := readConfinement(args[1:])
 		if err != nil {
@@ -57,5 +60,5 @@ func run(args []string) error {
 		fmt.Println(khz)
 		return nil
 	}
-	return fmt.Errorf("usage: boxrun-host net UID SOCKET SUBNET DNS PASST ARG... | boxrun-host confine [OPTION...] PROGRAM ARG... | boxrun-host hold FILE | boxrun-host copy FILE | boxrun-host tsc")
+	return fmt.Errorf("usage: boxrun-host net UID SOCKET SUBNET DNS PASST ARG... | boxrun-host enter CGROUP PROGRAM ARG... | boxrun-host confine [OPTION...] PROGRAM ARG... | boxrun-host hold FILE | boxrun-host copy FILE | boxrun-host tsc")
 }

@@ -23,6 +23,7 @@ export {
   locatePart,
   noBoxesOn,
 } from "./guest-package.ts";
+export { hasHostService, hostService } from "./host-service.ts";
 export { usageOf } from "./process-usage.ts";
 export {
   boxDirVariable,

@@ -5,7 +5,7 @@ import { type AddressInfo, BlockList, isIPv6, type Socket } from "node:net";
 import { hostname } from "node:os";
 import type { Duplex } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
-import { isErrno } from "@boxrun/host";
+import { hasHostService, isErrno } from "@boxrun/host";
 import type { Door, Guard } from "./auth/guard.ts";
 import type { Settings } from "./settings.ts";
 import { bindSocket } from "./unix-socket.ts";
@@ -32,13 +32,21 @@ interface ListenOptions {
   readonly handler: RequestListener;
   /** For what asks to become a WebSocket. */
   readonly upgradeHandler: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Whether the port that nobody asked for is another's even while that one is not there. */
+  readonly portIsLeft?: (() => boolean) | undefined;
 }
 
 /**
- * Opens the Unix socket and, unless the settings say otherwise, a TCP port. If one fails, neither is left open; but a port that is taken and that nobody has asked for is
- * done without.
+ * Opens the Unix socket and, unless the settings say otherwise, a TCP port. If one fails, neither is left open; but a port that nobody has asked for is
+ * done without where it is taken, or the host's own service is to have it: whoever starts first would.
  */
-export async function listen({ settings, guard, handler, upgradeHandler }: ListenOptions): Promise<Listening> {
+export async function listen({
+  settings,
+  guard,
+  handler,
+  upgradeHandler,
+  portIsLeft = hasHostService,
+}: ListenOptions): Promise<Listening> {
   const servers: Server[] = [];
   const open = (door: (socket: Socket) => Door) => {
     const server = httpServer(handler, (socket) => guard.entered(socket, door(socket)));
@@ -48,7 +56,8 @@ export async function listen({ settings, guard, handler, upgradeHandler }: Liste
   };
   try {
     const unix: Door = { kind: "unix" };
-    const wanted = settings.tcp === null ? null : await resolveAddress(settings.tcp, settings.token);
+    const isLeft = settings.tcp?.byDefault === true && portIsLeft();
+    const wanted = settings.tcp === null || isLeft ? null : await resolveAddress(settings.tcp, settings.token);
     await bindSocket(
       open(() => unix),
       settings.socketPath,

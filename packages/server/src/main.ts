@@ -105,7 +105,10 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   opened.defer(() => http.close());
   await publish(stateDir, { version, socket: http.socketPath, tcp: tcpText(http.tcp) });
   if (settings.tcp !== null && http.tcp === null) {
-    logger.warn({ tcp: tcpText(settings.tcp) }, "another program has the TCP port: only the socket is listened on");
+    logger.warn(
+      { tcp: tcpText(settings.tcp) },
+      "another program, or this host's own service, has the TCP port: only the socket is listened on",
+    );
   }
   logger.info({ version, socket: http.socketPath, tcp: tcpText(http.tcp), state_dir: stateDir }, "serving");
 

@@ -47,6 +47,8 @@ export interface HttpServerOptions {
   readonly listings?: ListingPlacesOptions | undefined;
   /** How long a request waits for boxes that are being taken over. Default 30 s. */
   readonly recoveryWaitMs?: number | undefined;
+  /** Whether the port that nobody asked for is the host's own service's. Default: whether there is one. */
+  readonly portIsLeft?: (() => boolean) | undefined;
   /** The directory of the built dashboard, or nothing. Default: where it is built. */
   readonly locateDashboard?: (() => string | undefined) | undefined;
 }
@@ -90,7 +92,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const handler = (...args: Parameters<typeof app.routing>) => app.routing(...args);
   const upgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     routeUpgrade(handler, request, socket, head);
-  const listening = await listen({ settings, guard, handler, upgradeHandler });
+  const listening = await listen({ settings, guard, handler, upgradeHandler, portIsLeft: options.portIsLeft });
   tcp = listening.tcp;
   return {
     socketPath: listening.socketPath,

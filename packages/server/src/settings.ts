@@ -2,6 +2,7 @@ import { availableParallelism, homedir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { BoxRunError, engineNames, type RequestedEngine } from "@boxrun/contract";
 import type { PoolSize } from "@boxrun/core";
+import { hostService } from "@boxrun/host";
 import { z } from "zod";
 import { poolSetting } from "./pool-setting.ts";
 
@@ -252,5 +253,5 @@ function hostMemoryBytes(): number {
 
 function wantedTcp(host: string | undefined, port: number | undefined): WantedTcp {
   const byDefault = host === undefined && port === undefined ? { byDefault: true as const } : {};
-  return { host: host ?? "127.0.0.1", port: port ?? 9090, ...byDefault };
+  return { host: host ?? "127.0.0.1", port: port ?? hostService.port, ...byDefault };
 }

@@ -75,6 +75,15 @@ describe("listening", () => {
     expect((await ask(second, "/healthz")).status).toBe(200);
   });
 
+  it("leaves the port that nobody has asked for to the host's own service, also while that does not run", async () => {
+    const portIsLeft = () => true;
+    await using left = await startTestServer({ tcp: { host: "127.0.0.1", port: 0, byDefault: true }, portIsLeft });
+    expect(left.http.tcp).toBeNull();
+    expect((await ask(left, "/healthz")).status).toBe(200);
+    await using asked = await startTestServer({ tcp: { host: "127.0.0.1", port: 0 }, portIsLeft });
+    expect(asked.http.tcp).not.toBeNull();
+  });
+
   it("says that a host is none of its own", async () => {
     await expect(startTestServer({ tcp: { host: "192.0.2.1", port: 0 }, token: "x" })).rejects.toThrow(
       "this host does not have that address",

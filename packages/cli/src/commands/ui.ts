@@ -49,7 +49,7 @@ function addressOf({ path, url }: SignInLink, target: Target): string {
   throw new CliError(
     "NO_ADDRESS",
     "The server listens on its Unix socket alone, which no browser can call",
-    "Start it without --no-tcp: `boxrun server stop`, and the next command starts it anew.",
+    "It was started with --no-tcp, or its port is another's: `boxrun server stop`, and `BOXRUN_PORT=0 boxrun ui` starts it with any free one.",
   );
 }
 

@@ -7,7 +7,7 @@ import { homeDir } from "../home.ts";
 import { runManager } from "../installation.ts";
 import { launcher } from "../launcher.ts";
 import { serverEnvironment } from "../server-environment.ts";
-import { type Scope, system, unitName, unitText } from "./unit.ts";
+import { type Scope, system, systemEnvironment, unitName, unitText } from "./unit.ts";
 
 /** Where systemd looks for what an administrator or a user has put there. */
 export function unitFile(scope: Scope, env: NodeJS.ProcessEnv): string {
@@ -26,13 +26,7 @@ export function unitOf(scope: Scope, env: NodeJS.ProcessEnv): string {
 }
 
 function environmentOf(scope: Scope, env: NodeJS.ProcessEnv): Record<string, string> {
-  if (scope === "system") {
-    return {
-      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-      BOXRUN_STATE_DIR: system.stateDir,
-      BOXRUN_CACHE_DIR: system.cacheDir,
-    };
-  }
+  if (scope === "system") return systemEnvironment;
   // systemd's manager knows who and where the user is. A token in a file that others may read is none.
   const wanted = Object.entries(serverEnvironment(env)).filter(
     ([name]) => name === "PATH" || (name.startsWith("BOXRUN_") && name !== "BOXRUN_TOKEN"),

@@ -1,7 +1,9 @@
+import { hostService } from "@boxrun/host";
+
 /** Whose service it is: this user's own, or the host's with a user of its own. */
 export type Scope = "user" | "system";
 
-export const unitName = "boxrun.service";
+export const unitName = hostService.unitName;
 
 /** Where a system service has its things, and who it is. */
 export const system = {
@@ -9,6 +11,17 @@ export const system = {
   stateDir: "/var/lib/boxrun",
   cacheDir: "/var/cache/boxrun",
   environmentFile: "/etc/boxrun/environment",
+} as const;
+
+/**
+ * What it runs with; the file of settings has the last word. It insists on its port: a user's server that starts with the host would otherwise have
+ * it, be called by the others, and be shown their token.
+ */
+export const systemEnvironment = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  BOXRUN_STATE_DIR: system.stateDir,
+  BOXRUN_CACHE_DIR: system.cacheDir,
+  BOXRUN_PORT: String(hostService.port),
 } as const;
 
 export interface UnitOptions {
@@ -53,7 +66,7 @@ export function unitText(options: UnitOptions): string {
     ...(scope === "system" ? systemLines(options.hasKvmGroup) : []),
     "",
     "[Install]",
-    `WantedBy=${scope === "system" ? "multi-user.target" : "default.target"}`,
+    `WantedBy=${scope === "system" ? hostService.target : "default.target"}`,
     "",
   ].join("\n");
 }

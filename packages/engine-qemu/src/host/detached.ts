@@ -5,6 +5,7 @@ import { Duplex } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
 import { boxDirVariable, keepTail, type ProcessRef, processRef } from "@boxrun/host";
 import { z } from "zod";
+import { type BoxCgroup, startedIn } from "./started-in.ts";
 
 /** A process of a box: in a session of its own, so that it outlives the server. */
 export interface DetachedProcess {
@@ -25,6 +26,8 @@ export interface DetachOptions {
   readonly wrapped?: Wrapped;
   /** Open files that it gets: its descriptors from `firstPassed` on. */
   readonly files?: readonly number[];
+  /** What it is started in. */
+  readonly cgroup?: BoxCgroup | undefined;
 }
 
 /** Behind the three that every program has, and bwrap's two. */
@@ -35,12 +38,13 @@ export async function spawnDetached(
   program: string,
   args: readonly string[],
   boxDir: string,
-  { wrapped, files = [] }: DetachOptions = {},
+  { wrapped, files = [], cgroup }: DetachOptions = {},
 ): Promise<DetachedProcess> {
   const ofBwrap: readonly ("pipe" | "ignore")[] = wrapped === undefined ? ["ignore", "ignore"] : ["pipe", "pipe"];
   const further: ("pipe" | "ignore" | number)[] =
     wrapped === undefined && files.length === 0 ? [] : [...ofBwrap, ...files];
-  const child: ChildProcess = spawn(program, args, {
+  const command = startedIn(cgroup, program, args);
+  const child: ChildProcess = spawn(command.program, command.args, {
     cwd: boxDir,
     detached: true,
     // Its last words are read while somebody reads; nothing that it writes becomes a file.

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { type FileHandle, open } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { BoxRunError } from "@boxrun/contract";
-import { keepTail, type ProcessRef, processRef } from "@boxrun/host";
+import { keepTail } from "@boxrun/host";
+import { type BoxCgroup, startedIn } from "./started-in.ts";
 
 /** Copies of a template's memory, which the host helper makes (host-helper/hold.go). One is there as long as somebody has it open or mapped. */
 
@@ -12,14 +13,14 @@ export async function sealedCopy(hostHelper: string, file: string): Promise<File
   return await copyInMemory(hostHelper, "hold", file, "r");
 }
 
-/** One of an open file, to be written. `take`: what it takes of the host's memory is counted for whom the process that makes it belongs to then. RUNTIME_ERROR as of `sealedCopy`. */
+/** One of an open file, to be written. What it takes of the host's memory is counted in `cgroup`. RUNTIME_ERROR as of `sealedCopy`. */
 export async function ownCopy(
   hostHelper: string,
   file: number,
-  take: (helper: ProcessRef) => Promise<void>,
+  cgroup: BoxCgroup | undefined,
   signal: AbortSignal,
 ): Promise<FileHandle> {
-  return await copyInMemory(hostHelper, "copy", `/proc/${process.pid}/fd/${file}`, "r+", { take, signal });
+  return await copyInMemory(hostHelper, "copy", `/proc/${process.pid}/fd/${file}`, "r+", { cgroup, signal });
 }
 
 async function copyInMemory(
@@ -27,9 +28,10 @@ async function copyInMemory(
   command: "hold" | "copy",
   file: string,
   flags: "r" | "r+",
-  { take, signal }: { readonly take?: (helper: ProcessRef) => Promise<void>; readonly signal?: AbortSignal } = {},
+  { cgroup, signal }: { readonly cgroup?: BoxCgroup | undefined; readonly signal?: AbortSignal } = {},
 ): Promise<FileHandle> {
-  const helper = spawn(hostHelper, [command, file], {
+  const { program, args } = startedIn(cgroup, hostHelper, [command, file]);
+  const helper = spawn(program, args, {
     stdio: ["pipe", "pipe", "pipe"],
     env: {},
     ...(signal && { signal }),
@@ -45,9 +47,6 @@ async function copyInMemory(
   failed.catch(() => undefined);
   const lines = createInterface({ input: helper.stdout });
   try {
-    const ref = helper.pid === undefined ? undefined : processRef(helper.pid);
-    if (ref !== undefined) await take?.(ref);
-    helper.stdin.write("\n");
     const [descriptor] = await Promise.race([once(lines, "line"), failed]);
     return await open(`/proc/${helper.pid}/fd/${Number(descriptor)}`, flags);
   } finally {

@@ -2,7 +2,7 @@ import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
-import { isErrno, type ProcessRef } from "@boxrun/host";
+import { isErrno } from "@boxrun/host";
 
 const cgroupRoot = "/sys/fs/cgroup";
 const wanted = ["cpu", "memory", "pids"] as const;
@@ -61,8 +61,8 @@ export class BoxCgroups {
     return `each box in a cgroup of its own below ${this.#dir} (${[...this.#controllers].join(", ")}${lack})`;
   }
 
-  /** Puts a box's processes into its cgroup, and all that they start from now on. One that has ended meanwhile is left out. */
-  async take(boxId: string, processes: readonly ProcessRef[], limits: BoxLimits): Promise<void> {
+  /** Makes a box's cgroup, or sets the limits of the one that is there. */
+  async make(boxId: string, limits: BoxLimits): Promise<string> {
     const dir = join(this.#dir, boxId);
     await mkdir(dir, { recursive: true });
     const set = async (controller: Controller, file: string, value: number) => {
@@ -72,7 +72,7 @@ export class BoxCgroups {
     await set("pids", "pids.max", limits.processes);
     // A share for each CPU; 100 is what any other cgroup has.
     await set("cpu", "cpu.weight", Math.min(10_000, 100 * limits.cpu));
-    for (const { pid } of processes) await move(pid, dir);
+    return dir;
   }
 
   /** The box is gone, and its cgroup with it. */

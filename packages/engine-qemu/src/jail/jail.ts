@@ -3,6 +3,7 @@ import { chmod, chown, lchown, stat, writeFile } from "node:fs/promises";
 import { release } from "node:os";
 import { dirname, join } from "node:path";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
+import type { BoxCgroup } from "../host/started-in.ts";
 import { type Accelerator, boxFiles, qemuArgs, type VmShape } from "../vm/command-line.ts";
 import { boxUser, everybody } from "./box-user.ts";
 import type { BoxLimits } from "./cgroups.ts";
@@ -50,7 +51,15 @@ export async function spawnJailed(
   jail: Jail,
   shape: VmShape,
   boxDir: string,
-  { extraArgs = [], files = [] }: { readonly extraArgs?: readonly string[]; readonly files?: readonly number[] } = {},
+  {
+    extraArgs = [],
+    files = [],
+    cgroup,
+  }: {
+    readonly extraArgs?: readonly string[];
+    readonly files?: readonly number[];
+    readonly cgroup?: BoxCgroup | undefined;
+  } = {},
 ): Promise<DetachedProcess> {
   const user = boxUser(boxDir);
   if (user !== undefined) await handOver(shape, boxDir, user);
@@ -71,7 +80,7 @@ export async function spawnJailed(
       await writeFile(`/proc/${pid}/gid_map`, everybody("gid"));
     },
   };
-  return await spawnDetached(jail.bwrap, args, boxDir, { wrapped, files });
+  return await spawnDetached(jail.bwrap, args, boxDir, { wrapped, files, cgroup });
 }
 
 function namespaceArgs(jail: Jail, shape: VmShape): readonly string[] {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { requireTool } from "@boxrun/host";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { waitUntilListening } from "../host/listening.ts";
+import type { BoxCgroup } from "../host/started-in.ts";
 import { boxUser } from "../jail/box-user.ts";
 import { boxFiles } from "../vm/command-line.ts";
 
@@ -18,7 +19,12 @@ export const guestNetwork = {
  * link-local services (host-helper/filter.go). The helper starts passt again when it ends, as it does on a host without a network
  * (passt.go), and asks the name servers that the host has at the time (dns.go). Both end when QEMU hangs up.
  */
-export async function startNetwork(boxDir: string, hostHelper: string, signal: AbortSignal): Promise<DetachedProcess> {
+export async function startNetwork(
+  boxDir: string,
+  hostHelper: string,
+  cgroup: BoxCgroup | undefined,
+  signal: AbortSignal,
+): Promise<DetachedProcess> {
   const passt = requireTool("passt", "connect the box to the network");
   const [address, bits] = guestNetwork.address.split("/");
   const socket = join(boxDir, boxFiles.netSocket);
@@ -33,6 +39,7 @@ export async function startNetwork(boxDir: string, hostHelper: string, signal: A
     hostHelper,
     ["net", String(boxUser(boxDir) ?? -1), socket, guestNetwork.address, guestNetwork.dns[0], passt, ...args],
     boxDir,
+    { cgroup },
   );
   await waitUntilListening("the box's network", socket, process, signal);
   return process;

@@ -4,10 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import type { Logger, VolumeSpec } from "@boxrun/core";
 import { AgentLine, socketAddress } from "@boxrun/guest-agent";
-import { findBoxProcesses, type ProcessRef } from "@boxrun/host";
 import { makeBulkDisk } from "../disks/bulk-disk.ts";
 import { type DetachedProcess, firstPassed, spawnDetached } from "../host/detached.ts";
 import { ownCopy } from "../host/memory-copy.ts";
+import type { BoxCgroup } from "../host/started-in.ts";
 import type { BoxCgroups } from "../jail/cgroups.ts";
 import { handOverSocket, type Jail, jailedFiles, limitsOf, sealSockets, spawnJailed } from "../jail/jail.ts";
 import { startNetwork } from "../network/passt.ts";
@@ -100,15 +100,14 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
   const either = AbortSignal.any([signal, deadline]);
   try {
     await mkdir(join(boxDir, boxFiles.socketDir), { recursive: true, mode: 0o700 });
-    own = ownMemory(plan, either);
+    const cgroup = await cgroupOf(plan);
+    own = ownMemory(plan, cgroup, either);
     own.catch(() => undefined);
-    const helpers = await startHelpers(plan, either, started);
+    const helpers = await startHelpers(plan, cgroup, either, started);
     const { bulk } = plan.shape.disks ?? {};
     if (bulk !== undefined) await makeBulkDisk(join(boxDir, bulk));
-    const qemu = await startQemu(plan, (await own)?.fd);
+    const qemu = await startQemu(plan, cgroup, (await own)?.fd);
     started.unshift(qemu);
-    // All of them: helpers have started others by now.
-    await plan.cgroups?.take(plan.boxId, await findBoxProcesses(boxDir), limitsOf(plan.shape));
     const refs = { qemu: qemu.ref, helpers: helpers.map((helper) => helper.ref) };
     await writeVmRecord(boxDir, { ...refs, guestBootId: null });
     qmp = await connectQmp(join(boxDir, boxFiles.qmpSocket), qemu, either);
@@ -149,26 +148,32 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
 
 /** `undefined`: it can do with what is kept, or has none. */
 async function ownMemory(
-  { boxId, cgroups, hostHelper, shape, kept }: BootPlan,
+  { hostHelper, shape, kept }: BootPlan,
+  cgroup: BoxCgroup | undefined,
   signal: AbortSignal,
 ): Promise<FileHandle | undefined> {
   if (kept?.use !== "resume" || shape.volumes === undefined) return undefined;
-  const take = async (ref: ProcessRef) => await cgroups?.take(boxId, [ref], limitsOf(shape));
-  return await ownCopy(hostHelper, kept.memory, take, signal);
+  return await ownCopy(hostHelper, kept.memory, cgroup, signal);
+}
+
+async function cgroupOf({ boxId, cgroups, hostHelper, shape }: BootPlan): Promise<BoxCgroup | undefined> {
+  const dir = await cgroups?.make(boxId, limitsOf(shape));
+  return dir === undefined ? undefined : { dir, hostHelper };
 }
 
 /** `own`: an open file that is to be its memory in place of what is kept. */
 async function startQemu(
   { jail, qemu, shape: bare, boxDir, kept }: BootPlan,
+  cgroup: BoxCgroup | undefined,
   own: number | undefined,
 ): Promise<DetachedProcess> {
   const shape = kept === undefined ? bare : withKept(bare, kept, own !== undefined, jail !== undefined);
   const files = kept === undefined ? [] : [own ?? kept.memory];
-  if (jail === undefined) return await spawnDetached(qemu, qemuArgs(shape), boxDir, { files });
+  if (jail === undefined) return await spawnDetached(qemu, qemuArgs(shape), boxDir, { files, cgroup });
   const sockets: string[] = isConnected(shape) ? [boxFiles.netSocket] : [];
   for (let index = 0; index < (shape.volumes ?? 0); index++) sockets.push(boxFiles.volumeSocket(index));
   for (const socket of sockets) await handOverSocket(boxDir, socket);
-  return await spawnJailed(jail, shape, boxDir, { files });
+  return await spawnJailed(jail, shape, boxDir, { files, cgroup });
 }
 
 function withKept(shape: VmShape, { use }: KeptVm, isOwn: boolean, isJailed: boolean): VmShape {
@@ -192,11 +197,13 @@ async function blameHelper(error: unknown, processes: readonly DetachedProcess[]
 
 async function startHelpers(
   plan: BootPlan,
+  cgroup: BoxCgroup | undefined,
   signal: AbortSignal,
   started: DetachedProcess[],
 ): Promise<readonly DetachedProcess[]> {
-  const tasks = plan.volumes.map((volume, index) => startVolume(volume, index, plan.boxDir, plan.hostHelper, signal));
-  if (isConnected(plan.shape)) tasks.push(startNetwork(plan.boxDir, plan.hostHelper, signal));
+  const { boxDir, hostHelper } = plan;
+  const tasks = plan.volumes.map((volume, index) => startVolume(volume, index, boxDir, hostHelper, cgroup, signal));
+  if (isConnected(plan.shape)) tasks.push(startNetwork(boxDir, hostHelper, cgroup, signal));
   const helpers: DetachedProcess[] = [];
   for (const result of await Promise.allSettled(tasks)) {
     if (result.status === "fulfilled") helpers.push(result.value);

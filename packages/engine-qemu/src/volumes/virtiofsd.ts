@@ -5,6 +5,7 @@ import type { VolumeSpec } from "@boxrun/core";
 import { locateTool, missingTool, run } from "@boxrun/host";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { waitUntilListening } from "../host/listening.ts";
+import type { BoxCgroup } from "../host/started-in.ts";
 import { boxFiles } from "../vm/command-line.ts";
 
 /** How this host can share directories with boxes, or why it can't. */
@@ -72,6 +73,7 @@ export async function startVolume(
   index: number,
   boxDir: string,
   hostHelper: string,
+  cgroup: BoxCgroup | undefined,
   signal: AbortSignal,
 ): Promise<DetachedProcess> {
   const support = await volumeSupport();
@@ -86,7 +88,7 @@ export async function startVolume(
       : [hostHelper, direct(support, directory, volume.readonly, socket)];
   // The process that serves, and not bwrap, which only waits for its end: the one's end is the volume's, the other's is nothing.
   const wrapped = support.kind === "c" ? { wrapped: { beforeGo: () => Promise.resolve() } } : {};
-  const process = await spawnDetached(program, args, boxDir, wrapped);
+  const process = await spawnDetached(program, args, boxDir, { ...wrapped, cgroup });
   await waitUntilListening(`the volume ${volume.hostPath}`, socket, process, signal);
   return process;
 }

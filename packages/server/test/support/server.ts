@@ -35,6 +35,7 @@ export interface TestServerOptions {
   readonly maxHeldBytes?: number;
   readonly listings?: ListingPlacesOptions;
   readonly recoveryWaitMs?: number;
+  readonly portIsLeft?: () => boolean;
   /** The test calls `core.recover()` once the server listens. */
   readonly recoversLater?: boolean;
 }
@@ -109,6 +110,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     maxHeldBytes: options.maxHeldBytes,
     listings: options.listings,
     recoveryWaitMs: options.recoveryWaitMs,
+    portIsLeft: options.portIsLeft,
     locateDashboard: () => options.dashboardDir,
   }).catch(async (error: unknown) => {
     await close();
