@@ -143,6 +143,7 @@ export class BoxRunCore {
       resources,
       pool: this.#pool,
       published: this.#published,
+      unconfirmedEnds,
       boxDisks,
     });
     this.files = new FileManager(shared);
@@ -199,17 +200,17 @@ export class BoxRunCore {
 
   async #takeOver(signal: AbortSignal): Promise<void> {
     await this.#engines.examine();
-    const { execs, sessions } = this.#options.store;
+    const { execs, sessions, unconfirmedEnds } = this.#options.store;
     // What the last server has left, and nothing that begins in a box that is in line while others are not.
     const leftExecs = Map.groupBy(execs.running(), ({ boxId }) => boxId);
-    const unconfirmedExecs = Map.groupBy(execs.unconfirmed(), ({ boxId }) => boxId);
+    const leftUnconfirmed = Map.groupBy(unconfirmedEnds.list(), ({ boxId }) => boxId);
     const leftSessions = Map.groupBy(sessions.list(), ({ boxId }) => boxId);
     await this.boxes.recovery.recover(signal, async (boxId) => {
       await Promise.all([
         this.execs.recover(leftExecs.get(boxId) ?? []),
         this.sessions.recover(leftSessions.get(boxId) ?? []),
       ]);
-      this.execs.recoverUnconfirmed(unconfirmedExecs.get(boxId) ?? []);
+      for (const end of leftUnconfirmed.get(boxId) ?? []) this.#unconfirmedEnds.tell(end);
       this.#gates.open(boxId);
     });
     signal.throwIfAborted();

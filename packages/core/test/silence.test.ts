@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { BoxRunError } from "@boxrun/contract";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { TestClock } from "./support/clock.ts";
@@ -148,6 +149,78 @@ describe("a box that falls silent", () => {
       await vi.waitFor(() => expect(program(id)).toBeUndefined());
     });
 
+    /** Does not end in time, with the server that it was told to end by. */
+    async function overdue(cmd: readonly string[]): Promise<string> {
+      const { id } = await harness.start(box, cmd, { stdin: true });
+      harness.host.silence(box);
+      await clock.advance(1);
+      const canceled = harness.core.execs.cancel(box, id);
+      await clock.advance(15_000);
+      await canceled;
+      return id;
+    }
+
+    it("is told by no server any more once it has confirmed it", async () => {
+      const id = await overdue(["cat"]);
+      expect(harness.store.unconfirmedEnds.list()).toMatchObject([{ execId: id }]);
+      await harness.restart();
+      expect(harness.store.unconfirmedEnds.list()).toMatchObject([{ execId: id }]);
+      harness.host.answer(box);
+      await clock.advance(60_000);
+      await vi.waitFor(() => expect(harness.store.unconfirmedEnds.list()).toEqual([]));
+      await harness.restart();
+      await clock.advance(60_000);
+      expect(harness.engine.controls.calls("resumeExec")).toBe(0);
+    });
+
+    it("is told again where it could not be told", async () => {
+      const id = await overdue(["cat"]);
+      harness.engine.controls.failNext("resumeExec", new BoxRunError("RUNTIME_ERROR", "an answer that makes no sense"));
+      harness.host.answer(box);
+      await clock.advance(60_000);
+      await vi.waitFor(() => expect(harness.store.unconfirmedEnds.list()).toEqual([]));
+      expect(program(id)).toBeUndefined();
+    });
+
+    it.each(["stop", "kill", "kill, with no server"])("has confirmed it by its own end: %s", async (how) => {
+      await overdue(["cat"]);
+      if (how === "stop") await harness.core.boxes.stop(box);
+      else if (how === "kill") harness.host.kill(box);
+      else {
+        await harness.close();
+        harness.host.kill(box);
+        await harness.restart();
+      }
+      await vi.waitFor(() => expect(harness.store.unconfirmedEnds.list()).toEqual([]));
+    });
+
+    it("is told by the next server, and by the one behind that, whatever it has written and forgotten meanwhile", async () => {
+      await harness[Symbol.asyncDispose]();
+      const noise = async ({ stdout: write }: { stdout: (data: Uint8Array) => Promise<void> }) => {
+        for (;;) {
+          await write(Buffer.alloc(32 * 1024));
+          await nextTurn();
+        }
+      };
+      harness = await CoreHarness.open({ clock, engine: { programs: { noise } } });
+      box = (await harness.create()).id;
+      const id = await overdue(["noise"]);
+      const ended = program(id);
+      if (ended === undefined) throw new Error("the box has no such program");
+      ended.ignoresEnds = true;
+      harness.host.answer(box);
+      const acknowledged = () => harness.store.unconfirmedEnds.list()[0]?.acknowledged.stdout ?? 0;
+      for (const bytes of [1_000_000, 2_000_000]) {
+        await clock.advance(60_000);
+        await vi.waitFor(() => expect(acknowledged()).toBeGreaterThan(bytes));
+        await harness.restart();
+      }
+      ended.ignoresEnds = false;
+      await harness.restart();
+      await vi.waitFor(() => expect(harness.store.unconfirmedEnds.list()).toEqual([]));
+      expect(program(id)).toBeUndefined();
+    });
+
     it("is told by the next server", async () => {
       const { id } = await harness.start(box, ["cat"], { stdin: true });
       harness.host.silence(box);
@@ -192,6 +265,22 @@ describe("a box that falls silent", () => {
       harness.host.answer(box);
       await clock.advance(60_000);
       await vi.waitFor(() => expect(shells()).toBe(0));
+    });
+
+    it("is told by the next server to end a session that was removed", async () => {
+      const terminal = await TestTerminal.attach(harness.core, box, { session: "work" });
+      await terminal.until("$ ");
+      harness.host.silence(box);
+      await clock.advance(1);
+      const removed = harness.core.sessions.remove(box, "work").catch((error: unknown) => error);
+      await clock.advance(15_000);
+      await removed;
+      await harness.restart();
+      expect(harness.host.boxes.get(box)?.execs.size).toBe(1);
+      harness.host.answer(box);
+      await clock.advance(60_000);
+      await vi.waitFor(() => expect(harness.host.boxes.get(box)?.execs.size).toBe(0));
+      expect(harness.store.unconfirmedEnds.list()).toEqual([]);
     });
   });
 

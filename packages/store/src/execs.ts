@@ -74,12 +74,6 @@ export function execStore(db: Database, keys: RequestKeys): ExecStore {
     `SELECT * FROM execs WHERE status = 'running' AND ${ofBoxThatIsThere} ORDER BY created_at_ms, key`,
     execRow,
   );
-  const unconfirmed = db.query(
-    "list execs whose end is not confirmed",
-    `SELECT * FROM execs WHERE status IN ('canceled', 'timeout') AND exit_code IS NULL
-       AND EXISTS (SELECT 1 FROM boxes WHERE boxes.id = execs.box_id AND boxes.status = 'running') ORDER BY created_at_ms, key`,
-    execRow,
-  );
   const isRemoved = db.query(
     "read a box",
     "SELECT 1 FROM boxes WHERE id = ? AND status = 'removed'",
@@ -120,7 +114,6 @@ export function execStore(db: Database, keys: RequestKeys): ExecStore {
     listByBox: (boxId, page) => byBox.all(boxId, ...pageParameters(page)),
     cursor: cursors(db, "execs"),
     running: () => running.all(),
-    unconfirmed: () => unconfirmed.all(),
   };
 }
 

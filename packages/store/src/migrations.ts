@@ -218,6 +218,21 @@ export const migrations: readonly string[] = [
   `
   CREATE INDEX execs_unconfirmed ON execs (created_at_ms) WHERE status IN ('canceled', 'timeout') AND exit_code IS NULL;
   `,
+  // What it has to tell, and no longer than until it is confirmed: programs of execs and of sessions, which leave no row, and what their boxes may have
+  // forgotten of their output.
+  `
+  CREATE TABLE unconfirmed_ends (
+    exec_id        TEXT PRIMARY KEY NOT NULL,
+    box_id         TEXT NOT NULL REFERENCES boxes (id) ON DELETE CASCADE,
+    stdout_offset  INTEGER NOT NULL,
+    stderr_offset  INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO unconfirmed_ends (exec_id, box_id, stdout_offset, stderr_offset)
+    SELECT id, box_id, stdout_offset, stderr_offset FROM execs WHERE status IN ('canceled', 'timeout') AND exit_code IS NULL
+      AND EXISTS (SELECT 1 FROM boxes WHERE boxes.id = execs.box_id AND boxes.status = 'running');
+  DROP INDEX execs_unconfirmed;
+  CREATE INDEX unconfirmed_ends_by_box ON unconfirmed_ends (box_id);
+  `,
 ];
 
 /**

@@ -138,6 +138,11 @@ export function outputRows(db: Database) {
       "finish an exec",
       "UPDATE execs SET status = ?, exit_code = ?, error_message = ?, finished_at_ms = ? WHERE key = ?",
     ),
+    keepEnd: db.command(
+      "finish an exec",
+      `INSERT OR IGNORE INTO unconfirmed_ends (exec_id, box_id, stdout_offset, stderr_offset)
+       SELECT id, box_id, ?, ? FROM execs WHERE key = ?`,
+    ),
     read: db.query(
       "read output",
       `SELECT seq, kind, base64, truncated, data, at_ms, position FROM events

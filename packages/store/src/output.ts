@@ -234,10 +234,12 @@ export class SqliteOutputStore implements OutputStore {
     if (write.kind === "finish") {
       fresh.push(() => this.#recent.drop(cursor.key));
       if (!cursor.running) return cursor.storedBytes;
-      const { status, exitCode, errorMessage, finishedAtMs, exitData, last } = write.finish;
+      const { status, exitCode, errorMessage, finishedAtMs, exitData, last, isUnconfirmed } = write.finish;
       if (last !== null) this.#append(cursor, last);
       this.#rows.insert(cursor.key, cursor.nextSeq++, kinds.exit, 0, exitData, null, outputEnd(cursor));
       this.#rows.finish(status, exitCode, errorMessage, finishedAtMs, cursor.key);
+      const { offsets } = cursor.progress;
+      if (isUnconfirmed) this.#rows.keepEnd(offsets.stdout, offsets.stderr, cursor.key);
       cursor.running = false;
       return cursor.storedBytes;
     }

@@ -42,6 +42,11 @@ export function sessionStore(db: Database): SessionStore {
   );
   const list = db.query("list sessions", "SELECT * FROM sessions ORDER BY created_at_ms, rowid", sessionRow);
   const remove = db.command("delete a session", "DELETE FROM sessions WHERE id = ?");
+  const keepEnd = db.command(
+    "delete a session",
+    `INSERT OR IGNORE INTO unconfirmed_ends (exec_id, box_id, stdout_offset, stderr_offset)
+     SELECT id, box_id, output_offset, 0 FROM sessions WHERE id = ?`,
+  );
 
   return {
     insert({ id, boxId, name, shell, cols, rows, createdAtMs, outputOffset, modes }): void {
@@ -61,6 +66,11 @@ export function sessionStore(db: Database): SessionStore {
       update(shell, cols, rows, createdAtMs, outputOffset, JSON.stringify(modes), id);
     },
     list: () => list.all(),
-    delete: (id) => remove(id),
+    delete(id, { isUnconfirmed }): void {
+      db.transaction("delete a session", () => {
+        if (isUnconfirmed) keepEnd(id);
+        remove(id);
+      });
+    },
   };
 }

@@ -10,6 +10,7 @@ import { type KeyLimits, RequestKeys, usualKeyLimits } from "./request-keys.ts";
 import { OutputRetention, type RetentionLimits } from "./retention.ts";
 import { sessionStore } from "./sessions.ts";
 import { signInStore } from "./sign-ins.ts";
+import { unconfirmedEndStore } from "./unconfirmed-ends.ts";
 
 export interface StoreOptions {
   /** The database file; made, with mode 0600, if it isn't there. Its directory must exist. */
@@ -49,6 +50,7 @@ export function openStore(options: StoreOptions): Store {
     execs: execStore(db, keys),
     output,
     sessions: sessionStore(db),
+    unconfirmedEnds: unconfirmedEndStore(db),
     images: imageRecordStore(db),
     signIns: signInStore(db),
     history,

@@ -97,6 +97,30 @@ describe("migrations", () => {
     expect(existsSync(`${path}.backup`)).toBe(false);
   });
 
+  test("what an older BoxRun would have told running boxes to end once more is an end that is not confirmed", async () => {
+    const path = join(temporaryDir(), "boxrun.db");
+    const old = new DatabaseSync(path);
+    migrate(old, migrations.slice(0, 14));
+    for (const status of ["running", "stopped"]) {
+      old.exec(`INSERT INTO boxes (id, status, image, cpu, memory_mb, disk_size_gb, network, workdir, engine, created_at_ms)
+        VALUES ('box_${status}', '${status}', 'base', 1, 128, 1, 0, '/', 'qemu', 1)`);
+      for (const end of ["canceled", "timeout", "failed", "running"]) {
+        for (const code of [143, "NULL"]) {
+          old.exec(`INSERT INTO execs (id, box_id, status, cmd, tty, stdin, created_at_ms, exit_code, stdout_offset, stderr_offset)
+            VALUES ('${status}_${end}_${code}', 'box_${status}', '${end}', '[]', 0, 0, 1, ${code}, 5, 6)`);
+        }
+      }
+    }
+    old.close();
+    const store = openStore({ path });
+    onTestFinished(() => store.close());
+    const acknowledged = { stdout: 5, stderr: 6 };
+    expect(store.unconfirmedEnds.list()).toEqual([
+      { execId: "running_canceled_NULL", boxId: "box_running", acknowledged },
+      { execId: "running_timeout_NULL", boxId: "box_running", acknowledged },
+    ]);
+  });
+
   test("one that fails leaves the version before it, whole, and the next start goes on from there", () => {
     const path = join(temporaryDir(), "boxrun.db");
     const db = new DatabaseSync(path);

@@ -4,7 +4,7 @@ import type { Store } from "@boxrun/core";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { openStore } from "../src/index.ts";
 import { temporaryDir, thrownBy } from "./support/fixtures.ts";
-import { box, exec } from "./support/records.ts";
+import { box, exec, line, stored, succeeded } from "./support/records.ts";
 
 let path: string;
 let store: Store;
@@ -134,20 +134,57 @@ describe("execs", () => {
     expect(store.execs.running().map(({ id }) => id)).toEqual(["exec_a", "exec_b", "exec_c"]);
   });
 
-  test("of execs that have ended, those of running boxes are unconfirmed of which no box has told the exit code", () => {
-    for (const status of ["running", "stopped"] as const) {
-      store.boxes.insert(box(`box_${status}`, { status }));
-      for (const end of ["canceled", "timeout", "failed", "running"] as const) {
-        const id = `${status}_${end}`;
-        store.execs.insert(exec(`${id}_told`, `box_${status}`, { status: end, exitCode: 143 }));
-        store.execs.insert(exec(id, `box_${status}`, { status: end }));
-      }
-    }
-    expect(store.execs.unconfirmed().map(({ id }) => id)).toEqual(["running_canceled", "running_timeout"]);
-  });
-
   test("an exec of a box that was removed is refused", () => {
     expect(thrownBy(() => store.execs.insert(exec("exec_1", "box_gone")))).toMatchObject({ code: "BOX_NOT_FOUND" });
+  });
+});
+
+describe("an end that is not confirmed", () => {
+  const canceled = { ...succeeded, status: "canceled", exitCode: null, isUnconfirmed: true } as const;
+  const session = {
+    ...{ id: "sess_1", boxId: "box_1", name: "work", shell: null, cols: 80, rows: 24 },
+    ...{ createdAtMs: 1_000, outputOffset: 7, modes: [] },
+  };
+
+  beforeEach(() => store.boxes.insert(box("box_1")));
+
+  test("is kept with the end of its exec or its session, and with what the box has forgotten, until it is confirmed", async () => {
+    for (const id of ["exec_1", "exec_2"]) store.execs.insert(exec(id, "box_1"));
+    await store.output.append("exec_1", [line("said")], stored(4));
+    await store.output.finish("exec_1", canceled);
+    await store.output.finish("exec_2", succeeded);
+    for (const id of ["sess_1", "sess_2"]) store.sessions.insert({ ...session, id, name: id });
+    store.sessions.delete("sess_1", { isUnconfirmed: true });
+    store.sessions.delete("sess_2", { isUnconfirmed: false });
+    const ends = [
+      { execId: "exec_1", boxId: "box_1", acknowledged: { stdout: 4, stderr: 0 } },
+      { execId: "sess_1", boxId: "box_1", acknowledged: { stdout: 7, stderr: 0 } },
+    ];
+    expect(store.unconfirmedEnds.list()).toEqual(ends);
+    await store.close();
+    store = openStore({ path });
+    expect(store.unconfirmedEnds.list()).toEqual(ends);
+    store.unconfirmedEnds.acknowledge("exec_1", { stdout: 9, stderr: 1 });
+    store.unconfirmedEnds.confirm("sess_1");
+    store.unconfirmedEnds.confirm("sess_1");
+    expect(store.unconfirmedEnds.list()).toEqual([{ ...ends[0], acknowledged: { stdout: 9, stderr: 1 } }]);
+    // Too late.
+    await store.output.finish("exec_2", canceled);
+    store.unconfirmedEnds.confirm("exec_1");
+    store.unconfirmedEnds.acknowledge("exec_1", { stdout: 10, stderr: 1 });
+    expect(store.unconfirmedEnds.list()).toEqual([]);
+  });
+
+  test("goes with its box, also with one that is deleted by and by", async () => {
+    store.execs.insert(exec("exec_1", "box_1"));
+    await store.output.finish("exec_1", canceled);
+    store.boxes.insert(box("box_many"));
+    for (let n = 0; n < 1_000; n += 1) store.execs.insert(exec(`exec_many_${n}`, "box_many"));
+    await store.output.finish("exec_many_0", canceled);
+    expect(store.unconfirmedEnds.list()).toHaveLength(2);
+    store.boxes.delete("box_1");
+    store.boxes.delete("box_many");
+    expect(store.unconfirmedEnds.list()).toEqual([]);
   });
 });
 

@@ -14,6 +14,7 @@ import {
 import type { Engines } from "../engines.ts";
 import type { ExecManager } from "../execs/exec-manager.ts";
 import { isUnreachable } from "../execs/steady-exec.ts";
+import type { UnconfirmedEnds } from "../execs/unconfirmed-ends.ts";
 import { newBoxId } from "../ids.ts";
 import type { ImageManager } from "../images/image-manager.ts";
 import type { CoreMetrics } from "../metrics.ts";
@@ -53,6 +54,7 @@ interface Parts {
   readonly images: ImageManager;
   readonly execs: ExecManager;
   readonly sessions: SessionManager;
+  readonly unconfirmedEnds: UnconfirmedEnds;
   readonly resources: Resources;
   readonly pool: WarmPool;
   readonly boxDisks: BoxDisks;
@@ -391,9 +393,10 @@ export class BoxManager {
 
   /** Ends what runs in a box by what `endBox` does to it. */
   #endAll(boxId: string, message: string, endBox: () => Promise<void>): Promise<void> {
-    const { execs, sessions, reach } = this.#parts;
+    const { execs, sessions, unconfirmedEnds, reach } = this.#parts;
     const end = async () => {
       await endBox();
+      unconfirmedEnds.boxEnded(boxId);
       reach.over(boxId, new BoxRunError("RUNTIME_ERROR", message));
     };
     return execs.endAll(boxId, message, () => sessions.endAll(boxId, message, end));

@@ -118,7 +118,7 @@ const key = (boxId: string) => `box ${boxId}`;
 
 /** The store with nothing in it of what was removed, and with every end kept until it is stored. */
 export function keptStore(store: Store, boxes: KeptBoxes, writes: KeptWrites): Store {
-  const { execs, sessions } = store;
+  const { execs, sessions, unconfirmedEnds } = store;
   return {
     ...store,
     boxes,
@@ -129,7 +129,6 @@ export function keptStore(store: Store, boxes: KeptBoxes, writes: KeptWrites): S
         return exec === undefined || boxes.isDeleted(exec.boxId) ? undefined : exec;
       },
       running: () => execs.running().filter(({ boxId }) => !boxes.isDeleted(boxId)),
-      unconfirmed: () => execs.unconfirmed().filter(({ boxId }) => !boxes.isDeleted(boxId)),
     },
     sessions: {
       ...sessions,
@@ -138,8 +137,15 @@ export function keptStore(store: Store, boxes: KeptBoxes, writes: KeptWrites): S
         writes.flush();
         sessions.insert(session);
       },
-      delete: (id) => {
-        writes.write(`session ${id}`, () => sessions.delete(id));
+      delete: (id, options) => {
+        writes.write(`session ${id}`, () => sessions.delete(id, options));
+      },
+    },
+    unconfirmedEnds: {
+      ...unconfirmedEnds,
+      list: () => unconfirmedEnds.list().filter(({ boxId }) => !boxes.isDeleted(boxId)),
+      confirm: (execId) => {
+        writes.write(`end of ${execId}`, () => unconfirmedEnds.confirm(execId));
       },
     },
   };

@@ -212,13 +212,6 @@ export class ExecManager {
     await Promise.all(left.map((exec) => this.#resume(exec)));
   }
 
-  /** Tells boxes again what the last server told them to end, and they have not confirmed. Called once, for boxes that were recovered. */
-  recoverUnconfirmed(left: readonly ExecRecord[]): void {
-    for (const exec of left) {
-      this.#parts.unconfirmedEnds.tell(exec, this.#parts.store.output.progress(exec.id).offsets);
-    }
-  }
-
   /** Lets go of every exec; they run on in their boxes. Resolves when nothing writes to the store any more. */
   async release(): Promise<void> {
     this.#released.abort();
@@ -305,7 +298,7 @@ export class ExecManager {
   /** Nobody waits for this: the exec is over for its callers. */
   async #tellOn({ boxId, exec }: ActiveExec): Promise<void> {
     await exec.settled();
-    this.#parts.unconfirmedEnds.tell({ id: exec.id, boxId }, exec.stored);
+    this.#parts.unconfirmedEnds.tell({ execId: exec.id, boxId, acknowledged: exec.stored });
   }
 
   /** The exec as it has ended, or the same one if that can't be stored. */

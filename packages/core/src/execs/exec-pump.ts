@@ -164,7 +164,8 @@ function execEnd(exit: ExecExit, last: TakenOutput | null): ExecEnd {
         ? "succeeded"
         : "failed";
   const errorMessage = exit.message ?? endMessages[exit.reason];
-  return { status, exitCode: exit.code, errorMessage, exitData: exitData(exit.code, errorMessage), last };
+  const exitCode = exit.code;
+  return { status, exitCode, errorMessage, exitData: exitData(exitCode, errorMessage), last, isUnconfirmed: false };
 }
 
 const endMessages: Record<ExecExit["reason"], string | null> = {
@@ -177,7 +178,7 @@ const endMessages: Record<ExecExit["reason"], string | null> = {
 
 /** For an exec whose end its box has not told in time. Whether the program is gone nobody knows, and the message says so. */
 export function hostEnd(status: "timeout" | "canceled" | "failed", errorMessage = unconfirmed(status)): ExecEnd {
-  return { ...failedEnd(errorMessage), status };
+  return { ...failedEnd(errorMessage), status, isUnconfirmed: true };
 }
 
 function unconfirmed(status: "timeout" | "canceled" | "failed"): string {
@@ -187,7 +188,8 @@ function unconfirmed(status: "timeout" | "canceled" | "failed"): string {
 
 /** For an exec whose end the engine can't tell. */
 export function failedEnd(errorMessage: string): ExecEnd {
-  return { status: "failed", exitCode: null, errorMessage, exitData: exitData(null, errorMessage), last: null };
+  const data = exitData(null, errorMessage);
+  return { status: "failed", exitCode: null, errorMessage, exitData: data, last: null, isUnconfirmed: false };
 }
 
 function exitData(exitCode: number | null, error: string | null): ExitData {

@@ -78,7 +78,8 @@ export interface Engine {
 
   /**
    * The exec of an earlier server, or of a box that had fallen silent, its output from the given offsets on; `undefined` if the box itself says
-   * that it doesn't have it (any more), or the engine can't keep execs apart from the server (capability `exec-resume` missing).
+   * that it doesn't have it (any more), or the engine can't keep execs apart from the server (capability `exec-resume` missing). VALIDATION_ERROR for
+   * what was acknowledged.
    */
   resumeExec(boxId: string, execId: string, from: OutputOffsets): Promise<EngineExec | undefined>;
 

@@ -22,6 +22,7 @@ export interface Store {
   readonly execs: ExecStore;
   readonly output: OutputStore;
   readonly sessions: SessionStore;
+  readonly unconfirmedEnds: UnconfirmedEndStore;
   readonly images: ImageRecordStore;
   readonly signIns: SignInStore;
   readonly history: HistoryStore;
@@ -141,11 +142,6 @@ export interface ExecStore {
   cursor(id: string): string;
   /** Every exec with status `running`, oldest first: what a restarted server picks up. */
   running(): readonly ExecRecord[];
-  /**
-   * Those of running boxes with status `canceled` or `timeout` and no exit code, oldest first: the server has ended them, and not their boxes. A restarted
-   * server tells them again.
-   */
-  unconfirmed(): readonly ExecRecord[];
 }
 
 /** A piece of one stream, as text or, where it is none, as base64. */
@@ -227,6 +223,8 @@ export interface ExecFinish {
   readonly exitData: string;
   /** Output that came along with the end. */
   readonly last: OutputPart | null;
+  /** The server has ended it, and its box has not said that it did: it is among the `UnconfirmedEnd`s from then on. */
+  readonly isUnconfirmed: boolean;
 }
 
 /** More of an exec's output, and where it stands after that. */
@@ -286,8 +284,26 @@ export interface SessionStore {
   update(session: SessionRecord): void;
   /** Oldest first. */
   list(): readonly SessionRecord[];
-  /** Idempotent. */
-  delete(id: string): void;
+  /** `isUnconfirmed`: its box has not said that it ended, and it is among the `UnconfirmedEnd`s from then on. Idempotent. */
+  delete(id: string, options: { readonly isUnconfirmed: boolean }): void;
+}
+
+/** A program of an exec or a session that has ended for its callers, and may run on in its box, which has not said that it did. */
+export interface UnconfirmedEnd {
+  /** The exec's, or the session's. */
+  readonly execId: string;
+  readonly boxId: string;
+  /** What its box may have forgotten of its output. */
+  readonly acknowledged: OutputOffsets;
+}
+
+/** Each is written with the end of its exec or session, and is here until it is confirmed: what a restarted server tells to end once more. */
+export interface UnconfirmedEndStore {
+  list(): readonly UnconfirmedEnd[];
+  /** One that is confirmed: no-op. */
+  acknowledge(execId: string, acknowledged: OutputOffsets): void;
+  /** It has ended: its box has said so, does not have it, or has no VM any more. Idempotent. */
+  confirm(execId: string): void;
 }
 
 export interface ImageRecord {

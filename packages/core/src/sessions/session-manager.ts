@@ -177,7 +177,7 @@ export class SessionManager {
   async #resume(record: SessionRecord): Promise<void> {
     const { store, engine } = this.#parts;
     if (store.boxes.get(record.boxId)?.status !== "running") {
-      store.sessions.delete(record.id);
+      store.sessions.delete(record.id, { isUnconfirmed: false });
       return;
     }
     const begin = async () => {
@@ -206,7 +206,7 @@ export class SessionManager {
       this.#sessions.delete(id);
       if (!session.isUnconfirmed) return;
       await exec.settled();
-      unconfirmedEnds.tell({ id, boxId }, exec.stored);
+      unconfirmedEnds.tell({ execId: id, boxId, acknowledged: exec.stored });
     });
     return { session, exec };
   }

@@ -150,7 +150,7 @@ export class Session {
     this.#clients.clear();
     if (this.#released) return;
     try {
-      this.#parts.store.delete(this.#record.id);
+      this.#parts.store.delete(this.#record.id, { isUnconfirmed: this.#unconfirmed });
     } catch (error) {
       // The next server finds that its shell is gone.
       logger.error({ session_id: this.#record.id, err: error }, "end of a session could not be stored");

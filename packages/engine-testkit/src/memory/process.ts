@@ -93,6 +93,12 @@ export class MemoryProcess {
 
   /** A view of this process for one engine; it fails with what `closed` is aborted with. */
   open(from: OutputOffsets, broken: AbortSignal, forget: () => void): EngineExec {
+    if (!this.spool.has(from)) {
+      throw new BoxRunError(
+        "VALIDATION_ERROR",
+        `The output of exec ${this.spec.id} before what was acknowledged is gone`,
+      );
+    }
     this.spool.acknowledge(from);
     const left = new AbortController();
     const closed = AbortSignal.any([broken, left.signal]);

@@ -13,6 +13,7 @@ export class Spool {
   #forgotten = 0;
   #bytes = 0;
   #written = { stdout: 0, stderr: 0 };
+  #acknowledged = { stdout: 0, stderr: 0 };
   #closed = false;
   readonly #changed = new Signal();
   readonly #room = new Signal();
@@ -34,8 +35,16 @@ export class Spool {
     }
   }
 
+  /** Whether everything from these offsets on is still here. */
+  has(offsets: OutputOffsets): boolean {
+    return offsets.stdout >= this.#acknowledged.stdout && offsets.stderr >= this.#acknowledged.stderr;
+  }
+
   /** Forgets what lies wholly before these offsets, from the oldest on. */
   acknowledge(offsets: OutputOffsets): void {
+    for (const stream of ["stdout", "stderr"] as const) {
+      this.#acknowledged[stream] = Math.max(this.#acknowledged[stream], offsets[stream]);
+    }
     let count = 0;
     for (const { stream, offset, data } of this.#chunks) {
       if (offset + data.length > offsets[stream]) break;

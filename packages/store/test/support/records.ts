@@ -68,4 +68,5 @@ export const succeeded = {
   finishedAtMs: 2_000,
   exitData: '{"exit_code":0}',
   last: null,
+  isUnconfirmed: false,
 } as const;

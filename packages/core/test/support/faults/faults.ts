@@ -79,6 +79,7 @@ export function faultyStore(store: Store, faults: Faults): Store {
     boxes: synchronous("boxes", store.boxes, faults),
     execs: synchronous("execs", store.execs, faults),
     sessions: synchronous("sessions", store.sessions, faults),
+    unconfirmedEnds: synchronous("unconfirmedEnds", store.unconfirmedEnds, faults),
     images: synchronous("images", store.images, faults),
     signIns: synchronous("signIns", store.signIns, faults),
     history: store.history,

@@ -66,6 +66,10 @@ function execViolations(world: World, { store }: ServerLife): string[] {
       if (!process.hasEnded && status !== "running") found.push(`program ${id} runs, and its row says ${status}`);
     }
   }
+  for (const { execId, boxId } of store.unconfirmedEnds.list()) {
+    const process = world.host.boxes.get(boxId)?.execs.get(execId);
+    if (process?.hasEnded !== false) found.push(`the end of ${execId} is not confirmed, and its program is gone`);
+  }
   for (const reader of world.readers.values()) {
     if (!reader.hasEnded && store.execs.get(reader.execId)?.status !== "running") {
       found.push(`a reader of exec ${reader.execId} waits for ever`);
