@@ -151,7 +151,7 @@ export class BoxRunCore {
     this.stats = new StatsManager({ ...shared, engine: this.#engines });
     this.requests = new KeyedRequests({ ...shared, boxes: this.boxes, execs });
     this.orphans = new Orphans({ ...shared, boxes: this.boxes });
-    this.#engines.onDeath((death) => this.boxes.died(death));
+    this.#engines.onDeath((death) => this.boxes.ends.died(death));
     this.#engines.onImpairment((boxId) => {
       const impaired = this.#engines.impairment(boxId);
       if (impaired === undefined) logger.info({ box_id: boxId }, "what is around a box works again");

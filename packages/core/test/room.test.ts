@@ -80,7 +80,7 @@ describe("what boxes may still write to their disks", () => {
     expect(harness.core.boxes.list()).toHaveLength(2);
     // Written is no longer to be written, and no longer free.
     Object.assign(disk, { free: 8 * gb, written: 6 * gb });
-    expect(await harness.core.boxes.promisedDiskBytes()).toBe(10 * gb);
+    expect(await harness.core.boxes.admission.promisedDiskBytes()).toBe(10 * gb);
     await create(5);
     await expect(create(2)).rejects.toMatchObject({ details: { resource: "disk", promised_bytes: 15 * gb } });
     await harness.core.boxes.stop(first.id);

@@ -26,7 +26,7 @@ export async function diskUsage(core: BoxRunCore, { stateDir, dbPath }: Places):
     database_bytes: await sizeOfFiles(dirname(dbPath), basename(dbPath)),
     logs_bytes: await sizeOfFiles(stateDir, "server.log"),
     free_bytes: file.bavail * file.bsize,
-    promised_bytes: await core.boxes.promisedDiskBytes(),
+    promised_bytes: await core.boxes.admission.promisedDiskBytes(),
   };
 }
 

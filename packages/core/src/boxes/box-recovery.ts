@@ -2,20 +2,20 @@ import { type Box, BoxRunError, toBoxRunError } from "@boxrun/contract";
 import { eachOf } from "../each-of.ts";
 import type { Engines } from "../engines.ts";
 import type { ImageManager } from "../images/image-manager.ts";
-import type { Adoption } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, Store } from "../ports/store.ts";
 import { nowOrLater, type RetryTimes } from "../retry.ts";
 import type { ServerEvents } from "../server-events.ts";
 import type { PublishedPorts } from "../services/published-ports.ts";
 import { boxView } from "../views.ts";
+import { adoptBox } from "./adopt.ts";
 import type { BoxChanges } from "./box-changes.ts";
+import type { BoxEnds } from "./box-ends.ts";
 import { findBox } from "./box-lookup.ts";
 import type { BoxTurns } from "./box-turns.ts";
 import type { Reach } from "./reach.ts";
 import type { Resources } from "./resources.ts";
 import { shownBox } from "./shown-box.ts";
-import { specOf } from "./spec.ts";
 
 interface Parts {
   readonly store: Store;
@@ -31,8 +31,7 @@ interface Parts {
   readonly turns: BoxTurns;
   /** The server lets go of its boxes. */
   readonly released: AbortSignal;
-  /** Ends what ran in a box whose VM is gone. */
-  readonly endAll: (boxId: string, message: string) => Promise<void>;
+  readonly ends: BoxEnds;
   /** Removes the box of a request that an earlier server had: by force, under the box's turn. */
   readonly reapNow: (box: BoxRecord) => Promise<void>;
   /** Later, if it does not work now. */
@@ -112,18 +111,6 @@ export class BoxRecovery {
     );
   }
 
-  /** What has become of a box's VM. Throws only for a box that was never created. */
-  async adopt(box: BoxRecord, signal: AbortSignal): Promise<Adoption> {
-    const { engine, images, logger } = this.#parts;
-    const spec = specOf(box, images);
-    try {
-      return await engine.adopt(spec, { signal });
-    } catch (error) {
-      if (!signal.aborted) logger.error({ box_id: box.id, err: error }, "box could not be taken over");
-      return { state: "unreachable", why: toBoxRunError(error).message };
-    }
-  }
-
   async #recover(box: BoxRecord, signal: AbortSignal): Promise<void> {
     const { engine } = this.#parts;
     engine.recognize(box);
@@ -180,7 +167,7 @@ export class BoxRecovery {
   /** Only the proof that its VM is gone ends a box; until then it runs, holds what it has, and is tried again. */
   async #takeOver(box: BoxRecord, signal: AbortSignal): Promise<void> {
     const { resources, reach, logger } = this.#parts;
-    const found = await this.adopt(box, signal);
+    const found = await adoptBox(box, this.#parts, signal);
     if (signal.aborted) return;
     if (found.state === "running" || found.state === "unreachable") {
       resources.hold(box.id, box);
@@ -192,7 +179,7 @@ export class BoxRecovery {
     const when = reach.why(box.id) === undefined ? "while no server was running" : "while it could not be reached";
     logger.warn({ box_id: box.id, found: found.state }, `the box's VM ended ${when}`);
     const message = `The box's VM ended ${when}; ${what}`;
-    void this.#parts.endAll(box.id, message);
+    void this.#parts.ends.endAll(box.id, message, () => Promise.resolve());
     this.#parts.changes.failed(box, new BoxRunError("RUNTIME_ERROR", message));
   }
 
