@@ -1,13 +1,16 @@
 /**
- * Takes the pictures of docs/dashboard.md anew: every page, light, dark and on a phone, of a real server with real boxes. Takes some
+ * `node tools/dashboard-pictures.ts`: takes the pictures of docs/dashboard.md anew: every page, light, dark and on a phone, of a real server with real boxes. Takes some
  * minutes; look at each before it is committed.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { commandLine } from "../packages/host/src/command-line.ts";
 import { type Browser, launchBrowser, type Page } from "../test/e2e/support/browser.ts";
 import { DashboardTest } from "../test/e2e/support/dashboard.ts";
+
+commandLine(import.meta.url);
 
 const out = fileURLToPath(new URL("../docs/dashboard/", import.meta.url));
 /** For lines in the list that show something. */

@@ -1,5 +1,5 @@
 /**
- * Builds the dashboard that the server shows at /ui, unless what is built is what the sources say: packages/dashboard/dist, and beside each
+ * `node tools/dashboard.ts`: builds the dashboard that the server shows at /ui, unless what is built is what the sources say: packages/dashboard/dist, and beside each
  * file that packs well its packed twins, for browsers that take them.
  */
 import { execFileSync } from "node:child_process";
@@ -8,6 +8,9 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { commandLine } from "../packages/host/src/command-line.ts";
+
+commandLine(import.meta.url);
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const dist = join(root, "packages/dashboard/dist");

@@ -3,7 +3,10 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { openApiDocument } from "@boxrun/contract";
 import contract from "../packages/contract/package.json" with { type: "json" };
+import { commandLine } from "../packages/host/src/command-line.ts";
 import { withOperations } from "./docs/operations-table.ts";
+
+commandLine(import.meta.url);
 
 const packageUrl = new URL("../packages/contract/", import.meta.url);
 

@@ -13,10 +13,10 @@ for argument in "$@"; do
   case "$argument" in
   --temporary) temporary=true ;;
   -h | --help)
-    sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    usage
     exit
     ;;
-  *) die "quickstart.sh: unknown argument '$argument' (it knows --temporary)" ;;
+  *) refuse "quickstart.sh does not know '$argument'" ;;
   esac
 done
 

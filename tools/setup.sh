@@ -19,10 +19,10 @@ for argument in "$@"; do
   --tests) with_tests=true ;;
   --quiet) quiet=true ;;
   -h | --help)
-    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    usage
     exit
     ;;
-  *) die "setup.sh: unknown argument '$argument' (it knows --tests, --quiet)" ;;
+  *) refuse "setup.sh does not know '$argument'" ;;
   esac
 done
 cd -- "$root"

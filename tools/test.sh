@@ -12,7 +12,7 @@ set -euo pipefail
 . "$root/tools/lib/go.sh"
 
 if [[ "${1:-}" == -h || "${1:-}" == --help ]]; then
-  sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  usage
   exit
 fi
 bash "$root/tools/setup.sh" --tests --quiet

@@ -1,3 +1,7 @@
+/**
+ * `npm run bench -- [NAME…]`: each benchmark by itself, on a server and boxes of its own; exit code 1 if a bar does not hold. Names are those of bench/src/NAME.bench.ts.
+ */
+import { commandLine } from "@boxrun/host";
 import { benchBoot } from "./boot.bench.ts";
 import { benchBoxLite } from "./boxlite.bench.ts";
 import { benchBurst } from "./burst.bench.ts";
@@ -13,7 +17,7 @@ import { benchOutput } from "./output.bench.ts";
 import { benchScale } from "./scale.bench.ts";
 import { benchSdk } from "./sdk.bench.ts";
 
-/** `npm run bench [name…]`: each benchmark by itself, on a server and boxes of its own; exit 1 if a bar does not hold. */
+/** All of them, unless some are named. */
 const benchmarks: Readonly<Record<string, () => Promise<Figure[]>>> = {
   boot: benchBoot,
   burst: benchBurst,
@@ -35,13 +39,10 @@ const onRequest: typeof benchmarks = {
   boxlite: benchBoxLite,
 };
 
-const wanted = process.argv.slice(2);
+const { positionals: wanted, refuse } = commandLine(import.meta.url, { operands: ["[NAME…]"] });
 for (const name of wanted) {
   if (!Object.hasOwn({ ...benchmarks, ...onRequest }, name)) {
-    console.error(
-      `There is no benchmark ${name}; there are ${Object.keys({ ...benchmarks, ...onRequest }).join(", ")}`,
-    );
-    process.exit(2);
+    refuse(`There is no benchmark ${name}; there are ${Object.keys({ ...benchmarks, ...onRequest }).join(", ")}`);
   }
 }
 

@@ -13,10 +13,10 @@
  * Each command gets a copy of the checkout as it is then, uncommitted changes included, and of the node_modules of when the VM booted.
  * Exit code: the command's own; 125 if there is no VM to run it in.
  */
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { toBoxRunError } from "@boxrun/contract";
+import { commandLine } from "../../packages/host/src/command-line.ts";
 import { defaultCacheDir } from "../../packages/images/src/cache-dir.ts";
 import { buildBoxParts, defaultSize, defaultSlowdown, startOuterVm } from "./session.ts";
 import { endVm } from "./vm/boot.ts";
@@ -34,7 +34,6 @@ function readArguments() {
     keep: { type: "boolean", default: false },
     shell: { type: "boolean", default: false },
     stop: { type: "boolean", default: false },
-    help: { type: "boolean", short: "h", default: false },
     slowdown: { type: "string" },
     cpus: { type: "string" },
     memory: { type: "string" },
@@ -45,7 +44,7 @@ function readArguments() {
   const { tokens } = parseArgs({ args: given, options, allowPositionals: true, strict: false, tokens: true });
   const first = tokens.find((token) => token.kind === "positional" || token.kind === "option-terminator");
   const at = first?.index ?? given.length;
-  const { values } = parseArgs({ args: given.slice(0, at), options });
+  const { values, refuse } = commandLine(import.meta.url, { args: given.slice(0, at), options });
   const command = given.slice(first?.kind === "option-terminator" ? at + 1 : at);
   const size = {
     cpus: Number(values.cpus ?? defaultSize.cpus),
@@ -53,19 +52,15 @@ function readArguments() {
   };
   const slowdown = Number(values.slowdown ?? defaultSlowdown);
   if (![...Object.values(size), slowdown].every((count) => Number.isInteger(count) && count > 0)) {
-    throw new TypeError("--cpus, --memory and --slowdown are whole numbers");
+    refuse("--cpus, --memory and --slowdown are whole numbers");
   }
   const shaped = [values.cpus, values.memory, values.slowdown].some((value) => value !== undefined);
-  return { ...values, shaped, command: values.shell ? ["/bin/bash", ...command] : command, size, slowdown };
+  return { ...values, refuse, shaped, command: values.shell ? ["/bin/bash", ...command] : command, size, slowdown };
 }
 
 async function main(): Promise<number> {
   const { signal } = interrupted;
   const args = readArguments();
-  if (args.help) {
-    process.stdout.write(helpText());
-    return 0;
-  }
   const kept = await keptVm(cacheDir, checkout);
   if (args.stop) {
     if (kept !== undefined) await endVm(kept);
@@ -73,9 +68,9 @@ async function main(): Promise<number> {
     log(kept === undefined ? "none was running" : "ended");
     return 0;
   }
-  if (args.command.length === 0) throw new TypeError("name a command to run inside, or --shell");
+  if (args.command.length === 0) args.refuse("Name a command to run inside, or --shell");
   if (kept !== undefined && args.shaped) {
-    throw new TypeError("a VM is running that was booted with other settings, maybe; end it first, with --stop");
+    args.refuse("A VM is running that was booted with other settings, maybe; end it first, with --stop");
   }
   const session = { checkout, cacheDir, size: args.size, slowdown: args.slowdown, keep: args.keep, log, signal };
   await buildBoxParts(session);
@@ -98,19 +93,9 @@ function environment(pairs: readonly string[]): Record<string, string> {
   );
 }
 
-/** The comment at the top of this file. */
-function helpText(): string {
-  const lines = readFileSync(import.meta.filename, "utf8").split("\n");
-  return lines
-    .slice(1, lines.indexOf(" */"))
-    .map((line) => `${line.slice(3)}\n`)
-    .join("");
-}
-
 try {
   process.exitCode = await main();
 } catch (error) {
-  const usage = error instanceof TypeError;
-  if (!interrupted.signal.aborted) log(usage ? `${error.message} (--help tells more)` : toBoxRunError(error).message);
-  process.exitCode = interrupted.signal.aborted ? 130 : usage ? 2 : 125;
+  if (!interrupted.signal.aborted) log(toBoxRunError(error).message);
+  process.exitCode = interrupted.signal.aborted ? 130 : 125;
 }

@@ -1,8 +1,11 @@
 /** `npm run check:imports`: the import directions of .dependency-cruiser.cjs, over every TypeScript file. */
 import { fileURLToPath } from "node:url";
 import { format } from "dependency-cruiser";
+import { commandLine } from "../../packages/host/src/command-line.ts";
 import { cruiseImports } from "./import-graph.ts";
 import { sourceFolders, unseenSources } from "./sources.ts";
+
+commandLine(import.meta.url);
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const result = await cruiseImports(root, root, sourceFolders);

@@ -1,7 +1,10 @@
 /** `npm run check:types`: tsc over every TypeScript file of the checkout. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { commandLine } from "../../packages/host/src/command-line.ts";
 import { unseenSources } from "./sources.ts";
+
+commandLine(import.meta.url);
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 

@@ -25,6 +25,15 @@ quietly() {
   return "$status"
 }
 
+# What the script begins with: its help.
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+# Ends it for what it does not know.
+refuse() {
+  printf '%s\n\n' "$1" >&2
+  usage >&2
+  exit 2
+}
+
 has() { command -v "$1" >/dev/null 2>&1; }
 
 # The checkout runs on the Node 24 that npm installed into it; Debian keeps mke2fs and debootstrap in sbin.

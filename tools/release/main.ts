@@ -5,10 +5,11 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine } from "../../packages/host/src/command-line.ts";
 import { run } from "../../packages/host/src/run.ts";
 import { pythonEnvironment } from "../../test/e2e/support/python.ts";
 import { makeArchive, makeDeb, packTar } from "./bundle.ts";
@@ -21,14 +22,15 @@ import { billOfMaterials } from "./sbom.ts";
 const checkout = join(import.meta.dirname, "../..");
 const log = (line: string) => console.log(`release: ${line}`);
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
+const { values, positionals, refuse } = commandLine(import.meta.url, {
+  operands: ["[OUTDIR]"],
   options: { twice: { type: "boolean", default: false } },
 });
 const out = resolve(positionals[0] ?? "release");
+// One of before would be in the sums.
+if (existsSync(out)) refuse(`OUTDIR is a new directory, and ${out} is there`);
 const scratch = await mkdtemp(join(tmpdir(), "boxrun-release-"));
 try {
-  // One of before would be in the sums.
   await mkdir(out);
   await makeAll(out, join(scratch, "first"));
   if (values.twice) {

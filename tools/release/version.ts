@@ -1,10 +1,11 @@
 /**
- * `npm run release:version -- 0.5.0`: the version stands in the checkout's own package.json, and this writes it wherever else one has to stand. A test fails
+ * `npm run release:version -- VERSION` (0.5.0, say): the version stands in the checkout's own package.json, and this writes it wherever else one has to stand. A test fails
  * where they differ.
  */
 import { execFileSync } from "node:child_process";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { commandLine } from "../../packages/host/src/command-line.ts";
 
 const checkout = join(import.meta.dirname, "../..");
 
@@ -50,7 +51,8 @@ function setVersion(version: string): void {
 }
 
 if (import.meta.main) {
-  const [version = ""] = process.argv.slice(2);
-  if (!/^\d+\.\d+\.\d+(-[0-9a-z.]+)?$/.test(version)) throw new Error(`no version: ${JSON.stringify(version)}`);
+  const { positionals, refuse } = commandLine(import.meta.url, { operands: ["VERSION"] });
+  const [version = ""] = positionals;
+  if (!/^\d+\.\d+\.\d+(-[0-9a-z.]+)?$/.test(version)) refuse(`${JSON.stringify(version)} is no version`);
   setVersion(version);
 }

@@ -4,6 +4,7 @@
  * The stages install and boxlite run only where they are asked for.
  */
 import { fileURLToPath } from "node:url";
+import { helpOf } from "../../packages/host/src/command-line.ts";
 import { exitCode, type StageReport, summaryLines, total } from "./report.ts";
 import { goStage, vitestStage } from "./stages.ts";
 
@@ -12,6 +13,10 @@ const everyday = ["unit", "go", "vm"];
 const stageNames = [...everyday, "install", "boxlite"];
 
 const given = process.argv.slice(2);
+if (given.includes("--help") || given.includes("-h")) {
+  process.stdout.write(helpOf(import.meta.url));
+  process.exit(0);
+}
 const forVitest = given.filter((argument) => !stageNames.includes(argument.replace(/^--/, "")));
 const chosen = stageNames.filter((name) => given.includes(`--${name}`));
 const wanted = new Set(chosen.length > 0 ? chosen : forVitest.length > 0 ? ["unit", "vm"] : everyday);

@@ -3,6 +3,7 @@ export { hostBootId } from "./boot-id.ts";
 export { makeBoxDir } from "./box-dir.ts";
 export { keepNote, readNote } from "./box-note.ts";
 export { defaultCacheDir } from "./cache-dir.ts";
+export { commandLine } from "./command-line.ts";
 export {
   type Distribution,
   installationOf,

@@ -4,11 +4,12 @@
  *   npm run test:storm -- --minutes 30        how long; default 10
  *   npm run test:storm -- --seed 7            the first history's seed, which is printed; the next has the next one
  *   npm run test:storm -- --steps 60          how much happens in each; default 40
+ *   npm run test:storm -- --boxes 5           how many boxes there are at most; default 3
  */
-import { parseArgs } from "node:util";
+import { commandLine } from "@boxrun/host";
 import { playStorm } from "./storm.ts";
 
-const { values } = parseArgs({
+const { values, refuse } = commandLine(import.meta.url, {
   options: {
     minutes: { type: "string", default: "10" },
     seed: { type: "string", default: String(Date.now() % 100_000) },
@@ -16,6 +17,10 @@ const { values } = parseArgs({
     boxes: { type: "string", default: "3" },
   },
 });
+for (const [name, value] of Object.entries(values)) {
+  if (typeof value === "string" && !/^\d+$/.test(value))
+    refuse(`--${name} is a whole number, and not ${JSON.stringify(value)}`);
+}
 const abort = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => abort.abort());
 const say = (line: string) => process.stdout.write(`${line}\n`);

@@ -5,14 +5,14 @@
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { commandLine } from "../../../packages/host/src/command-line.ts";
 import { makeGuestPackage } from "./build.ts";
 import { pinNewest, readInputs } from "./inputs.ts";
 
 const limitBytes = 25e6;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
+const { values, positionals } = commandLine(import.meta.url, {
+  operands: ["[OUTDIR]"],
   options: { "pin-newest": { type: "boolean", default: false }, twice: { type: "boolean", default: false } },
 });
 const log = (line: string) => console.log(`guest package: ${line}`);

@@ -2,12 +2,11 @@
  * `node packages/engine-qemu/src/guest-build/main.ts [--refresh-kernel] [--quiet]`: builds the guest kernel, initramfs and host
  * helper into the cache ($BOXRUN_CACHE_DIR, else ~/.cache/boxrun). tools/setup.sh runs it.
  */
-import { parseArgs } from "node:util";
 import { toBoxRunError } from "@boxrun/contract";
-import { defaultCacheDir } from "@boxrun/host";
+import { commandLine, defaultCacheDir } from "@boxrun/host";
 import { buildGuest } from "./build.ts";
 
-const { values } = parseArgs({
+const { values } = commandLine(import.meta.url, {
   options: { "refresh-kernel": { type: "boolean", default: false }, quiet: { type: "boolean", default: false } },
 });
 

@@ -2,12 +2,12 @@
  * `node packages/images/src/base/main.ts [--quiet]`: builds the base image into the cache ($BOXRUN_CACHE_DIR, else ~/.cache/boxrun).
  * tools/setup.sh runs it.
  */
-import { parseArgs } from "node:util";
 import { toBoxRunError } from "@boxrun/contract";
+import { commandLine } from "@boxrun/host";
 import { defaultCacheDir } from "../cache-dir.ts";
 import { buildBaseImage } from "./build.ts";
 
-const { values } = parseArgs({ options: { quiet: { type: "boolean", default: false } } });
+const { values } = commandLine(import.meta.url, { options: { quiet: { type: "boolean", default: false } } });
 
 try {
   await buildBaseImage({

@@ -2,26 +2,22 @@
  * `node packages/images/src/debian/main.ts [--suite S] [--packages a,b] [--mirror URL] [--refresh] OUT.tar`: makes a Debian image for
  * `boxrun images import`. Needs root and debootstrap.
  */
-import { parseArgs } from "node:util";
 import { toBoxRunError } from "@boxrun/contract";
+import { commandLine } from "@boxrun/host";
 import { defaultCacheDir } from "../cache-dir.ts";
 import { buildDebianImage } from "./build.ts";
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = commandLine(import.meta.url, {
   options: {
     suite: { type: "string" },
     packages: { type: "string" },
     mirror: { type: "string" },
     refresh: { type: "boolean", default: false },
   },
-  allowPositionals: true,
+  operands: ["OUT.tar"],
 });
 
-const [outFile] = positionals;
-if (outFile === undefined || positionals.length > 1) {
-  process.stderr.write("usage: main.ts [--suite S] [--packages a,b] [--mirror URL] [--refresh] OUT.tar\n");
-  process.exit(2);
-}
+const [outFile = ""] = positionals;
 const stop = new AbortController();
 process.once("SIGINT", () => stop.abort()).once("SIGTERM", () => stop.abort());
 try {
