@@ -62,6 +62,36 @@ it("what needs a box waits for it, and finds it as it was left: no reader is tol
   expect(JSON.stringify(frames((await events).text))).toMatch(/one.*in.*two/s);
 });
 
+it("what runs is listed as running at every moment of a take-over, and nothing of it as missing or ended", async () => {
+  const { server, hold, recovery } = await next();
+  await using _ = server;
+  // As `boxrun ps` asks: which boxes run, and then each of them.
+  const listed = async () => {
+    const boxes = await get(server, "/v1/boxes?status=running");
+    expect(boxes).toMatchObject([{ id: box }]);
+    return get(server, `/v1/boxes/${box}/execs`);
+  };
+  const resumed = server.engine.controls.hold("resumeExec");
+  const early = [listed(), get(server, `/v1/boxes/${box}/exec/${exec}`)];
+  await get(server, "/v1/boxes");
+  hold.release();
+  // The VM is found, and its command not yet.
+  await resumed.reached;
+  early.push(listed());
+  let isAnswered = false;
+  void Promise.race(early).then(() => {
+    isAnswered = true;
+  });
+  await get(server, "/v1/boxes");
+  expect(isAnswered).toBe(false);
+  expect(server.core.execs.list(box).items).toMatchObject([{ id: exec, status: "running" }]);
+  resumed.release();
+  await recovery;
+  for (const answer of [...early, listed()]) {
+    expect([await answer].flat()).toMatchObject([{ id: exec, status: "running", finished_at: null }]);
+  }
+});
+
 it("a box that is slow to be taken over holds up nobody but who needs it", async () => {
   const before = await startTestServer({ stateDir, host: last.host });
   const other = (await createBox(before)).id;
