@@ -55,19 +55,21 @@ module.exports = {
     },
     {
       name: "server-wires-in-main-alone",
-      comment: "Only main.ts knows which store, image store and engines there are.",
+      comment:
+        "Only main.ts knows which store, image store and engines there are, and first-vm.ts, which needs no server.",
       severity: "error",
-      from: { path: "^packages/server/src/", pathNot: "^packages/server/src/main\\.ts$" },
+      from: { path: "^packages/server/src/", pathNot: "^packages/server/src/(main|first-vm|engines/factories)\\.ts$" },
       to: { path: "^packages/(store|images|guest-agent|agent-engine|engine-[^/]+)/" },
     },
     {
       name: "cli-imports",
       comment:
-        "The CLI talks to the server over the SDK, as `mcp` does; `serve` and `doctor` alone load the server, and what installs it knows the host.",
+        "The CLI talks to the server over the SDK, as `mcp` does; `serve` and `setup` alone load the server, and what installs it knows the host.",
       severity: "error",
       from: {
         path: "^packages/cli/src/",
-        pathNot: "^packages/cli/src/(commands/(serve|setup|doctor|images/build-debian)\\.ts$|doctor/|service/)",
+        pathNot:
+          "^packages/cli/src/(commands/(serve|setup|doctor|images/build-debian)\\.ts$|first-vm\\.ts$|doctor/|service/)",
       },
       to: { path: "^packages/", pathNot: "^packages/(cli|sdk|mcp|contract)/" },
     },
@@ -82,7 +84,7 @@ module.exports = {
     {
       name: "serve-loads-the-server-alone",
       severity: "error",
-      from: { path: "^packages/cli/src/commands/serve\\.ts$" },
+      from: { path: "^packages/cli/src/(commands/serve|first-vm)\\.ts$" },
       to: { path: "^packages/", pathNot: "^packages/(cli|sdk|contract|server)/" },
     },
     {

@@ -37,6 +37,7 @@ export function createAgentEngine(provider: VmProvider, logger: Logger): Engine 
 class AgentEngine implements Engine {
   readonly name: string;
   readonly prepare?: (spec: BoxSpec, options: PrepareOptions) => Promise<void>;
+  readonly anticipate?: (spec: BoxSpec, options: { readonly signal: AbortSignal }) => Promise<boolean>;
   readonly #provider: VmProvider;
   readonly #boxes: Boxes;
 
@@ -45,6 +46,11 @@ class AgentEngine implements Engine {
     this.#provider = provider;
     this.#boxes = new Boxes(provider, logger);
     if (provider.prepare !== undefined) this.prepare = (spec, options) => this.#boxes.prepare(spec, options);
+    const anticipate = provider.anticipate?.bind(provider);
+    if (anticipate !== undefined) {
+      this.anticipate = (spec, { signal }) =>
+        asBoxRunError("make what new boxes begin with", () => anticipate(spec, signal));
+    }
   }
 
   async describe(): Promise<EngineDescription> {

@@ -43,6 +43,9 @@ export interface VmProvider {
    */
   prepare?(spec: BoxSpec, signal: AbortSignal): Promise<PreparedMachine>;
 
+  /** See `Engine.anticipate`. */
+  anticipate?(spec: BoxSpec, signal: AbortSignal): Promise<boolean>;
+
   /** Takes over the VM that an earlier server left running, or says what has become of it. It ends nothing. */
   adopt(spec: Pick<BoxSpec, "id" | "volumes" | "network">, signal: AbortSignal): Promise<Machine | Adoption>;
 

@@ -124,6 +124,14 @@ export class QemuProvider implements VmProvider {
     }
   }
 
+  async anticipate(spec: BoxSpec, signal: AbortSignal): Promise<boolean> {
+    await this.#booter.check(spec);
+    await this.#images.make(spec.image, signal);
+    const image = await this.#images.describe(spec.image);
+    const contents = { image, diskSizeGb: spec.diskSizeGb, manifest: this.#host.guest().manifest };
+    return await this.#booter.anticipate(spec, contents, signal);
+  }
+
   #takeMade(boxId: string): NewBox | undefined {
     const made = this.#made.get(boxId);
     this.#made.delete(boxId);

@@ -141,6 +141,50 @@ test("the first box of a shape boots; those that come after it are resumed, each
   await next.engine.close();
 });
 
+test("what is anticipated is there before any box: already the first one is resumed, ready, with nothing left to be made", async () => {
+  const { engine, dropped } = makeEngine();
+  const spec = boxSpec(host, { memoryMb: 288 });
+  const before = readdirSync(templatesDir);
+  expect(await engine.anticipate?.(spec, { signal: never() })).toBe(true);
+  const made = readdirSync(templatesDir);
+  // The bare one, and the one that is ready.
+  expect(made).toHaveLength(before.length + 2);
+  expect(await engine.listBoxes()).not.toContain(spec.id);
+  const next = makeEngine();
+  expect(await next.engine.anticipate?.(spec, { signal: never() })).toBe(false);
+  await create(next.engine, spec);
+  expect(isResumed(spec.id)).toBe(true);
+  expect(await sh(next.engine, spec.id, "hostname")).toMatchObject({ stdout: "box\n" });
+  await next.engine.remove(spec.id);
+  for (const one of [engine, next.engine]) await one.close();
+  expect(readdirSync(templatesDir).toSorted()).toEqual(made.toSorted());
+  expect([...dropped, ...next.dropped]).toEqual([]);
+});
+
+test("what is being anticipated and is given up leaves neither a template nor a VM", async () => {
+  const { engine } = makeEngine();
+  const before = readdirSync(templatesDir);
+  const giveUp = new AbortController();
+  const anticipated = engine.anticipate?.(boxSpec(host, { memoryMb: 304 }), { signal: giveUp.signal });
+  const scratch = () => readdirSync(templatesDir).find((name) => !before.includes(name));
+  await expect.poll(scratch, { timeout: 60_000 }).toBeDefined();
+  giveUp.abort(new Error("given up"));
+  await expect(anticipated).rejects.toThrow("given up");
+  const dir = join(templatesDir, scratch() ?? "none");
+  await engine.close();
+  expect(readdirSync(templatesDir).toSorted()).toEqual(before.toSorted());
+  const commandLines = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8") + readFileSync(`/proc/${pid}/environ`, "utf8");
+      } catch {
+        return "";
+      }
+    });
+  expect(commandLines.filter((line) => line.includes(dir))).toEqual([]);
+});
+
 test("boxes with volumes are resumed as all others, each with its own, and with memory that is its own alone", async ({
   skip,
 }) => {

@@ -2,12 +2,12 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError, stateDirFault } from "@boxrun/contract";
 import { BoxRunCore, systemClock } from "@boxrun/core";
-import { createQemuEngine, type QemuEngineOptions } from "@boxrun/engine-qemu";
 import { createImageContent } from "@boxrun/images";
 import { lockStateDir, openStore } from "@boxrun/store";
 import { publish } from "./discovery.ts";
 import { boxDisks } from "./disk-usage.ts";
-import { type EngineFactories, wireEngines } from "./engines/wire.ts";
+import { engineFactories } from "./engines/factories.ts";
+import { wireEngines } from "./engines/wire.ts";
 import { hostPorts } from "./host-ports.ts";
 import { bracketed, type TcpAddress } from "./listen.ts";
 import { openLog } from "./logger.ts";
@@ -141,14 +141,6 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     stopped: stopped.promise,
     stop,
     [Symbol.asyncDispose]: () => stop(),
-  };
-}
-
-function engineFactories(options: QemuEngineOptions): EngineFactories {
-  return {
-    qemu: async () => createQemuEngine(options),
-    // Only a server that has boxes of it, or thinks of having some, loads it.
-    boxlite: async () => (await import("@boxrun/engine-boxlite")).createBoxLiteEngine(options),
   };
 }
 

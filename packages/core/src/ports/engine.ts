@@ -27,6 +27,12 @@ export interface Engine {
    */
   prepare?(spec: BoxSpec, options: PrepareOptions): Promise<void>;
 
+  /**
+   * Makes what new boxes like this begin with, so that already the first one comes up as fast as those after it. Nothing runs any more when this settles. Resolves with
+   * whether anything was missing; rejects if it can't be made here, or `signal` aborts. An engine whose boxes begin with nothing leaves it out.
+   */
+  anticipate?(spec: BoxSpec, options: { readonly signal: AbortSignal }): Promise<boolean>;
+
   /** Boots a stopped or dead box on the disk that it has. If it rejects, the box is stopped and its disk is kept. A running box: no-op. */
   start(spec: BoxSpec, options: { readonly signal: AbortSignal }): Promise<void>;
 

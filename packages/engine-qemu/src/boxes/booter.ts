@@ -93,6 +93,14 @@ export class BoxBooter {
     return await this.#templatesFor(plan)?.takeReady(plan, contents);
   }
 
+  /** Makes the templates from which a new box with these contents is resumed, if they are not there: whether one was missing. NOT_SUPPORTED where none are used. */
+  async anticipate(spec: BoxSpec, contents: BoxContents, signal: AbortSignal): Promise<boolean> {
+    const plan = await this.#plan(spec, "");
+    const templates = this.#templatesFor(plan);
+    if (templates === undefined) throw new BoxRunError("NOT_SUPPORTED", "boxes of this shape begin with no template");
+    return await templates.complete(plan, contents, signal);
+  }
+
   async boot(spec: BoxSpec, boxDir: string, signal: AbortSignal, made?: NewBox): Promise<RunningQemu> {
     return await this.#obtain(spec, boxDir, signal, made);
   }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { link, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError } from "@boxrun/contract";
@@ -30,9 +31,15 @@ export class ImageDisks {
       } catch (error) {
         if (!isErrno(error, "ENOENT")) throw error;
       }
-      await this.#flattening.join(image.digest, { signal }, (shared) => this.#flatten(image, shared));
+      await this.make(image, signal);
     }
     throw new BoxRunError("RUNTIME_ERROR", `take the image ${image.digest}: it is removed as fast as it is made`);
+  }
+
+  /** Flattens the image, unless it is. */
+  async make(image: EngineImage, signal: AbortSignal): Promise<void> {
+    if (existsSync(this.#path(image.digest))) return;
+    await this.#flattening.join(image.digest, { signal }, (shared) => this.#flatten(image, shared));
   }
 
   /** The shared file, and what stands for its layout. It has been made, and may be gone meanwhile. */

@@ -48,11 +48,12 @@ export class Templates {
   /** How often in a row one could not be made, or was late. */
   readonly #failures = new Counter();
   readonly #delays = new Counter();
-  readonly #underWay = new Map<string, Promise<void>>();
+  /** Resolves with why it came to nothing, if it did. */
+  readonly #underWay = new Map<string, Promise<unknown>>();
   /** The key of the one that is being made now. */
   #making: string | undefined;
   /** One is made at a time: it is all CPU. */
-  #last: Promise<void>;
+  #last: Promise<unknown>;
 
   constructor(options: { readonly cacheDir: string; readonly limitBytes: number; readonly logger: Logger }) {
     this.#store = new TemplateStore(options.cacheDir, options.limitBytes);
@@ -97,6 +98,22 @@ export class Templates {
       if (bare === undefined) throw new BoxRunError("RUNTIME_ERROR", "there is no template of the shape any more");
       await makeReadyTemplate(plan, contents, bare.kept, scratch, signal);
     });
+  }
+
+  /** Makes both, if they are not there; resolves when they are, with whether one was missing. Rejects with the reason why one can't be made. */
+  async complete(plan: TemplatePlan, contents: BoxContents, signal: AbortSignal): Promise<boolean> {
+    const key = await templateKey(plan.shape, plan.qemu);
+    const isMade = await this.#complete(key, () => this.want(plan), signal);
+    return (await this.#complete(readyKey(key, contents), () => this.wantReady(plan, contents), signal)) || isMade;
+  }
+
+  async #complete(key: string, want: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
+    if (await this.#store.has(key)) return false;
+    await want();
+    const failure = await unlessAborted(this.#underWay.get(key) ?? Promise.resolve(undefined), signal);
+    if (failure !== undefined) throw failure;
+    if (await this.#store.has(key)) return true;
+    throw new BoxRunError("RUNTIME_ERROR", "the template was tried in vain before, or is gone again");
   }
 
   /** A box was resumed from it. */
@@ -195,7 +212,7 @@ export class Templates {
   async #make(
     { key, shape, what }: Made,
     make: (scratch: string, signal: AbortSignal) => Promise<void>,
-  ): Promise<void> {
+  ): Promise<unknown> {
     const { signal } = this.#closing;
     let scratch: string | undefined;
     this.#making = key;
@@ -207,11 +224,13 @@ export class Templates {
       this.#failures.reset(key);
       const { cpu, memoryMb } = shape;
       this.#logger.info({ template: key, cpu, memoryMb }, `${what} start from a template from now on`);
+      return undefined;
     } catch (error) {
       if (scratch !== undefined) await rm(scratch, { recursive: true, force: true }).catch(() => undefined);
-      if (signal.aborted) return;
+      if (signal.aborted) return error;
       this.#failures.add(key);
       this.#logger.warn({ template: key, err: error }, `no template could be made for ${what}`);
+      return error;
     } finally {
       this.#making = undefined;
     }
