@@ -31,8 +31,9 @@ export function requirePlain(json: unknown): unknown {
 
 function refused(place: Place, why: string): BoxRunError {
   const keys: string[] = [];
-  for (let at: Place | undefined = place; at?.parent !== undefined; at = at.parent) keys.unshift(at.key);
-  return new BoxRunError("VALIDATION_ERROR", `${fieldName(keys) || "body"}: ${why}`);
+  for (let at: Place | undefined = place; at?.parent !== undefined; at = at.parent) keys.push(at.key);
+  // Not `unshift`, which moves all others each time: what is nested deep would hold the whole server up for seconds.
+  return new BoxRunError("VALIDATION_ERROR", `${fieldName(keys.reverse()) || "body"}: ${why}`);
 }
 
 /** A field's name comes from the caller, and comes back in a message and in a log. */
