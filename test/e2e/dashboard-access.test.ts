@@ -1,5 +1,5 @@
 import { urls } from "@boxrun/contract";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { accessibilityFaults } from "./support/browser.ts";
 import { DashboardTest } from "./support/dashboard.ts";
 import { TestProxy } from "./support/proxy.ts";
@@ -22,6 +22,7 @@ beforeAll(async () => {
   dashboard = await DashboardTest.start({ env });
   proxy.upstreamPort = Number(dashboard.port);
 });
+afterEach(() => dashboard.closePages());
 afterAll(async () => {
   await dashboard?.[Symbol.asyncDispose]();
   await proxy?.[Symbol.asyncDispose]();

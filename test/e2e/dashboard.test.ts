@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { startBrake, startRegistry } from "@boxrun/images/testing";
 import type { Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { accessibilityFaults } from "./support/browser.ts";
 import { DashboardTest } from "./support/dashboard.ts";
@@ -25,6 +25,7 @@ beforeAll(async () => {
   dashboard = await DashboardTest.start();
   await dashboard.server.http.createBox({ name: "dev" });
 });
+afterEach(() => dashboard.closePages());
 afterAll(async () => {
   await dashboard[Symbol.asyncDispose]();
   await rm(directory, { recursive: true, force: true });

@@ -49,6 +49,15 @@ export class DashboardTest implements AsyncDisposable {
     return { page, complaints };
   }
 
+  /** For the end of a test: a page that stays open goes on drawing whatever changes, beside the pages of all tests that follow. */
+  async closePages(): Promise<void> {
+    const contexts = this.#browser.contexts();
+    // What a route of a test's is about to answer has nobody any more that waits for it.
+    const pages = contexts.flatMap((context) => context.pages());
+    await Promise.all(pages.map((page) => page.unrouteAll({ behavior: "ignoreErrors" })));
+    await Promise.all(contexts.map((context) => context.close()));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#browser.close();
     await this.server[Symbol.asyncDispose]();
