@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { defaultCacheDir } from "./packages/host/src/cache-dir.ts";
 import { LongestFirst } from "./tools/test-run/longest-first.ts";
@@ -12,10 +13,11 @@ const boxliteTests = "**/*.boxlite.test.ts";
 const retry = process.env.CI === "true" ? 1 : 0;
 
 /**
- * For the hundreds of Node.js processes that tests start (servers, helpers, the command): what one of them has compiled and stripped of types, the next does not again. It
- * is the cache of `boxrun` itself.
+ * For vitest's workers, and the hundreds of Node.js processes that tests start (servers, helpers, the command): what one of them has compiled and stripped of types, the next
+ * does not again. It is the cache of `boxrun` itself.
  */
 const env = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(defaultCacheDir(), "compile") };
+const setupFiles = [fileURLToPath(new URL("tools/test-run/keep-compiled.ts", import.meta.url))];
 
 /**
  * `unit`: everything without a VM. `vm`: real microVMs through engine and server.
@@ -26,12 +28,15 @@ const env = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(default
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
+    // Node.js imports the modules itself, as it does outside of tests; Vite would transform each of them anew in every run. No test mocks modules, which is what this can't.
+    experimental: { viteModuleRunner: false, nodeLoader: false },
     projects: [
       {
         test: {
           name: "unit",
           sequence: { groupOrder: 0 },
           env,
+          setupFiles,
           include: ["packages/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
           exclude: ["**/*.vm.test.ts", boxliteTests],
           retry,
@@ -45,6 +50,7 @@ export default defineConfig({
           name: "vm",
           sequence: { groupOrder: 1 },
           env,
+          setupFiles,
           include: ["packages/*/test/**/*.vm.test.ts", "test/e2e/**/*.test.ts"],
           exclude: [boxliteTests],
           retry,
@@ -69,6 +75,7 @@ export default defineConfig({
           name: "boxlite",
           sequence: { groupOrder: 3 },
           env,
+          setupFiles,
           include: ["packages/*/test/**/*.boxlite.test.ts", "test/e2e/**/*.boxlite.test.ts"],
           retry,
           // CPUs that are emulated twice over: a box boots in 10 to 30 s.

@@ -24,9 +24,6 @@ const sideBySide: readonly Lane[] = [
   { name: "second", args: firstHalf.flatMap((file) => ["--exclude", `**/${file}.*`]) },
 ];
 
-/** Node.js imports the modules itself, as it does outside of tests: Vite's transforms of them take half a minute of an emulated CPU. */
-const withoutTransforms = ["--experimental.viteModuleRunner=false"];
-
 /**
  * The tests on real BoxLite boxes: here where KVM works, else in outer VMs (tools/boxlite). A host that can have neither skips them and
  * says why; whatever else keeps them from running is a failure.
@@ -72,7 +69,7 @@ async function runLane({ name, args }: Lane, base: SessionOptions): Promise<Stag
     const vm = kept ?? (await startOuterVm(session));
     try {
       const path = `/scratch/report-${process.pid}-${name}.json`;
-      const command = ["vitest", ...vitestArguments("boxlite", args), ...withoutTransforms];
+      const command = ["vitest", ...vitestArguments("boxlite", args)];
       const env = { BOXRUN_TEST_REPORT: path };
       const onLine = name === "" ? undefined : (line: string) => console.log(`${label}${line}`);
       const code = await runInside(vm, { checkout, cacheDir, command, env, onLine, signal });
