@@ -37,10 +37,11 @@ describe.skipIf(noNetworks !== undefined)("a box with a network", () => {
     expect(await fetch(`http://${outside.address}:${outside.port}/`)).toMatchObject({ code: 0, stdout: outside.text });
     // The host itself does reach what the box must not.
     expect(await (await globalThis.fetch(outside.metadataUrl)).text()).toBe("metadata");
-    expect((await fetch(outside.metadataUrl)).code).not.toBe(0);
-    for (const address of ["127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.2.2", "10.0.2.3", "10.0.2.15", "169.254.0.1"]) {
-      await fetch(`http://${address}:${loopback.port}/`);
-    }
+    // Side by side: most of them are answered by nobody, and wait for their time to be over.
+    const addresses = ["127.0.0.1", "127.1.2.3", "0.0.0.0", "10.0.2.2", "10.0.2.3", "10.0.2.15", "169.254.0.1"];
+    const urls = [outside.metadataUrl, ...addresses.map((address) => `http://${address}:${loopback.port}/`)];
+    const [metadata] = await Promise.all(urls.map(fetch));
+    expect(metadata?.code).not.toBe(0);
     // Past the kernel's own view of loopback: sent to the gateway as if 127.0.0.1 were out there.
     await sh(
       engine,
