@@ -17,6 +17,11 @@ const retry = process.env.CI === "true" ? 1 : 0;
  * does not again. It is the cache of `boxrun` itself.
  */
 const env = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(defaultCacheDir(), "compile") };
+/**
+ * For servers and engines of the tests with real microVMs: a run has boxes of more shapes and images than the templates of which fit into what a server keeps by default, and each
+ * run would make all of them anew.
+ */
+const templates = { BOXRUN_TEMPLATE_CACHE_MB: process.env.BOXRUN_TEMPLATE_CACHE_MB ?? "4096" };
 const setupFiles = [fileURLToPath(new URL("tools/test-run/keep-compiled.ts", import.meta.url))];
 
 /**
@@ -49,7 +54,7 @@ export default defineConfig({
         test: {
           name: "vm",
           sequence: { groupOrder: 1 },
-          env,
+          env: { ...env, ...templates },
           setupFiles,
           include: ["packages/*/test/**/*.vm.test.ts", "test/e2e/**/*.test.ts"],
           exclude: [boxliteTests],

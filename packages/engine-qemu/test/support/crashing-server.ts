@@ -4,10 +4,11 @@
  */
 import { type BoxSpec, silentLogger } from "@boxrun/core";
 import { createQemuEngine } from "../../src/index.ts";
+import { templateCacheMb } from "./host.ts";
 
 const [stateDir = "", cacheDir = "", specText = "", execId = ""] = process.argv.slice(2);
 const spec: BoxSpec = JSON.parse(specText);
-const engine = createQemuEngine({ stateDir, cacheDir, logger: silentLogger });
+const engine = createQemuEngine({ stateDir, cacheDir, logger: silentLogger, templateCacheMb: templateCacheMb() });
 const say = (what: string) => process.stdout.write(`${what}\n`);
 await engine.create(spec, { signal: new AbortController().signal, onEngineId: () => say("began") });
 const script = "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line $i; done; sleep 3; echo end; exit 7";

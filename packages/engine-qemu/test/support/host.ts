@@ -25,6 +25,12 @@ const indexSchema = z.object({ manifests: z.array(z.object({ digest: z.string() 
 const processSchema = z.object({ pid: z.int() });
 const recordSchema = z.object({ qemu: processSchema, helpers: z.array(processSchema) });
 
+/** What a server takes, too (vitest.config.ts): one engine that kept less would take away what the others go on from. */
+export function templateCacheMb(): number | undefined {
+  const given = process.env.BOXRUN_TEMPLATE_CACHE_MB;
+  return given === undefined ? undefined : Number(given);
+}
+
 /** Builds what is missing; does nothing when all is there. */
 export async function openTestHost(): Promise<TestHost> {
   const cacheDir = defaultCacheDir();
@@ -41,7 +47,8 @@ export async function openTestHost(): Promise<TestHost> {
     stateDir,
     cacheDir,
     image: { digest, layoutDir },
-    makeEngine: (options = {}) => createQemuEngine({ stateDir, cacheDir, logger: silentLogger, ...options }),
+    makeEngine: (options = {}) =>
+      createQemuEngine({ stateDir, cacheDir, logger: silentLogger, templateCacheMb: templateCacheMb(), ...options }),
     boxDir,
     qemuPid: (boxId) => record(boxId).qemu.pid,
     helperPids: (boxId) => record(boxId).helpers.map(({ pid }) => pid),
