@@ -13,7 +13,7 @@ const monitorSlack = 5_000_000
 // calmMonitor lets the Go runtime's monitor thread (sysmon) oversleep. As long as anything runs it looks after it every 20 µs, and each of
 // these sleeps is a timer that is set and an interrupt. That is much for a VM, and on an emulated CPU more than the work itself: an
 // exec took 66 interrupts and 168 context switches there, and takes 10 and 49 this way. The price is that a goroutine in a system call that
-// blocks holds up the others by that much at most, where there is no other CPU.
+// blocks keeps its processor from the others by that much at most: so there are some to spare (addProcessors).
 func calmMonitor() {
 	if err := setMonitorSlack(); err != nil {
 		log.Printf("the runtime's monitor keeps waking up: %v", err)

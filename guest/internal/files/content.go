@@ -68,13 +68,16 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // setDirect has the kernel read past the page cache, if it can, or not.
-func (s *source) setDirect(direct bool) {
+func (s *source) setDirect(direct bool) { s.direct = setDirect(s.File, direct) }
+
+// setDirect has the kernel go past the page cache with file, or not, and says whether it does.
+func setDirect(file *os.File, direct bool) bool {
 	flags := 0
 	if direct {
 		flags = syscall.O_DIRECT
 	}
-	_, _, e := syscall.Syscall(syscall.SYS_FCNTL, s.Fd(), syscall.F_SETFL, uintptr(flags))
-	s.direct = direct && e == 0
+	_, _, e := syscall.Syscall(syscall.SYS_FCNTL, file.Fd(), syscall.F_SETFL, uintptr(flags))
+	return direct && e == 0
 }
 
 // hasGrown says whether a file that had less than n bytes has them now, and is not one whose size says nothing.

@@ -118,9 +118,9 @@ func (f *Files) Write(path string, mode *uint32, owner *Ownership, body io.Reade
 }
 
 func copyAll(file *os.File, src io.Reader) error {
-	// A body that has its bytes in memory already.
+	// A body that has its bytes in memory already, in large pieces where it is large.
 	if whole, ok := src.(io.WriterTo); ok {
-		_, err := whole.WriteTo(struct{ io.Writer }{file})
+		_, err := whole.WriteTo(&sink{file: file})
 		return err
 	}
 	_, err := copyTo(file, src)
