@@ -56,12 +56,13 @@ func (outside) box(dir, groupDir, bulkFile string) (*server.Box, error) {
 	return box, nil
 }
 
-var errNotVM = &wire.Error{Code: wire.BadRequest, Message: "setup, clock, image: the agent does not run in a VM of its own"}
+var errNotVM = &wire.Error{Code: wire.BadRequest, Message: "setup, clock, image, reclaim: the agent does not run in a VM of its own"}
 
 func (outside) SetUp(*wire.Setup) (*server.Box, error) { return nil, errNotVM }
 func (outside) SetClock(*wire.Clock) error             { return errNotVM }
 func (outside) OpenImage() (*files.Archive, error)     { return nil, errNotVM }
 func (outside) Sync()                                  { syscall.Sync() }
+func (outside) ReclaimMemory() error                   { return errNotVM }
 
 func (outside) EndProcesses(time.Duration) []wire.Killed { return []wire.Killed{} }
 

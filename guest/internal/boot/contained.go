@@ -19,6 +19,7 @@ import (
 	"boxrun.dev/guest/internal/files"
 	"boxrun.dev/guest/internal/inroot"
 	"boxrun.dev/guest/internal/proc"
+	"boxrun.dev/guest/internal/reclaim"
 	"boxrun.dev/guest/internal/server"
 	"boxrun.dev/guest/internal/wire"
 )
@@ -176,6 +177,9 @@ func (m *Contained) SetClock(c *wire.Clock) error { return setClock(c.UnixNS, c.
 
 // Sync flushes all file systems.
 func (m *Contained) Sync() { syscall.Sync() }
+
+// ReclaimMemory does as Machine's: the VM is the container's alone.
+func (m *Contained) ReclaimMemory() error { return reclaim.Files("/proc", "/sys/fs/cgroup") }
 
 // PowerOff ends every process of the box, and the container with the agent; whoever has made it ends the VM then.
 func (m *Contained) PowerOff() {

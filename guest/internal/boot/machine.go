@@ -12,6 +12,7 @@ import (
 	"boxrun.dev/guest/internal/files"
 	"boxrun.dev/guest/internal/inroot"
 	"boxrun.dev/guest/internal/proc"
+	"boxrun.dev/guest/internal/reclaim"
 	"boxrun.dev/guest/internal/server"
 	"boxrun.dev/guest/internal/wire"
 )
@@ -89,3 +90,6 @@ func (m *Machine) SetClock(c *wire.Clock) error { return setClock(c.UnixNS, c.En
 
 // Sync flushes all file systems.
 func (m *Machine) Sync() { syscall.Sync() }
+
+// ReclaimMemory lets go of what is kept of files in memory and is little used.
+func (m *Machine) ReclaimMemory() error { return reclaim.Files("/proc", "/sys/fs/cgroup") }

@@ -65,6 +65,13 @@ func (s *Server) sync(w http.ResponseWriter, _ *http.Request) error {
 	return writeOK(w)
 }
 
+func (s *Server) reclaim(w http.ResponseWriter, _ *http.Request) error {
+	if err := s.machine.ReclaimMemory(); err != nil {
+		return err
+	}
+	return writeOK(w)
+}
+
 func (s *Server) powerOff(w http.ResponseWriter, r *http.Request) error {
 	var body wire.PowerOff
 	if r.ContentLength != 0 {

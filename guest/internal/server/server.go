@@ -37,6 +37,8 @@ type Machine interface {
 	OpenImage() (*files.Archive, error)
 	// Sync flushes the file systems.
 	Sync()
+	// ReclaimMemory lets go of what is kept of files in memory and is little used.
+	ReclaimMemory() error
 	// EndProcesses ends every process of the box, politely first, and says which had to be killed.
 	EndProcesses(grace time.Duration) []wire.Killed
 	// PowerOff ends the VM; it returns at once, and the VM lives long enough for an answer to get out.
@@ -115,6 +117,7 @@ func (s *Server) routes() http.Handler {
 	route("POST /sync", s.sync)
 	route("POST /poweroff", s.powerOff)
 	boxed("GET /usage", readUsage)
+	route("POST /reclaim", s.reclaim)
 	boxed("PUT /execs/{id}", startExec)
 	boxed("GET /execs/{id}", getExec)
 	boxed("POST /execs/forget", forgetExecs)

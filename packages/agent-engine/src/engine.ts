@@ -24,7 +24,7 @@ import {
   type WatchOptions,
   type WriteOptions,
 } from "@boxrun/core";
-import { connectPort, listeningPorts, resumeExec, startExec } from "@boxrun/guest-agent";
+import { connectPort, listeningPorts, reclaimMemory, resumeExec, startExec } from "@boxrun/guest-agent";
 import { Boxes } from "./boxes.ts";
 import type { VmProvider } from "./provider.ts";
 import type { Vm } from "./vm.ts";
@@ -165,6 +165,10 @@ class AgentEngine implements Engine {
 
   async usage(boxId: string, options: UsageOptions): Promise<BoxUsage> {
     return await this.#boxes.running(boxId).usage(options);
+  }
+
+  async reclaimMemory(boxId: string): Promise<void> {
+    await reclaimMemory(this.#boxes.running(boxId).line);
   }
 
   async forgetImage(digest: string): Promise<void> {

@@ -257,6 +257,10 @@ export class Engines implements Engine {
     return read;
   }
 
+  async reclaimMemory(boxId: string): Promise<void> {
+    await this.#of(boxId).reclaimMemory?.(boxId);
+  }
+
   async forgetImage(digest: string): Promise<void> {
     await Promise.all(this.#all().map((engine) => engine.forgetImage(digest)));
   }

@@ -101,6 +101,40 @@ test("a box that does nothing is not asked, and what it said last holds", async 
   expect([...harness.core.stats.overview(0)]).toMatchObject([{ guest: "answered" }]);
 });
 
+test("a box that has been at work and then does nothing for a minute gives back memory, once", async () => {
+  const { clock, harness, id, uses } = await open();
+  const box = boxOf(harness.engine, id);
+  const work = async (steps: number) => {
+    for (let step = 0; step < steps; step += 1) {
+      uses.hostCpuMs += 5_000;
+      await clock.advance(10_000);
+    }
+  };
+  await work(20);
+  expect(box.reclaimed).toBe(0);
+  await clock.advance(50_000);
+  expect(box.reclaimed).toBe(0);
+  await clock.advance(10_000);
+  expect(box.reclaimed).toBe(1);
+  // What it did for that is no work.
+  await work(1);
+  await clock.advance(3_600_000);
+  expect(box.reclaimed).toBe(1);
+  await work(1);
+  await clock.advance(50_000);
+  await work(1);
+  await clock.advance(50_000);
+  expect(box.reclaimed).toBe(1);
+  await clock.advance(10_000);
+  expect(box.reclaimed).toBe(2);
+  // Nobody is told who does not answer.
+  await work(1);
+  box.fallSilent("it was frozen");
+  await clock.advance(120_000);
+  expect(box.reclaimed).toBe(2);
+  box.answerAgain();
+});
+
 test("a box that does not answer says so, and is told by what the host sees", async () => {
   const { clock, harness, id, uses } = await open();
   await clock.advance(10_000);

@@ -13,6 +13,7 @@ export { AgentLine } from "./line.ts";
 export { helloSchema } from "./messages.ts";
 export { connectPort, listeningPorts } from "./ports.ts";
 export { powerOff } from "./power-off.ts";
+export { reclaimMemory } from "./reclaim.ts";
 export { requestJson } from "./requests.ts";
 export { afterFailure, hearAgain } from "./reunion.ts";
 export { prepareVm, setUpVm, type VmDevices } from "./set-up.ts";

@@ -164,6 +164,12 @@ export interface Engine {
    */
   usage?(boxId: string, options: UsageOptions): Promise<BoxUsage>;
 
+  /**
+   * Has a box that does nothing let go of what it keeps of files in memory and has little use for: what it has not yet written to its disk stays. Where the engine can, the memory is the
+   * host's again some seconds later. Best effort: neither a box that does not answer nor one that an older BoxRun has started is an error. BOX_NOT_RUNNING. An engine that can't leaves it out.
+   */
+  reclaimMemory?(boxId: string): Promise<void>;
+
   /** Drops what the engine made of this image (a flattened disk, say). Boxes that use it keep working or make it refuse. */
   forgetImage(digest: string): Promise<void>;
 

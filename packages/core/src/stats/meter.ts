@@ -45,8 +45,8 @@ export class Meter {
     return this.#pending;
   }
 
-  /** One step of the last hour. The box itself is asked only if it has done something since the step before. */
-  async keep(): Promise<void> {
+  /** One step of the last hour. The box itself is asked only if it has done something since the step before. Resolves with whether it has done nothing. */
+  async keep(): Promise<boolean> {
     const before = this.#lastKept;
     const host = await this.#read({ guest: false, proportional: false }, before);
     const isIdle = before !== undefined && (sampleOf(host, before).hostCpuPercent ?? 100) < idlePercent;
@@ -56,6 +56,7 @@ export class Meter {
     this.#lastKept = reading;
     this.#latest = { reading, sample };
     this.samples.push(reading.atMs, sample);
+    return isIdle;
   }
 
   async #measure(): Promise<Measured> {

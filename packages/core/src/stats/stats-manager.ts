@@ -8,12 +8,16 @@ import type { Logger } from "../ports/logger.ts";
 import type { BoxRecord, Store } from "../ports/store.ts";
 import { unlessAborted } from "../unless-aborted.ts";
 import { type Measured, Meter } from "./meter.ts";
+import { Quiet } from "./quiet.ts";
 import { Sampler } from "./sampler.ts";
 import { keptSamples, type SampleColumns, stepMs } from "./samples.ts";
 
 interface Parts {
   readonly store: Store;
-  readonly engine: { usage(boxId: string, options: UsageOptions): Promise<BoxUsage> };
+  readonly engine: {
+    usage(boxId: string, options: UsageOptions): Promise<BoxUsage>;
+    reclaimMemory(boxId: string): Promise<void>;
+  };
   readonly clock: Clock;
   readonly logger: Logger;
   readonly reach: Pick<Reach, "why">;
@@ -26,11 +30,17 @@ const followMs = 2_000;
 /** How many boxes are told of in one event. */
 const atATime = 100;
 
-/** What running boxes use, now and in the last hour. Nothing of it is stored. */
+/** What is kept of a running box. */
+interface Watched {
+  readonly meter: Meter;
+  readonly quiet: Quiet;
+}
+
+/** What running boxes use, now and in the last hour. Nothing of it is stored. One that has been at work and rests now is told to give back memory. */
 export class StatsManager {
   readonly #parts: Parts;
   /** Of running boxes. */
-  readonly #meters = new Map<string, Meter>();
+  readonly #watched = new Map<string, Watched>();
   readonly #sampler: Sampler;
 
   constructor(parts: Parts) {
@@ -38,7 +48,7 @@ export class StatsManager {
     this.#sampler = new Sampler({
       ...parts,
       stepMs,
-      sample: (box) => this.#meter(box).keep(),
+      sample: (box) => this.#step(box),
       keepOnly: (ids) => this.#keepOnly(ids),
     });
   }
@@ -56,7 +66,7 @@ export class StatsManager {
   async read(idOrName: string, { signal }: { readonly signal: AbortSignal }): Promise<BoxStats> {
     const box = findBox(this.#parts.store, idOrName);
     requireAllowed(box, "exec");
-    const meter = this.#meter(box);
+    const { meter } = this.#watch(box);
     let measured = await meter.measure();
     if (measured.sample.hostCpuPercent === null) {
       await this.#pause(firstGapMs, signal);
@@ -78,13 +88,13 @@ export class StatsManager {
   /** The last hour of a running box; of one that does not run, nothing. */
   history(idOrName: string): StatsHistory {
     const { id } = findBox(this.#parts.store, idOrName);
-    const samples = this.#meters.get(id)?.samples.read() ?? nothing;
+    const samples = this.#watched.get(id)?.meter.samples.read() ?? nothing;
     return { step_seconds: stepMs / 1000, ...columnsOf(samples) };
   }
 
   /** All running boxes as they were at the last step, with their newest samples. */
   *overview(points: number): Generator<StatsOverview> {
-    for (const id of this.#meters.keys()) {
+    for (const id of this.#watched.keys()) {
       const now = this.#now(id);
       if (now !== undefined) yield { ...now, ...this.#recent(id, points) };
     }
@@ -95,7 +105,7 @@ export class StatsManager {
     const told = new Map<string, BoxStats>();
     while (!options.signal.aborted && !this.#sampler.isClosed) {
       const step = this.#sampler.nextStep();
-      const ids = [...this.#meters.keys()];
+      const ids = [...this.#watched.keys()];
       let changed: StatsOverview[] = [];
       let boxes = 0;
       for (const id of ids) {
@@ -120,27 +130,35 @@ export class StatsManager {
 
   /** Of a box that runs and was read. */
   #now(id: string): BoxStats | undefined {
-    const latest = this.#meters.get(id)?.latest;
+    const latest = this.#watched.get(id)?.meter.latest;
     const box = latest && this.#parts.store.boxes.get(id);
     return latest && box?.status === "running" ? shown(box, latest) : undefined;
   }
 
   #recent(id: string, points: number): Pick<StatsOverview, "recent"> {
-    const samples = this.#meters.get(id)?.samples;
+    const samples = this.#watched.get(id)?.meter.samples;
     if (points === 0 || samples === undefined) return {};
     const { at, cpu_percent, memory_bytes } = columnsOf(samples.read(Math.min(points, keptSamples)));
     return { recent: { at, cpu_percent, memory_bytes } };
   }
 
-  #meter({ id }: BoxRecord): Meter {
-    const known = this.#meters.get(id);
+  async #step(box: BoxRecord): Promise<void> {
+    const { meter, quiet } = this.#watch(box);
+    if (!quiet.step(await meter.keep()) || this.#parts.reach.why(box.id) !== undefined) return;
+    // Not waited for, for it may take seconds. A box that has just ended has nothing to give back.
+    this.#parts.engine.reclaimMemory(box.id).catch(() => undefined);
+  }
+
+  #watch({ id }: BoxRecord): Watched {
+    const known = this.#watched.get(id);
     if (known !== undefined) return known;
     const meter = new Meter(
       (options) => this.#usage(id, options),
       () => this.#parts.clock.now(),
     );
-    this.#meters.set(id, meter);
-    return meter;
+    const watched = { meter, quiet: new Quiet() };
+    this.#watched.set(id, watched);
+    return watched;
   }
 
   /** A box that is known not to answer is not asked. */
@@ -152,7 +170,7 @@ export class StatsManager {
   }
 
   #keepOnly(ids: ReadonlySet<string>): void {
-    for (const id of this.#meters.keys()) if (!ids.has(id)) this.#meters.delete(id);
+    for (const id of this.#watched.keys()) if (!ids.has(id)) this.#watched.delete(id);
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -59,6 +59,8 @@ export class MemoryBox {
 
   /** For tests: what its VM uses from now on. */
   readonly uses = { hostCpuMs: 500, cpuMs: 400, memoryBytes: 64 * 1024 * 1024, diskBytes: 1_000_000, sentBytes: 10 };
+  /** For tests: how often it was told to let go of memory. */
+  reclaimed = 0;
   /** For tests: an agent of before the question. */
   hasOldAgent = false;
 

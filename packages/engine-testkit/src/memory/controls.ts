@@ -23,6 +23,7 @@ export type ControlledMethod =
   | "removeFile"
   | "connect"
   | "usage"
+  | "reclaimMemory"
   | "forgetImage";
 
 /** A call that was stopped on its way. */

@@ -350,6 +350,11 @@ export class MemoryEngine implements Engine {
     return box.usage(guest);
   }
 
+  async reclaimMemory(boxId: string): Promise<void> {
+    await this.controls.enter("reclaimMemory");
+    this.#running(boxId).reclaimed += 1;
+  }
+
   async forgetImage(): Promise<void> {
     await this.controls.enter("forgetImage");
   }
