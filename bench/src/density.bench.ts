@@ -45,20 +45,53 @@ async function processesOf(boxDir: string): Promise<readonly string[]> {
   return found;
 }
 
-/** Source: proc(5), smaps. A page of the template that the guest has written to is an anonymous one of its own. */
+/**
+ * Source: proc(5), smaps. A page of the template that the guest has written to is an anonymous one of its own, and so is one in the mappings beside the template's, of which the
+ * template has nothing.
+ */
 async function ownBytes(pids: readonly string[]): Promise<{ readonly beside: number; readonly guest: number }> {
   let beside = 0;
   let guest = 0;
   for (const pid of pids) {
     const smaps = await readFile(`/proc/${pid}/smaps`, "utf8");
-    for (const mapping of smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)) {
-      const isTemplate = mapping.split("\n", 1)[0]?.includes("memfd:boxrun-template") === true;
-      const bytes = kilobytes(mapping, isTemplate ? "Anonymous" : "Pss") * 1024;
-      beside += bytes;
-      if (isTemplate) guest += bytes;
+    for (const run of adjoining(mappingsOf(smaps))) {
+      const isGuest = run.some(({ isTemplate }) => isTemplate);
+      for (const { isTemplate, anonymous, pss } of run) {
+        beside += isTemplate ? anonymous : pss;
+        if (isGuest) guest += anonymous;
+      }
     }
   }
   return { beside, guest };
+}
+
+interface Mapping {
+  readonly from: string;
+  readonly to: string;
+  readonly isWritable: boolean;
+  readonly isTemplate: boolean;
+  readonly anonymous: number;
+  readonly pss: number;
+}
+
+function mappingsOf(smaps: string): readonly Mapping[] {
+  return smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m).map((text) => {
+    const [, from = "", to = "", rights = ""] = /^([0-9a-f]+)-([0-9a-f]+) (\S+)/.exec(text) ?? [];
+    const isTemplate = text.split("\n", 1)[0]?.includes("memfd:boxrun-template") === true;
+    const bytes = (field: string) => kilobytes(text, field) * 1024;
+    return { from, to, isWritable: rights === "rw-p", isTemplate, anonymous: bytes("Anonymous"), pss: bytes("Pss") };
+  });
+}
+
+/** Those of a guest's memory adjoin each other, and nothing else that can be written. */
+function adjoining(mappings: readonly Mapping[]): readonly (readonly Mapping[])[] {
+  const runs: Mapping[][] = [];
+  for (const mapping of mappings) {
+    const before = runs.at(-1)?.at(-1);
+    if (before?.to === mapping.from && before.isWritable && mapping.isWritable) runs.at(-1)?.push(mapping);
+    else runs.push([mapping]);
+  }
+  return runs;
 }
 
 function kilobytes(mapping: string, field: string): number {

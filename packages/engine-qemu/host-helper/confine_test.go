@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 		os.Stderr.WriteString(err.Error())
 		os.Exit(2)
 	}
+	if os.Getenv(placedTest) != "" {
+		actAsQEMU()
+	}
 	if noNetwork := os.Getenv(fakePasst); noNetwork != "" {
 		actAsPasst(noNetwork)
 	}

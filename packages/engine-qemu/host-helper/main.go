@@ -5,6 +5,7 @@
 //	boxrun-host confine [OPTION...] PROGRAM ARG...   becomes the program, with less than it had (confine.go)
 //	boxrun-host hold FILE                            holds a sealed copy of FILE in memory (hold.go)
 //	boxrun-host copy FILE                            holds one that can be written (hold.go)
+//	boxrun-host place FILE FD                        maps FILE into a QEMU that waits, as its guest's memory (place.go)
 //	boxrun-host tsc                                  prints the frequency of the CPU's time stamp counter in kHz
 package main
 
@@ -52,6 +53,12 @@ func run(args []string) error {
 		return hold(args[1], true, os.Stdin, os.Stdout)
 	case len(args) == 2 && args[0] == "copy":
 		return hold(args[1], false, os.Stdin, os.Stdout)
+	case len(args) == 3 && args[0] == "place":
+		fd, err := strconv.Atoi(args[2])
+		if err != nil {
+			return fmt.Errorf("read the descriptor: %w", err)
+		}
+		return place(args[1], fd, os.Stdin, os.Stdout)
 	case len(args) == 1 && args[0] == "tsc":
 		khz, err := measureTSC(100 * time.Millisecond)
 		if err != nil {
@@ -60,5 +67,5 @@ func run(args []string) error {
 		fmt.Println(khz)
 		return nil
 	}
-	return fmt.Errorf("usage: boxrun-host net UID SOCKET SUBNET DNS PASST ARG... | boxrun-host enter CGROUP PROGRAM ARG... | boxrun-host confine [OPTION...] PROGRAM ARG... | boxrun-host hold FILE | boxrun-host copy FILE | boxrun-host tsc")
+	return fmt.Errorf("usage: boxrun-host net UID SOCKET SUBNET DNS PASST ARG... | boxrun-host enter CGROUP PROGRAM ARG... | boxrun-host confine [OPTION...] PROGRAM ARG... | boxrun-host hold FILE | boxrun-host copy FILE | boxrun-host place FILE FD | boxrun-host tsc")
 }

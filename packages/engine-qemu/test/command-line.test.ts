@@ -114,6 +114,36 @@ test("a resumed VM has its memory privately from a file that a template has writ
   expect(written).not.toContain("-incoming");
 });
 
+test("a VM over whose memory a template's is mapped has memory that no file is behind, under the name of the template's", () => {
+  const args = qemuArgs({ ...shape, memory: { use: "placed" }, incoming: true });
+  expect(optionsOf(args, "-object")).toEqual(["memory-backend-ram,id=ram,size=512M,share=off"]);
+  expect(optionOf(args, "-machine")).toContain("memory-backend=ram");
+  expect(args.join(" ")).not.toContain("mem-path");
+});
+
+test("a guest can tell what memory is free, and may not rely on what it gets back; volumes that leave no room for that take it away", () => {
+  const balloons = (accelerator: "kvm" | "tcg", volumes: number) =>
+    optionsOf(qemuArgs({ ...shape, accelerator, volumes, disks: boxDisks(accelerator, volumes) }), "-device").filter(
+      (device) => device.startsWith("virtio-balloon"),
+    );
+  const balloon = ["virtio-balloon-device,free-page-reporting=on,page-poison=off"];
+  expect(balloons("tcg", maxVolumes("tcg"))).toEqual(balloon);
+  expect(balloons("kvm", maxVolumes("kvm") - 2)).toEqual(balloon);
+  expect(balloons("kvm", maxVolumes("kvm") - 1)).toEqual([]);
+  expect(optionOf(qemuArgs(shape), "-append")).toContain("page_reporting.page_reporting_order=5");
+});
+
+test("no VM has more devices than there are places with an interrupt", () => {
+  for (let volumes = 0; volumes <= maxVolumes("kvm"); volumes += 1) {
+    const network = { mac: "52:54:00:00:00:01" };
+    const args = qemuArgs({ ...shape, accelerator: "kvm", network, volumes, disks: boxDisks("kvm", volumes) });
+    const onBus = optionsOf(args, "-device").filter((device) =>
+      /^(virtio-(blk|net|serial|balloon)|vhost-user-fs)-device/.test(device),
+    );
+    expect(onBus.length).toBeLessThanOrEqual(23);
+  }
+});
+
 test("a template has a network card that leads nowhere", () => {
   const network = { mac: "02:00:00:00:00:01", line: "none" } as const;
   expect(optionOf(qemuArgs({ ...shape, network }), "-netdev")).toBe("hubport,id=net,hubid=0");

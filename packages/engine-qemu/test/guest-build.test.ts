@@ -94,6 +94,7 @@ const debian = {
   virtio_mmio: "virtio,virtio_ring",
   virtio_console: "virtio,virtio_ring",
   virtio_blk: "virtio",
+  virtio_balloon: "virtio,virtio_ring",
   overlay: "",
   squashfs: "",
   failover: "",

@@ -28,7 +28,7 @@ async function whyNoVolumes(engine: Engine): Promise<string | undefined> {
   return putsVolumesInLater(await acceleratorOf(engine)) ? undefined : "with KVM a box with volumes boots";
 }
 
-/** By which QEMU finds its memory. */
+/** By which QEMU finds memory that it opens. */
 const descriptors = ["fd"];
 
 interface Said {
@@ -116,7 +116,7 @@ test("the first box of a shape boots; those that come after it are resumed, each
     expect(await sh(engine, id, `test -d ${workdir} && ls -d /work/*`)).toMatchObject({ stdout: `${workdir}\n` });
   }
   const second = ready[0]?.id ?? "";
-  expectJailed(host.qemuPid(second), descriptors);
+  expectJailed(host.qemuPid(second));
 
   // The memory that they share is nobody's to write: what one has in its own does not reach the other.
   await sh(engine, second, "head -c 30000000 /dev/urandom > /dev/shm/mine");

@@ -3,6 +3,7 @@ import { BoxRunError } from "@boxrun/contract";
 import type { BoxSpec, Logger } from "@boxrun/core";
 import { prepareVm, setUpVm } from "@boxrun/guest-agent";
 import { requireTool } from "@boxrun/host";
+import { PlacingTrust } from "../host/memory-placing.ts";
 import type { Host } from "../host.ts";
 import { macOf } from "../network/mac.ts";
 import type { BoxContents } from "../templates/make-ready.ts";
@@ -64,11 +65,13 @@ export interface BoxBooterOptions {
  */
 export class BoxBooter {
   readonly #options: BoxBooterOptions;
+  readonly #placing: PlacingTrust;
   /** Booting is all CPU: more at a time than there are CPUs makes every one late, and late looks like hung. */
   readonly #slots = new Slots(Math.max(2, availableParallelism()));
 
   constructor(options: BoxBooterOptions) {
     this.#options = options;
+    this.#placing = new PlacingTrust(options.logger);
   }
 
   /** Refuses early what can't work on this host. NOT_SUPPORTED or RUNTIME_ERROR. */
@@ -184,6 +187,7 @@ export class BoxBooter {
       jail,
       cgroups: await host.cgroups(),
       hostHelper: guest.hostHelper,
+      placing: this.#placing,
       volumes: spec.volumes,
       logger,
       shape: {

@@ -8,7 +8,7 @@ import { type KernelModule, loadOrder, type ModuleGroup, readModules, wantedModu
 import { extractVmlinux } from "./vmlinux.ts";
 
 /** Raise it when what is kept of a kernel package changes. */
-const kernelCacheVersion = 2;
+const kernelCacheVersion = 3;
 const versionSuffix = `-v${kernelCacheVersion}`;
 
 const moduleNames = z.array(z.string().regex(/^[a-z0-9_]+$/));

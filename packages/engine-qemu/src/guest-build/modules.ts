@@ -9,7 +9,7 @@ export const wantedModules = {
   /** Loaded by the agent before it can talk: the virtio bus and the port to the host. */
   early: ["virtio_mmio", "virtio_console"],
   /** Loaded at set-up, after the VM has its own devices. */
-  root: ["virtio_blk", "ext4", "squashfs", "overlay"],
+  root: ["virtio_blk", "virtio_balloon", "ext4", "squashfs", "overlay"],
   network: ["virtio_net"],
   /** What is put into a VM that runs comes over PCI. */
   volumes: ["virtio_pci", "virtiofs"],

@@ -108,7 +108,7 @@ function rootArgs(jail: Jail, shape: VmShape, boxDir: string): readonly string[]
     ...disks.flatMap((name) => [name === boxFiles.image ? "--ro-bind" : "--bind", join(boxDir, name), join("/", name)]),
     ...["--bind", join(boxDir, boxFiles.socketDir), join("/", boxFiles.socketDir)],
     ...(shape.accelerator === "kvm" ? ["--dev-bind", "/dev/kvm", "/dev/kvm"] : []),
-    ...(shape.memory === undefined ? [] : ["--ro-bind", "/proc/self/fd", jailedFiles]),
+    ...(shape.memory !== undefined && "path" in shape.memory ? ["--ro-bind", "/proc/self/fd", jailedFiles] : []),
     ...["--chdir", "/", "--remount-ro", "/"],
   ];
 }

@@ -7,6 +7,7 @@ import { AgentLine, socketAddress } from "@boxrun/guest-agent";
 import { makeBulkDisk } from "../disks/bulk-disk.ts";
 import { type DetachedProcess, firstPassed, spawnDetached } from "../host/detached.ts";
 import { ownCopy } from "../host/memory-copy.ts";
+import { MemoryPlacing, PlacingFailed, type PlacingTrust } from "../host/memory-placing.ts";
 import type { BoxCgroup } from "../host/started-in.ts";
 import type { BoxCgroups } from "../jail/cgroups.ts";
 import { handOverSocket, type Jail, jailedFiles, limitsOf, sealSockets, spawnJailed } from "../jail/jail.ts";
@@ -32,6 +33,7 @@ export interface BootPlan {
   readonly shape: VmShape;
   readonly volumes: readonly VolumeSpec[];
   readonly hostHelper: string;
+  readonly placing: PlacingTrust;
   readonly logger: Logger;
   /** `undefined`: it boots, with memory of its own. */
   readonly kept?: KeptVm;
@@ -87,7 +89,13 @@ export async function resumeKept(
   plan: BootPlan & { readonly kept: KeptVm & { readonly state: Uint8Array } },
   signal: AbortSignal,
 ): Promise<RunningQemu> {
-  return await bootOnce(plan, signal, resumeLimitMs);
+  try {
+    return await bootOnce(plan, signal, resumeLimitMs);
+  } catch (error) {
+    if (!(error instanceof PlacingFailed)) throw error;
+    plan.placing.lose(error);
+    return await bootOnce(plan, signal, resumeLimitMs);
+  }
 }
 
 async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): Promise<RunningQemu> {
@@ -96,6 +104,7 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
   let qmp: Qmp | undefined;
   let line: AgentLine | undefined;
   let own: Promise<FileHandle | undefined> | undefined;
+  using placing = startPlacing(plan);
   const deadline = AbortSignal.timeout(limitMs);
   const either = AbortSignal.any([signal, deadline]);
   try {
@@ -106,12 +115,13 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     const helpers = await startHelpers(plan, cgroup, either, started);
     const { bulk } = plan.shape.disks ?? {};
     if (bulk !== undefined) await makeBulkDisk(join(boxDir, bulk));
-    const qemu = await startQemu(plan, cgroup, (await own)?.fd);
+    const qemu = await startQemu(plan, cgroup, (await own)?.fd, placing !== undefined);
     started.unshift(qemu);
     const refs = { qemu: qemu.ref, helpers: helpers.map((helper) => helper.ref) };
     await writeVmRecord(boxDir, { ...refs, guestBootId: null });
     qmp = await connectQmp(join(boxDir, boxFiles.qmpSocket), qemu, either);
     const guestEnd = watchGuest(qmp);
+    await placing?.into(qemu.ref, either);
     if (plan.kept !== undefined && "state" in plan.kept) await sendState(qmp, boxDir, plan.kept.state, either);
     if (plan.jail !== undefined) await sealSockets(boxDir);
     line = new AgentLine(socketAddress(join(boxDir, boxFiles.agentSocket)));
@@ -139,11 +149,18 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
       started.map((process) => process.ref),
     );
     signal.throwIfAborted();
-    throw error instanceof BootFailed || deadline.aborted ? failure : await blameHelper(error, started);
+    if (error instanceof BootFailed || deadline.aborted) throw failure;
+    throw error instanceof PlacingFailed ? error : await blameHelper(error, started);
   } finally {
     // QEMU has it, or nobody needs it any more.
     await (await own?.catch(() => undefined))?.close();
   }
+}
+
+/** `undefined`: QEMU opens what its memory is to be, or has nothing to open. */
+function startPlacing({ hostHelper, placing, shape, kept }: BootPlan): MemoryPlacing | undefined {
+  if (kept?.use !== "resume" || shape.volumes !== undefined || placing.isLost) return undefined;
+  return new MemoryPlacing(hostHelper, kept.memory, firstPassed);
 }
 
 /** `undefined`: it can do with what is kept, or has none. */
@@ -166,8 +183,12 @@ async function startQemu(
   { jail, qemu, shape: bare, boxDir, kept }: BootPlan,
   cgroup: BoxCgroup | undefined,
   own: number | undefined,
+  isPlaced: boolean,
 ): Promise<DetachedProcess> {
-  const shape = kept === undefined ? bare : withKept(bare, kept, own !== undefined, jail !== undefined);
+  const shape =
+    kept === undefined
+      ? bare
+      : withKept(bare, kept, { isOwn: own !== undefined, isPlaced, isJailed: jail !== undefined });
   const files = kept === undefined ? [] : [own ?? kept.memory];
   if (jail === undefined) return await spawnDetached(qemu, qemuArgs(shape), boxDir, { files, cgroup });
   const sockets: string[] = isConnected(shape) ? [boxFiles.netSocket] : [];
@@ -176,10 +197,16 @@ async function startQemu(
   return await spawnJailed(jail, shape, boxDir, { files, cgroup });
 }
 
-function withKept(shape: VmShape, { use }: KeptVm, isOwn: boolean, isJailed: boolean): VmShape {
+function withKept(
+  shape: VmShape,
+  { use }: KeptVm,
+  { isOwn, isPlaced, isJailed }: Readonly<Record<"isOwn" | "isPlaced" | "isJailed", boolean>>,
+): VmShape {
+  const incoming = use !== "save";
+  if (isPlaced) return { ...shape, memory: { use: "placed" }, incoming };
   const path = `${isJailed ? jailedFiles : "/proc/self/fd"}/${firstPassed}`;
   const ofTemplate = use === "resume" ? "private" : "written";
-  return { ...shape, memory: { path, use: isOwn ? "own" : ofTemplate }, incoming: use !== "save" };
+  return { ...shape, memory: { path, use: isOwn ? "own" : ofTemplate }, incoming };
 }
 
 function isConnected({ network }: VmShape): boolean {

@@ -36,6 +36,12 @@ export const consoleChardev = "console";
 const consoleBytes = 16_384;
 
 /**
+ * The host gets free memory back in pieces of 2 to the power of this pages, and larger ones: 128 KB. With the kernel's own 2 MB it is left with twice as much of what a box that
+ * has worked uses no longer.
+ */
+const reportedOrder = 5;
+
+/**
  * What QEMU may keep of translated code, where CPUs are emulated; its own default is 1 GB. A box that has just booted has 12 MB of it, one that has worked for
  * a while 70; what is too much is translated anew.
  */
@@ -62,7 +68,10 @@ export function putsVolumesInLater(accelerator: Accelerator): boolean {
   return accelerator === "tcg";
 }
 
-/** microvm has 24 slots for virtio-mmio devices, the last of which gets interrupt 0 and never one; serial port, two disks and a card take four, and the disk for transfers takes one if there is one left. */
+/**
+ * microvm has 24 slots for virtio-mmio devices, the last of which gets interrupt 0 and never one; serial port, two disks and a card take four, and the disk for transfers and then the balloon take
+ * one each if there is one left.
+ */
 const mmioVolumes = 19;
 
 export function maxVolumes(accelerator: Accelerator): number {
@@ -92,20 +101,17 @@ export interface VmShape {
   readonly volumes: number | undefined;
   /** Shown by ps. */
   readonly name: string;
-  /** The file that is the guest's memory; `undefined`: memory of QEMU's own. */
-  readonly memory?: MemoryFile | undefined;
+  /** What is the guest's memory; `undefined`: memory of QEMU's own. */
+  readonly memory?: Memory | undefined;
   /** QEMU waits for a template's device state, from which the VM goes on. */
   readonly incoming?: boolean;
 }
 
 /**
- * A file by a path of QEMU's. `private`: what the guest writes stays QEMU's own, and the file is as it was. `own`: the file is this box's and nobody else's. `written`: it becomes
- * a template's.
+ * `placed`: QEMU's own, over which a template's is mapped before the guest goes on. Else a file by a path of QEMU's. `private`: what the guest writes stays QEMU's own, and the file is as it
+ * was. `own`: the file is this box's and nobody else's. `written`: it becomes a template's.
  */
-interface MemoryFile {
-  readonly path: string;
-  readonly use: "private" | "own" | "written";
-}
+type Memory = { readonly use: "placed" } | { readonly use: "private" | "own" | "written"; readonly path: string };
 
 export function qemuArgs(shape: VmShape): readonly string[] {
   const machine = ["microvm", "acpi=on", "rtc=off", "pit=off", "pic=off", "usb=off", "isa-serial=on"];
@@ -140,11 +146,14 @@ export function qemuArgs(shape: VmShape): readonly string[] {
     ...diskArgs(shape.disks),
     ...networkArgs(shape.network),
     ...volumeArgs(shape),
+    ...balloonArgs(shape),
   ];
 }
 
 function memoryBackend({ volumes, memory }: VmShape): { readonly kind: string; readonly options: string } | undefined {
   if (memory !== undefined) {
+    // Its name is that of a template's, by which the template's state is told to whom it belongs.
+    if (memory.use === "placed") return { kind: "memory-backend-ram", options: "share=off" };
     const share = memory.use === "private" ? "off" : "on";
     return { kind: "memory-backend-file", options: `mem-path=${memory.path},share=${share}` };
   }
@@ -170,6 +179,7 @@ function kernelArgs(shape: VmShape): string {
     "audit=0",
     "apparmor=0",
     "8250.nr_uarts=1",
+    `page_reporting.page_reporting_order=${reportedOrder}`,
   ];
   if (shape.accelerator === "tcg") {
     // Calibrating the TSC fails on a busy host, and without another clock the kernel then waits for ever.
@@ -219,6 +229,15 @@ function volumeArgs({ accelerator, volumes }: VmShape): readonly string[] {
   const lines = tags.flatMap((tag, index) => ["-chardev", `socket,id=${tag},path=${boxFiles.volumeSocket(index)}`]);
   if (putsVolumesInLater(accelerator)) return [...portArgs(), ...lines];
   return [...lines, ...tags.flatMap((tag) => ["-device", `vhost-user-fs-device,chardev=${tag},tag=${tag}`])];
+}
+
+/**
+ * By which the guest tells what memory is free, which QEMU then gives back to the host. It is told that what comes back is not what was there, neither zeros nor anything else: of a VM that was
+ * resumed it is what the template has. A guest that depends on that does not use it.
+ */
+function balloonArgs({ accelerator, volumes = 0 }: VmShape): readonly string[] {
+  if (!putsVolumesInLater(accelerator) && volumes >= mmioVolumes - 1) return [];
+  return ["-device", "virtio-balloon-device,free-page-reporting=on,page-poison=off"];
 }
 
 /** They have no power controller: the guest would switch an empty one off, and has to see at its next look what is in it. */
