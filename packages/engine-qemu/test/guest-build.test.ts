@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { gzipSync } from "node:zlib";
 import { hashSources } from "@boxrun/guest-agent";
 import { afterAll, expect, test } from "vitest";
 import { characterDeviceMode, directoryMode, fileMode, writeCpio } from "../src/guest-build/cpio.ts";
+import { wholePages } from "../src/guest-build/initramfs.ts";
 import { loadOrder, readModules, wantedModules } from "../src/guest-build/modules.ts";
 import { extractVmlinux } from "../src/guest-build/vmlinux.ts";
 
@@ -62,6 +64,21 @@ function legacyLz4(): Buffer {
   blockLength.writeUInt32LE(block.length);
   return Buffer.concat([Buffer.from([0x02, 0x21, 0x4c, 0x18]), blockLength, block]);
 }
+
+test("what the guest boots from is whole pages, so that it does not reach into the one that has the ACPI tables", () => {
+  for (const [length, pages] of [
+    [1, 1],
+    [4096, 1],
+    [4097, 2],
+    [2 * 4096 - 1, 2],
+  ] as const) {
+    const packed = randomBytes(length);
+    const whole = wholePages(packed);
+    expect(whole).toHaveLength(pages * 4096);
+    expect(whole.subarray(0, length).equals(packed)).toBe(true);
+    expect(whole.subarray(length).every((byte) => byte === 0)).toBe(true);
+  }
+});
 
 test("the kernel is taken out of a bzImage, packed with LZ4 or gzip", () => {
   const kernel = Buffer.from(`\x7fELF${"ab".repeat(10)}end`, "latin1");

@@ -29,5 +29,16 @@ export async function buildInitramfs(agentFile: string, kernel: GuestKernel): Pr
   const early = kernel.record.modules.early.map((name) => `${guestModulePath(name)}\n`).join("");
   entries.push({ name: "modules/early", mode: fileMode, content: Buffer.from(early) });
   entries.push({ name: "init", mode: executableMode, content: await readFile(agentFile) });
-  return gzipSync(writeCpio(entries), { level: 6 });
+  return wholePages(gzipSync(writeCpio(entries), { level: 6 }));
+}
+
+const pageBytes = 4096;
+
+/**
+ * QEMU loads it so that it ends in the last page of the guest's memory, or, if it is whole pages, before that. And into that page QEMU 10's firmware has put the ACPI tables by then (7.2's has them
+ * below 1 MiB), from the end on: half a kilobyte, 3.4 with PCI. A kernel that finds its DSDT overwritten takes any length for the table's, and adds up bytes for ever.
+ * What follows a packed archive as zeros the kernel skips.
+ */
+export function wholePages(packed: Buffer): Buffer {
+  return Buffer.concat([packed, Buffer.alloc(-packed.length & (pageBytes - 1))]);
 }
