@@ -54,7 +54,7 @@ export async function resumeBare(shape: VmShape, cacheDir: string): Promise<numb
   const resumed: VmShape = {
     ...shape,
     // A template has them, and its VM no drivers for them yet.
-    disks: boxDisks(shape.accelerator, 0),
+    disks: boxDisks,
     memory: { path: `/proc/self/fd/${memoryFd}`, use: "private" },
     incoming: true,
   };

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { infoSchema, urls } from "@boxrun/contract";
 import { defaultCacheDir } from "@boxrun/engine-qemu";
-import { putsVolumesInLater } from "../../packages/engine-qemu/src/vm/command-line.ts";
 import { TestServer } from "../../test/e2e/support/server.ts";
 import { bareShape, bootBare, resumeBare } from "./bare-vm.ts";
 import { CacheWithoutTemplates, type Created, create, makeTemplates, poolIsFull } from "./creates.ts";
@@ -37,9 +36,7 @@ export async function benchBoot(): Promise<Figure[]> {
   if (podman instanceof Podman) disposal.use(podman);
   await create(server, size);
   await makeTemplates(fast, size);
-  // With KVM a box with volumes boots.
-  const resumesVolumes = putsVolumesInLater(accelerator);
-  if (resumesVolumes) await makeTemplates(fast, withVolume);
+  await makeTemplates(fast, withVolume);
   // Behind them: a template that is there is not made again, and not told.
   await using warm = await TestServer.start({ env: { ...env, BOXRUN_POOL: pool } });
 
@@ -51,7 +48,7 @@ export async function benchBoot(): Promise<Figure[]> {
     for (let nth = 0; nth < perRound; nth += 1) {
       raw.push(await resumeBare(shape, cache.path));
       resumed.push(await create(fast, size));
-      if (resumesVolumes) sharing.push(await create(fast, withVolume));
+      sharing.push(await create(fast, withVolume));
       if (podman instanceof Podman) container.push(await podman.run());
       await poolIsFull(warm);
       claimed.push(await create(warm, size));
@@ -78,7 +75,7 @@ export async function benchBoot(): Promise<Figure[]> {
     figure("cold", cold, "running", 1.3),
     figure("from a template", resumed, "running", 0.08),
     figure("from a template", resumed, "firstByte", 0.08),
-    ...(resumesVolumes ? [figure("with a volume, from a template", sharing, "running", 0.12)] : []),
+    figure("with a volume, from a template", sharing, "running", 0.12),
     figure("from the warm pool", claimed, "firstByte", 0.03),
   ];
 }

@@ -121,11 +121,12 @@ test(
 );
 
 test(
-  "boxes go on from a template under KVM, too, each as itself",
+  "boxes go on from a template under KVM, too, with a volume and each as itself",
   async () => {
     await told(root("sed -i s/CACHE_MB=0/CACHE_MB=4096/ /etc/boxrun/environment && systemctl restart boxrun"));
     await expect.poll(async () => (await user("boxrun info")).code, { timeout: patience, interval: 1000 }).toBe(0);
-    const create = async () => (await told(user("boxrun create base --memory 256 --disk 1"))).trim();
+    const create = async () =>
+      (await told(user("boxrun create base --memory 256 --disk 1 --volume /srv/boxrun:/mnt:ro"))).trim();
     const journal = () => told(root("journalctl --unit boxrun --output cat --no-pager"));
     const ids = [await create()];
     for (const whose of ["boxes of this shape", "new boxes of this shape and image"]) {
@@ -139,6 +140,7 @@ test(
       expect(await told(root(`tr '\\0' ' ' </proc/$(pgrep --oldest --full 'qemu.* boxrun-${id} ')/cmdline`))).toContain(
         "-incoming",
       );
+      expect(await told(user(`boxrun exec ${id} -- ls /mnt`))).toContain("SHA256SUMS\n");
     }
     const own = await Promise.all(
       ids.map((id) => told(user(`boxrun exec ${id} -- cat /proc/sys/kernel/random/boot_id`))),

@@ -96,7 +96,7 @@ test("a template is another's as soon as anything differs that its VM depends on
     tscKhz: 2_000_000,
     kernel: "/guest/1/vmlinuz",
     initramfs: "/guest/1/initramfs",
-    disks: boxDisks("tcg", 0),
+    disks: boxDisks,
     network: undefined,
     volumes: undefined,
     name: "boxrun-box_1",

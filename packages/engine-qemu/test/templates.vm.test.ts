@@ -3,9 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Engine, type Logger, silentLogger } from "@boxrun/core";
 import { afterAll, expect, test } from "vitest";
-import { putsVolumesInLater } from "../src/vm/command-line.ts";
 import { volumeSupport } from "../src/volumes/virtiofsd.ts";
-import { acceleratorOf, boxSpec, clockIsRight, create, never, sh } from "./support/boxes.ts";
+import { boxSpec, clockIsRight, create, never, sh } from "./support/boxes.ts";
 import { expectJailed } from "./support/confined.ts";
 import { openTestHost } from "./support/host.ts";
 
@@ -20,13 +19,6 @@ afterAll(async () => {
   await host[Symbol.asyncDispose]();
   rmSync(cacheDir, { recursive: true, force: true });
 });
-
-/** Why a VM with volumes is not resumed here. */
-async function whyNoVolumes(engine: Engine): Promise<string | undefined> {
-  const support = await volumeSupport();
-  if (support.kind === "none") return support.why;
-  return putsVolumesInLater(await acceleratorOf(engine)) ? undefined : "with KVM a box with volumes boots";
-}
 
 /** By which QEMU finds memory that it opens. */
 const descriptors = ["fd"];
@@ -188,9 +180,9 @@ test("what is being anticipated and is given up leaves neither a template nor a 
 test("boxes with volumes are resumed as all others, each with its own, and with memory that is its own alone", async ({
   skip,
 }) => {
+  const support = await volumeSupport();
+  if (support.kind === "none") skip(support.why);
   const { engine, nextMade, dropped } = makeEngine();
-  const why = await whyNoVolumes(engine);
-  if (why !== undefined) skip(why);
   const root = mkdtempSync(join(tmpdir(), "bqtv-"));
   const share = (name: string, guestPath: string, readonly = false) => {
     const hostPath = join(root, name);

@@ -9,7 +9,7 @@ import { macOf } from "../network/mac.ts";
 import type { BoxContents } from "../templates/make-ready.ts";
 import type { Template, Templates } from "../templates/templates.ts";
 import { type BootPlan, coldBoot, isLate, resumeKept } from "../vm/cold-boot.ts";
-import { boxDisks, maxVolumes, putsVolumesInLater } from "../vm/command-line.ts";
+import { boxDisks, maxVolumes } from "../vm/command-line.ts";
 import { endProcesses, type RunningQemu } from "../vm/machine.ts";
 import { writeVmRecord } from "../vm/record.ts";
 import { devicesOf } from "../vm/set-up.ts";
@@ -81,11 +81,10 @@ export class BoxBooter {
     if (spec.volumes.length === 0) return;
     const support = await volumeSupport();
     if (support.kind === "none") throw new BoxRunError("NOT_SUPPORTED", `give box ${spec.id} volumes: ${support.why}`);
-    const most = maxVolumes((await this.#options.host.accelerator()).accelerator);
-    if (spec.volumes.length > most) {
+    if (spec.volumes.length > maxVolumes) {
       throw new BoxRunError(
         "NOT_SUPPORTED",
-        `give box ${spec.id} ${spec.volumes.length} volumes: a VM of this engine has room for ${most}`,
+        `give box ${spec.id} ${spec.volumes.length} volumes: a VM of this engine has room for ${maxVolumes}`,
       );
     }
   }
@@ -93,13 +92,13 @@ export class BoxBooter {
   /** A template with the disk that a new box with these contents begins with, if there is one. It is the caller's. */
   async ready(spec: BoxSpec, boxDir: string, contents: BoxContents): Promise<Template | undefined> {
     const plan = await this.#plan(spec, boxDir);
-    return await this.#templatesFor(plan)?.takeReady(plan, contents);
+    return await this.#options.templates?.takeReady(plan, contents);
   }
 
   /** Makes the templates from which a new box with these contents is resumed, if they are not there: whether one was missing. NOT_SUPPORTED where none are used. */
   async anticipate(spec: BoxSpec, contents: BoxContents, signal: AbortSignal): Promise<boolean> {
     const plan = await this.#plan(spec, "");
-    const templates = this.#templatesFor(plan);
+    const { templates } = this.#options;
     if (templates === undefined) throw new BoxRunError("NOT_SUPPORTED", "boxes of this shape begin with no template");
     return await templates.complete(plan, contents, signal);
   }
@@ -122,7 +121,7 @@ export class BoxBooter {
     const plan = await this.#plan(spec, boxDir);
     return await this.#slots.run(signal, async () => {
       const attempt: Attempt = { plan, spec, signal, made, unfit: [], makeBehind: undefined };
-      const templates = this.#templatesFor(plan);
+      const { templates } = this.#options;
       const box =
         (await this.#resumeReady(attempt)) ??
         (await this.#resumeBare(attempt, await templates?.take(plan))) ??
@@ -157,7 +156,7 @@ export class BoxBooter {
     const { made, plan } = attempt;
     // The second of its kind: there may be more.
     if (box !== undefined && made !== undefined) {
-      attempt.makeBehind = () => this.#templatesFor(plan)?.wantReady(plan, made.contents);
+      attempt.makeBehind = () => this.#options.templates?.wantReady(plan, made.contents);
     }
     return box;
   }
@@ -166,13 +165,8 @@ export class BoxBooter {
     const { plan, spec, signal } = attempt;
     const machine = await coldBoot(plan, signal, this.#options.bootLimitMs);
     const box = await this.#setUp(machine, spec, plan.boxDir, signal);
-    attempt.makeBehind = () => this.#templatesFor(plan)?.want(plan);
+    attempt.makeBehind = () => this.#options.templates?.want(plan);
     return box;
-  }
-
-  /** `undefined`: QEMU can save no VM with the devices of this one. */
-  #templatesFor({ shape }: BootPlan): Templates | undefined {
-    return shape.volumes === undefined || putsVolumesInLater(shape.accelerator) ? this.#options.templates : undefined;
   }
 
   async #plan(spec: BoxSpec, boxDir: string): Promise<BootPlan> {
@@ -197,7 +191,7 @@ export class BoxBooter {
         tscKhz: await host.tscKhz(),
         kernel: guest.kernel,
         initramfs: guest.initramfs,
-        disks: boxDisks(accelerator, spec.volumes.length),
+        disks: boxDisks,
         network: spec.network ? { mac: macOf(spec.id) } : undefined,
         volumes: spec.volumes.length === 0 ? undefined : spec.volumes.length,
         name: `boxrun-${spec.id}`,
@@ -226,7 +220,7 @@ export class BoxBooter {
     signal.addEventListener("abort", giveUp, { once: true });
     try {
       signal.throwIfAborted();
-      const devices = devicesOf(spec, this.#options.host.guest().manifest, { hasBulk });
+      const devices = devicesOf(spec, this.#options.host.guest().manifest);
       if (spec.isPrepared) {
         await prepareVm(line, spec.id, devices);
         await warmUp(line, spec.id, signal);

@@ -34,6 +34,6 @@ export class BoxLayout {
   }
 
   #longestSocket(boxId: string): number {
-    return Buffer.byteLength(join(this.root, boxId, boxFiles.volumeSocket(maxVolumes("tcg"))));
+    return Buffer.byteLength(join(this.root, boxId, boxFiles.volumeSocket(maxVolumes)));
   }
 }

@@ -11,7 +11,7 @@ import { type Guest, guestRoot, readGuest, readPointer } from "./locate.ts";
 import { type GuestManifest, type GuestPointer, guestFiles } from "./manifest.ts";
 
 /** Raise it when the way of building changes. */
-const builderVersion = 3;
+const builderVersion = 4;
 
 export interface BuildGuestOptions {
   readonly cacheDir: string;

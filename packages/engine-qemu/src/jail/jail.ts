@@ -158,7 +158,7 @@ async function handOver(shape: VmShape, boxDir: string, user: number): Promise<v
   await makeReadable(join(boxDir, shape.disks.image));
   // Nobody but root has ever had a hand in this directory: what is written to is no symlink.
   const { disk, bulk } = shape.disks;
-  for (const name of bulk === undefined ? [disk] : [disk, bulk]) await chown(join(boxDir, name), user, user);
+  for (const name of [disk, bulk]) await chown(join(boxDir, name), user, user);
 }
 
 async function makeReadable(file: string): Promise<void> {

@@ -53,11 +53,7 @@ export async function makeReadyTemplate(
   try {
     const { network, volumes } = plan.shape;
     const nobody = { id: "template", network: network !== undefined, volumes: [] };
-    await prepareVm(
-      machine.line,
-      "template",
-      devicesOf(nobody, manifest, { hasBulk: machine.hasBulk, takesVolumes: volumes !== undefined }),
-    );
+    await prepareVm(machine.line, "template", devicesOf(nobody, manifest, volumes !== undefined));
     await warmUp(machine.line, "template", signal);
   } catch (error) {
     await endMachine(machine, dir);

@@ -35,7 +35,7 @@ export function planOf(plan: TemplatePlan): Omit<BootPlan, "boxDir"> {
   const { network, volumes } = plan.shape;
   const shape = {
     ...plan.shape,
-    disks: boxDisks(plan.shape.accelerator, 0),
+    disks: boxDisks,
     ...(network && { network: { ...network, line: "none" as const } }),
     ...(volumes !== undefined && { volumes: 0 }),
     name: "boxrun-template",

@@ -113,8 +113,7 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     own = ownMemory(plan, cgroup, either);
     own.catch(() => undefined);
     const helpers = await startHelpers(plan, cgroup, either, started);
-    const { bulk } = plan.shape.disks ?? {};
-    if (bulk !== undefined) await makeBulkDisk(join(boxDir, bulk));
+    if (plan.shape.disks !== undefined) await makeBulkDisk(join(boxDir, plan.shape.disks.bulk));
     const qemu = await startQemu(plan, cgroup, (await own)?.fd, placing !== undefined);
     started.unshift(qemu);
     const refs = { qemu: qemu.ref, helpers: helpers.map((helper) => helper.ref) };
@@ -128,9 +127,9 @@ async function bootOnce(plan: BootPlan, signal: AbortSignal, limitMs: number): P
     const ended = guestEnd.then((end) => {
       throw new BootFailed(`boot box ${plan.boxId}: ${end.how} before its agent answered`, undefined);
     });
-    await Promise.race([Promise.all([line.open(either), attachVolumes(qmp, plan.shape)]), ended]);
+    await Promise.race([Promise.all([line.open(either), attachVolumes(qmp, plan.volumes.length)]), ended]);
     ended.catch(() => undefined);
-    return { ...refs, qmp, line, guestEnd, hasBulk: bulk !== undefined, qemuEnd: qemu.ended };
+    return { ...refs, qmp, line, guestEnd, hasBulk: plan.shape.disks !== undefined, qemuEnd: qemu.ended };
   } catch (error) {
     const words = qmp === undefined ? "" : await lastWords(qmp);
     const said = words === "" ? "" : `; the console's last lines: ${words}`;

@@ -59,30 +59,10 @@ export const ownMemoryMb = { kvm: 48, tcg: 128 } as const;
 /** A port is one PCI slot, of up to eight devices. Each costs a cold boot on an emulated CPU some 0.1 s. */
 const volumePorts = 3;
 const volumesPerPort = 8;
+export const maxVolumes = volumePorts * volumesPerPort;
 
-/**
- * Whether volumes are put into a VM that runs (attach-volumes.ts), which may then come from a template. With KVM they are virtio-mmio devices of a VM that boots, which takes a fraction
- * of a second there: with PCI, no guest has got beyond its ACPI tables in the one place with KVM where this was tried, a VM whose virtualisation is emulated.
- */
-export function putsVolumesInLater(accelerator: Accelerator): boolean {
-  return accelerator === "tcg";
-}
-
-/**
- * microvm has 24 slots for virtio-mmio devices, the last of which gets interrupt 0 and never one; serial port, two disks and a card take four, and the disk for transfers and then the balloon take
- * one each if there is one left.
- */
-const mmioVolumes = 19;
-
-export function maxVolumes(accelerator: Accelerator): number {
-  return putsVolumesInLater(accelerator) ? volumePorts * volumesPerPort : mmioVolumes;
-}
-
-/** What a box's VM has, in the order in which the guest sees them. */
-export function boxDisks(accelerator: Accelerator, volumes: number): NonNullable<VmShape["disks"]> {
-  const { image, disk, bulk } = boxFiles;
-  return putsVolumesInLater(accelerator) || volumes < mmioVolumes ? { image, disk, bulk } : { image, disk };
-}
+/** What a box's VM has; the guest sees them in this order. */
+export const boxDisks = { image: boxFiles.image, disk: boxFiles.disk, bulk: boxFiles.bulk } as const;
 
 export interface VmShape {
   readonly accelerator: Accelerator;
@@ -93,11 +73,11 @@ export interface VmShape {
   readonly kernel: string;
   readonly initramfs: string;
   /** `undefined`: a VM without disks, that only boots its agent. `bulk`: the one for transfers. */
-  readonly disks: { readonly image: string; readonly disk: string; readonly bulk?: string } | undefined;
+  readonly disks: Readonly<Record<keyof typeof boxDisks, string>> | undefined;
   readonly network:
     | { readonly mac: string /** `none`: the card of a template. Default: the box's own. */; readonly line?: "none" }
     | undefined;
-  /** To how many it is connected, of those for which it has room; `undefined`: it has none, and never will. */
+  /** To how many it is connected, of those for which it has ports; `undefined`: it has none, and never will. */
   readonly volumes: number | undefined;
   /** Shown by ps. */
   readonly name: string;
@@ -115,7 +95,7 @@ type Memory = { readonly use: "placed" } | { readonly use: "private" | "own" | "
 
 export function qemuArgs(shape: VmShape): readonly string[] {
   const machine = ["microvm", "acpi=on", "rtc=off", "pit=off", "pic=off", "usb=off", "isa-serial=on"];
-  machine.push(`pcie=${shape.volumes !== undefined && putsVolumesInLater(shape.accelerator) ? "on" : "off"}`);
+  machine.push(`pcie=${shape.volumes === undefined ? "off" : "on"}`);
   const memory: string[] = ["-m", `${shape.memoryMb}M`];
   const backend = memoryBackend(shape);
   if (backend !== undefined) {
@@ -145,8 +125,8 @@ export function qemuArgs(shape: VmShape): readonly string[] {
     ...["-device", `virtserialport,bus=serial.0,nr=1,chardev=agent,name=${agentPort}`],
     ...diskArgs(shape.disks),
     ...networkArgs(shape.network),
-    ...volumeArgs(shape),
-    ...balloonArgs(shape),
+    ...volumeArgs(shape.volumes),
+    ...balloon,
   ];
 }
 
@@ -205,12 +185,8 @@ function diskArgs(disks: VmShape["disks"]): readonly string[] {
       `driver=raw,node-name=disk,discard=unmap,detect-zeroes=unmap,file.driver=file,file.filename=${disks.disk}`,
     ],
     ...["-device", `virtio-blk-device,drive=disk,discard=on,${errors}`],
-    ...(disks.bulk === undefined
-      ? []
-      : [
-          ...["-blockdev", `driver=raw,node-name=bulk,file.driver=file,file.filename=${disks.bulk}`],
-          ...["-device", `virtio-blk-device,drive=bulk,${errors}`],
-        ]),
+    ...["-blockdev", `driver=raw,node-name=bulk,file.driver=file,file.filename=${disks.bulk}`],
+    ...["-device", `virtio-blk-device,drive=bulk,${errors}`],
   ];
 }
 
@@ -223,30 +199,28 @@ function networkArgs(network: VmShape["network"]): readonly string[] {
   return [...["-netdev", line], ...["-device", `virtio-net-device,netdev=net,mac=${network.mac}`]];
 }
 
-function volumeArgs({ accelerator, volumes }: VmShape): readonly string[] {
+/**
+ * Volumes themselves are put in later (attach-volumes.ts). Their ports have no power controller: the guest would switch an empty one off, and has to see at its next look what is in
+ * it.
+ */
+function volumeArgs(volumes: number | undefined): readonly string[] {
   if (volumes === undefined) return [];
-  const tags = Array.from({ length: volumes }, (_, index) => volumeTag(index));
-  const lines = tags.flatMap((tag, index) => ["-chardev", `socket,id=${tag},path=${boxFiles.volumeSocket(index)}`]);
-  if (putsVolumesInLater(accelerator)) return [...portArgs(), ...lines];
-  return [...lines, ...tags.flatMap((tag) => ["-device", `vhost-user-fs-device,chardev=${tag},tag=${tag}`])];
+  const ports = Array.from({ length: volumePorts }, (_, index) => [
+    "-device",
+    `pcie-root-port,id=${portName(index)},chassis=${index + 1},slot=${index + 1},power_controller_present=off`,
+  ]);
+  const lines = Array.from({ length: volumes }, (_, index) => [
+    "-chardev",
+    `socket,id=${volumeTag(index)},path=${boxFiles.volumeSocket(index)}`,
+  ]);
+  return [...ports, ...lines].flat();
 }
 
 /**
  * By which the guest tells what memory is free, which QEMU then gives back to the host. It is told that what comes back is not what was there, neither zeros nor anything else: of a VM that was
  * resumed it is what the template has. A guest that depends on that does not use it.
  */
-function balloonArgs({ accelerator, volumes = 0 }: VmShape): readonly string[] {
-  if (!putsVolumesInLater(accelerator) && volumes >= mmioVolumes - 1) return [];
-  return ["-device", "virtio-balloon-device,free-page-reporting=on,page-poison=off"];
-}
-
-/** They have no power controller: the guest would switch an empty one off, and has to see at its next look what is in it. */
-function portArgs(): readonly string[] {
-  return Array.from({ length: volumePorts }, (_, index) => [
-    "-device",
-    `pcie-root-port,id=${portName(index)},chassis=${index + 1},slot=${index + 1},power_controller_present=off`,
-  ]).flat();
-}
+const balloon = ["-device", "virtio-balloon-device,free-page-reporting=on,page-poison=off"] as const;
 
 function portName(index: number): string {
   return `port${index}`;

@@ -5,17 +5,11 @@ import { macOf } from "../network/mac.ts";
 import { guestNetwork } from "../network/passt.ts";
 import { volumeTag } from "./command-line.ts";
 
-interface VmAbilities {
-  readonly hasBulk: boolean;
-  /** It can get volumes later. Default: if the box has some. */
-  readonly takesVolumes?: boolean;
-}
-
-/** What a VM of ours has for a box. */
+/** What a VM of ours has for a box. `takesVolumes`: it can get some later. */
 export function devicesOf(
   spec: Pick<BoxSpec, "id" | "network" | "volumes">,
   manifest: GuestManifest,
-  { hasBulk, takesVolumes = spec.volumes.length > 0 }: VmAbilities,
+  takesVolumes = spec.volumes.length > 0,
 ): VmDevices {
   const modules = new Set(manifest.modules.root);
   if (spec.network) for (const path of manifest.modules.network) modules.add(path);
@@ -23,7 +17,7 @@ export function devicesOf(
   return {
     modules: [...modules],
     root: { image: "/dev/vda", disk: "/dev/vdb" },
-    ...(hasBulk && { bulk: "/dev/vdc" }),
+    bulk: "/dev/vdc",
     volumes: spec.volumes.map((volume, index) => ({
       tag: volumeTag(index),
       guest_path: volume.guestPath,

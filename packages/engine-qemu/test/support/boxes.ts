@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import type { BoxDeath, BoxSpec, Engine, ExecSpec } from "@boxrun/core";
-import type { Accelerator } from "../../src/vm/command-line.ts";
 import type { TestHost } from "./host.ts";
 
 export const never = (): AbortSignal => new AbortController().signal;
@@ -19,10 +18,6 @@ export function boxSpec(host: TestHost, changes: Partial<BoxSpec> = {}): BoxSpec
     volumes: [],
     ...changes,
   };
-}
-
-export async function acceleratorOf(engine: Engine): Promise<Accelerator> {
-  return (await engine.describe()).accelerator === "kvm" ? "kvm" : "tcg";
 }
 
 export async function create(engine: Engine, spec: BoxSpec): Promise<void> {
