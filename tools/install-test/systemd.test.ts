@@ -166,6 +166,8 @@ test(
       })
       .toBe(0);
     expect(await told(user("systemctl --user is-active boxrun"))).toBe("active\n");
+    // The user's server was first, and has left the port to the host's: that one answers, once it listens.
+    await expect.poll(async () => (await user("boxrun info")).code, { timeout: patience, interval: 1000 }).toBe(0);
     const [box] = JSON.parse(await told(user("boxrun ls --json")));
     expect(box).toMatchObject({ name: "dev", status: "error" });
     await told(user("boxrun start dev"));
