@@ -24,8 +24,13 @@ const (
 
 // actAsQEMU has memory of that size, and a file of that size as its descriptor 3. It waits for a line, as QEMU does for its monitor's, and says then what is where.
 func actAsQEMU() {
-	memory, err := syscall.Mmap(-1, 0, placedSize, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	// Between pages that nobody may touch, as QEMU's is: the kernel would make one mapping of it and of what happens to be beside it.
+	around, err := syscall.Mmap(-1, 0, placedSize+2*pageSize, syscall.PROT_NONE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
 	if err != nil {
+		os.Exit(3)
+	}
+	memory := around[pageSize : pageSize+placedSize]
+	if err := syscall.Mprotect(memory, syscall.PROT_READ|syscall.PROT_WRITE); err != nil {
 		os.Exit(3)
 	}
 	fmt.Println("waits")
