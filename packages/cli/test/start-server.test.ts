@@ -196,7 +196,7 @@ describe("serve", () => {
     const command = (await readFile(`/proc/${server.child.pid}/cmdline`, "utf8")).split("\0");
     const needed =
       Number(process.versions.v8.split(".")[0]) < 14
-        ? ["--external-memory-accounted-in-global-limit", "--initial-heap-size=128"]
+        ? ["--external-memory-accounted-in-global-limit", "--initial-heap-size=128", "--max-semi-space-size=4"]
         : [];
     expect(command.slice(1, command.indexOf("--"))).toEqual([...nodeOptions, ...needed]);
     server.child.kill("SIGTERM");
