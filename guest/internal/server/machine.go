@@ -8,7 +8,9 @@ import (
 	"boxrun.dev/guest/internal/wire"
 )
 
-func (s *Server) hello(w http.ResponseWriter, _ *http.Request) error {
+// hello comes behind what has broken off before: whoever gave up an upload asks it, and finds nothing of that any more.
+func (s *Server) hello(w http.ResponseWriter, r *http.Request) error {
+	s.puts.settled(r.Context())
 	h := wire.Hello{Agent: wire.AgentVersion, Protocol: wire.Version, BootID: s.bootID.String(), Execs: []string{}}
 	if box := s.current(); box != nil {
 		h.Setup, h.Execs = true, box.Execs.IDs()

@@ -56,6 +56,8 @@ type Server struct {
 	// isTemplate: it has made a template, which another is to make a box.
 	isTemplate bool
 
+	puts puts
+
 	mu  sync.Mutex
 	box *Box
 }
@@ -126,18 +128,18 @@ func (s *Server) routes() http.Handler {
 	boxed("POST /execs/{id}/resize", resize)
 	boxed("POST /execs/{id}/signal", signal)
 	boxed("POST /execs/{id}/cancel", cancel)
-	boxed("PUT /files", putFile)
+	boxed("PUT /files", s.puts.counted(putFile))
 	boxed("GET /files", getFile)
 	boxed("DELETE /files", deleteFile)
 	boxed("GET /stat", stat)
 	boxed("PUT /dirs", makeDirectory)
 	boxed("POST /rename", rename)
 	boxed("GET /watch", watchFiles)
-	boxed("PUT /tar", putTar)
+	boxed("PUT /tar", s.puts.counted(putTar))
 	boxed("GET /tar", getTar)
 	boxed("GET /image", s.getImage)
-	boxed("PUT /bulk/files", taking(putFile))
-	boxed("PUT /bulk/tar", taking(putTar))
+	boxed("PUT /bulk/files", s.puts.counted(taking(putFile)))
+	boxed("PUT /bulk/tar", s.puts.counted(taking(putTar)))
 	boxed("POST /bulk/files", throughDisk(sendFileThroughDisk))
 	boxed("POST /bulk/tar", throughDisk(sendTarThroughDisk))
 	boxed("POST /bulk/image", throughDisk(s.sendImageThroughDisk))

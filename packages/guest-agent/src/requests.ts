@@ -401,8 +401,8 @@ function parseJson(text: string): unknown {
 }
 
 /**
- * Waits for one round trip: the agent has seen a request break off before it answers this, and had time to clear up what it had of it.
- * Nothing tells when it has, so this is a courtesy and not a promise.
+ * Waits for one round trip: the agent has seen a request break off before it answers this, and has cleared up what it had of it. An older one may be
+ * at it still, and none is waited for longer than this.
  */
 async function settle(line: AgentLine): Promise<void> {
   await requestJson(line, "GET", "/hello", helloSchema, { limitMs: 2000, limitBytes: helloLimitBytes }).catch(
