@@ -33,8 +33,8 @@ async function runHere() {
 
 /**
  * A server's buffers come and go by the gigabyte. V8 before 14 (Node 24 and 25) counts them against the limit of a heap that is small, and marks
- * all of that heap for every 16 MB of them; told to count them as its own it frees them where they are young, if the heap may have that many. What is young is then collected often enough with a few MB of it: without that the server had 30 MB
- * more in memory while output passed.
+ * all of that heap for every 16 MB of them; told to count them as its own it frees them where they are young, if the heap may have that many. What
+ * is young is then collected often enough with a few MB of it: without that the server had 30 MB more in memory while output passed.
  */
 function becomeServer() {
   const options = ["--external-memory-accounted-in-global-limit", "--initial-heap-size=128", "--max-semi-space-size=4"];

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -80,46 +79,42 @@ func fill(target, source *os.File, size int64) error {
 	if err := target.Truncate(size); err != nil {
 		return err
 	}
+	parts, err := dataOf(source, size)
+	if err != nil {
+		return err
+	}
 	buffer := make([]byte, copyUnit)
-	for at := int64(0); at < size; {
-		data, err := source.Seek(at, seekData)
-		if errors.Is(err, syscall.ENXIO) {
-			return nil // a hole up to the end
-		}
-		if err != nil {
-			return err
-		}
-		at = data - data%pageSize
-		n, err := source.ReadAt(buffer[:min(copyUnit, size-at)], at)
-		if err != nil && err != io.EOF || n == 0 {
-			return fmt.Errorf("read %d bytes at %d: %w", copyUnit, at, err)
-		}
-		for _, part := range filled(buffer[:n]) {
-			if _, err := target.WriteAt(buffer[part.from:part.to], at+int64(part.from)); err != nil {
-				return err
+	for _, part := range parts {
+		for at := part.from; at < part.to; {
+			n, err := source.ReadAt(buffer[:min(copyUnit, part.to-at)], at)
+			if err != nil && err != io.EOF || n == 0 {
+				return fmt.Errorf("read %d bytes at %d: %w", copyUnit, at, err)
 			}
+			for _, some := range filled(buffer[:n]) {
+				if _, err := target.WriteAt(buffer[some.from:some.to], at+some.from); err != nil {
+					return err
+				}
+			}
+			at += int64(n)
 		}
-		at += int64(n)
 	}
 	return nil
 }
 
-type stretch struct{ from, to int }
-
 var zeros [pageSize]byte
 
 // filled gives the stretches of pages that are not all zeros.
-func filled(content []byte) []stretch {
-	var stretches []stretch
-	for from := 0; from < len(content); from += pageSize {
-		to := min(from+pageSize, len(content))
+func filled(content []byte) []extent {
+	var stretches []extent
+	for from := int64(0); from < int64(len(content)); from += pageSize {
+		to := min(from+pageSize, int64(len(content)))
 		if bytes.Equal(content[from:to], zeros[:to-from]) {
 			continue
 		}
 		if last := len(stretches) - 1; last >= 0 && stretches[last].to == from {
 			stretches[last].to = to
 		} else {
-			stretches = append(stretches, stretch{from, to})
+			stretches = append(stretches, extent{from, to})
 		}
 	}
 	return stretches

@@ -1,9 +1,6 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { type FileHandle, open } from "node:fs/promises";
-import { createInterface } from "node:readline";
 import { BoxRunError } from "@boxrun/contract";
-import { keepTail } from "@boxrun/host";
+import { HelperProcess } from "./helper-process.ts";
 import { type BoxCgroup, startedIn } from "./started-in.ts";
 
 /** Copies of a template's memory, which the host helper makes (host-helper/hold.go). One is there as long as somebody has it open or mapped. */
@@ -31,26 +28,13 @@ async function copyInMemory(
   { cgroup, signal }: { readonly cgroup?: BoxCgroup | undefined; readonly signal?: AbortSignal } = {},
 ): Promise<FileHandle> {
   const { program, args } = startedIn(cgroup, hostHelper, [command, file]);
-  const helper = spawn(program, args, {
-    stdio: ["pipe", "pipe", "pipe"],
-    env: {},
-    ...(signal && { signal }),
-  });
-  const errors = keepTail(helper.stderr, 4096);
-  helper.stdin.on("error", () => undefined);
-  const failed = new Promise<never>((_, reject) => {
-    const fail = (how: string) =>
-      reject(new BoxRunError("RUNTIME_ERROR", `take the template ${file} into memory: ${errors.text() || how}`));
-    helper.once("error", (error) => fail(error.message));
-    helper.once("close", (code, killed) => fail(`its helper ended with ${code ?? killed}`));
-  });
-  failed.catch(() => undefined);
-  const lines = createInterface({ input: helper.stdout });
+  const fail = (how: string, cause?: unknown) =>
+    new BoxRunError("RUNTIME_ERROR", `take the template ${file} into memory: ${how}`, { cause });
+  const helper = new HelperProcess(program, args, { fail, signal });
   try {
-    const [descriptor] = await Promise.race([once(lines, "line"), failed]);
-    return await open(`/proc/${helper.pid}/fd/${Number(descriptor)}`, flags);
+    const descriptor = Number(await helper.line());
+    return await open(`/proc/${helper.pid}/fd/${descriptor}`, flags);
   } finally {
-    lines.close();
-    helper.stdin.end();
+    helper.hangUp();
   }
 }

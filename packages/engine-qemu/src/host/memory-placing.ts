@@ -1,9 +1,7 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { BoxRunError } from "@boxrun/contract";
 import type { Logger } from "@boxrun/core";
-import { keepTail, type ProcessRef } from "@boxrun/host";
+import type { ProcessRef } from "@boxrun/host";
+import { HelperProcess } from "./helper-process.ts";
 
 /** The template's memory could not be put into a QEMU, of which there is nothing else to say. */
 export class PlacingFailed extends BoxRunError {
@@ -37,37 +35,23 @@ export class PlacingTrust {
 
 /** Maps a template's memory into a QEMU, by the host helper (host-helper/place.go), which starts while QEMU does. */
 export class MemoryPlacing implements Disposable {
-  readonly #helper: ChildProcessWithoutNullStreams;
-  readonly #failed: Promise<never>;
+  readonly #helper: HelperProcess;
 
   /** `memory`: an open file of this process, which QEMU has as `descriptor`. */
   constructor(hostHelper: string, memory: number, descriptor: number) {
-    const args = ["place", `/proc/${process.pid}/fd/${memory}`, String(descriptor)];
-    this.#helper = spawn(hostHelper, args, { stdio: ["pipe", "pipe", "pipe"], env: {} });
-    const errors = keepTail(this.#helper.stderr, 4096);
-    this.#helper.stdin.on("error", () => undefined);
-    this.#failed = new Promise<never>((_, reject) => {
-      this.#helper.once("error", (error) => reject(new PlacingFailed(error.message, error)));
-      this.#helper.once("close", (code, killed) =>
-        reject(new PlacingFailed(errors.text() || `its helper ended with ${code ?? killed}`)),
-      );
+    this.#helper = new HelperProcess(hostHelper, ["place", `/proc/${process.pid}/fd/${memory}`, String(descriptor)], {
+      fail: (how, cause) => new PlacingFailed(how, cause),
     });
-    this.#failed.catch(() => undefined);
   }
 
   /** QEMU waits for a VM's state, and its guest does not run. `PlacingFailed`: its memory is neither its own nor the template's. */
   async into(qemu: ProcessRef, signal: AbortSignal): Promise<void> {
-    const lines = createInterface({ input: this.#helper.stdout });
-    try {
-      const done = once(lines, "line", { signal });
-      this.#helper.stdin.write(`${qemu.pid}\n`);
-      await Promise.race([done, this.#failed]);
-    } finally {
-      lines.close();
-    }
+    const done = this.#helper.line(signal);
+    this.#helper.say(String(qemu.pid));
+    await done;
   }
 
   [Symbol.dispose](): void {
-    this.#helper.kill("SIGKILL");
+    this.#helper[Symbol.dispose]();
   }
 }
