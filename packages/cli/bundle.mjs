@@ -16,8 +16,9 @@ const bundle = await rolldown({
   external: ["@boxlite-ai/boxlite"],
   input: {
     main: "src/main.ts",
-    // A process of its own, which the engine finds beside itself.
+    // A process and a thread of their own, which who starts them finds beside itself.
     "merge-process": "../engine-qemu/src/flatten/merge-process.ts",
+    "checkpoint-worker": "../store/src/checkpoint-worker.ts",
   },
 });
 // Flat, because files are looked for relative to their module's URL.

@@ -3,6 +3,7 @@ import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqli
 import { BoxRunError } from "@boxrun/contract";
 import { z } from "zod";
 import { backUp } from "./backup.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { checkIdentity, migrate } from "./migrations.ts";
 import { isBoxRunError, sqliteFailure } from "./sqlite-errors.ts";
 
@@ -13,6 +14,11 @@ const busyTimeoutMs = 20;
 
 /** What the write-ahead log shrinks back to after a burst. */
 const walLimitBytes = 16 * 1024 * 1024;
+/** From where on whoever commits moves it into the file, and waits for the disk: `checkpoints.ts` does that before, beside the event loop. */
+const walMovedBytes = 192 * 1024 * 1024;
+const pageBytes = 4096;
+/** What a commit writes, about: the pages of a few rows, and of what leads to them. */
+const commitBytes = 6 * pageBytes;
 
 /**
  * A BoxRun database file: opened, checked and migrated. Statements are prepared once and typed by a schema; whatever SQLite
@@ -21,10 +27,12 @@ const walLimitBytes = 16 * 1024 * 1024;
 export class Database {
   readonly path: string;
   readonly #db: DatabaseSync;
+  readonly #checkpoints: Checkpoints;
 
   constructor(path: string) {
     this.path = path;
     this.#db = open(path);
+    this.#checkpoints = new Checkpoints(path);
   }
 
   query<Row>(operation: string, sql: string, row: RowParser<Row>): Query<Row> {
@@ -63,6 +71,7 @@ export class Database {
     const statement = this.#guard(operation, () => this.#db.prepare(sql));
     return (...parameters) => {
       this.#guard(operation, () => statement.run(...parameters));
+      if (!this.#db.isTransaction) this.wrote(commitBytes);
     };
   }
 
@@ -79,6 +88,12 @@ export class Database {
         throw error;
       }
     });
+    this.wrote(commitBytes);
+  }
+
+  /** So much was committed just now, beside what any commit takes. */
+  wrote(bytes: number): void {
+    this.#checkpoints.wrote(bytes);
   }
 
   /** What `work` writes is on the disk when this returns, and with it all that was written before: it survives a power cut. */
@@ -98,11 +113,13 @@ export class Database {
     return this.#guard("shrink the file", () => {
       if (Number(this.#db.prepare("PRAGMA freelist_count").get()?.freelist_count) === 0) return false;
       this.#db.exec(`PRAGMA incremental_vacuum(${pages})`);
+      this.wrote(pages * pageBytes);
       return true;
     });
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.#checkpoints.close();
     this.#guard("close", () => this.#db.close());
   }
 
@@ -163,7 +180,10 @@ function open(path: string): DatabaseSync {
     db.exec("PRAGMA journal_mode = WAL");
     db.exec("PRAGMA synchronous = NORMAL");
     db.exec(`PRAGMA journal_size_limit = ${walLimitBytes}`);
+    db.exec(`PRAGMA wal_autocheckpoint = ${walMovedBytes / pageBytes}`);
     migrate(db);
+    // Of tables that later steps have replaced.
+    if (isEmpty) db.exec("PRAGMA incremental_vacuum");
     db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     return db;
   } catch (error) {

@@ -20,23 +20,37 @@ const eventRow = {
     const stream = kind === kinds.stdout ? "stdout" : "stderr";
     const atMs = typeof at_ms === "number" ? at_ms : null;
     return {
-      event: { kind: "log", seq, stream, data, base64: base64 !== 0, truncated: truncated !== 0, atMs, position },
+      event: {
+        ...{ kind: "log", seq, stream, data, base64: base64 !== 0, truncated: truncated !== 0, atMs, position },
+        bytes: Buffer.byteLength(data, base64 === 0 ? "utf8" : "base64"),
+      },
       position,
     };
   },
 };
 
-const cursorRow = z.object({
-  key: z.int(),
-  status: z.string(),
-  next_seq: z.int(),
-  stdout_offset: z.int(),
-  stderr_offset: z.int(),
-  stored_bytes: z.int(),
-  head_seq: z.int().nullable(),
-  head_end: z.int().nullable(),
-  awaited_seq: z.int().nullable(),
-});
+/** By hand as well: every read of every reader begins with it. */
+const cursorRow = {
+  parse(row: Record<string, SQLOutputValue>): Cursor {
+    return {
+      key: integer(row, "key"),
+      running: row.status === "running",
+      nextSeq: integer(row, "next_seq"),
+      progress: {
+        offsets: { stdout: integer(row, "stdout_offset"), stderr: integer(row, "stderr_offset") },
+        awaitedSeq: row.awaited_seq === null ? null : integer(row, "awaited_seq"),
+      },
+      storedBytes: integer(row, "stored_bytes"),
+      head: row.head_seq === null ? null : { seq: integer(row, "head_seq"), end: integer(row, "head_end") },
+    };
+  },
+};
+
+function integer(row: Record<string, SQLOutputValue>, column: string): number {
+  const value = row[column];
+  if (typeof value !== "number") throw new TypeError(`\`${column}\` is no number`);
+  return value;
+}
 
 /** Where an exec's output stands. */
 export interface Cursor {
@@ -95,19 +109,7 @@ export function outputRows(db: Database) {
   }
 
   return {
-    cursor(execId: string): Cursor | undefined {
-      const row = cursor.get(execId);
-      if (row === undefined) return undefined;
-      const offsets = { stdout: row.stdout_offset, stderr: row.stderr_offset };
-      return {
-        key: row.key,
-        running: row.status === "running",
-        nextSeq: row.next_seq,
-        progress: { offsets, awaitedSeq: row.awaited_seq },
-        storedBytes: row.stored_bytes,
-        head: row.head_seq === null ? null : { seq: row.head_seq, end: row.head_end ?? 0 },
-      };
-    },
+    cursor: (execId: string): Cursor | undefined => cursor.get(execId),
 
     /** Deletes from the middle what passes the limit, oldest first; the newest event stays, and what is still needed. Returns the first event that is left behind that, or 0. */
     trim(of: Cursor, { bytes: limitBytes, untilSeq }: OutputLimit): number {

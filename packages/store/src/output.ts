@@ -77,13 +77,13 @@ export class SqliteOutputStore implements OutputStore {
 
   read(execId: string, after: number, maxBytes: number, position?: number): readonly OutputEvent[] {
     const cursor = this.#rows.cursor(execId);
-    if (cursor === undefined || after >= cursor.nextSeq) return [];
+    if (cursor === undefined || after + 1 >= cursor.nextSeq) return [];
     const recent = this.#recent.behind(cursor.key, after, maxBytes);
     if (recent.length > 0) return recent;
     let bytes = 0;
     const rows = this.#rows.read.take(
       ({ event }) => {
-        bytes += Buffer.byteLength(event.data);
+        bytes += event.data.length;
         return bytes >= maxBytes;
       },
       cursor.key,
@@ -158,7 +158,9 @@ export class SqliteOutputStore implements OutputStore {
       });
     }
     if (this.#queue.length > 0 && !this.#closed) setImmediate(() => this.#flush());
-    this.#grownBytes += batch.reduce((sum, { weight }) => sum + weight, 0);
+    const bytes = batch.reduce((sum, { weight }) => sum + weight, 0);
+    this.#db.wrote(bytes);
+    this.#grownBytes += bytes;
     if (this.#grownBytes < lookAfterBytes || this.#closed) return;
     this.#grownBytes = 0;
     this.#onGrown();
@@ -260,7 +262,7 @@ export class SqliteOutputStore implements OutputStore {
     for (const { stream, base64, data, atMs, bytes } of events) {
       const seq = cursor.nextSeq++;
       this.#rows.insert(cursor.key, seq, kinds[stream], base64 ? 1 : 0, data, atMs, position);
-      stored.push({ kind: "log", seq, stream, data, base64, truncated: false, atMs, position } as const);
+      stored.push({ kind: "log", seq, stream, data, base64, truncated: false, atMs, position, bytes } as const);
       position += bytes;
       cursor.storedBytes += bytes + eventCostBytes;
     }

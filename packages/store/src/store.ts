@@ -61,7 +61,7 @@ export function openStore(options: StoreOptions): Store {
       collector.stop();
       output.close();
       history.close();
-      db.close();
+      await db.close();
     },
   };
 }

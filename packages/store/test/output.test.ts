@@ -37,13 +37,53 @@ describe("append and finish", () => {
       store.output.finish("exec_1", succeeded),
     ]);
     expect(store.output.read("exec_1", 0, everything)).toEqual([
-      { kind: "log", seq: 1, stream: "stdout", data: "a", base64: false, truncated: false, atMs: 1_000, position: 0 },
-      { kind: "log", seq: 2, stream: "stderr", data: "b", base64: false, truncated: false, atMs: 1_000, position: 1 },
-      { kind: "log", seq: 3, stream: "stdout", data: "c", base64: false, truncated: false, atMs: 1_000, position: 2 },
+      {
+        kind: "log",
+        seq: 1,
+        stream: "stdout",
+        data: "a",
+        base64: false,
+        truncated: false,
+        atMs: 1_000,
+        position: 0,
+        bytes: 1,
+      },
+      {
+        kind: "log",
+        seq: 2,
+        stream: "stderr",
+        data: "b",
+        base64: false,
+        truncated: false,
+        atMs: 1_000,
+        position: 1,
+        bytes: 1,
+      },
+      {
+        kind: "log",
+        seq: 3,
+        stream: "stdout",
+        data: "c",
+        base64: false,
+        truncated: false,
+        atMs: 1_000,
+        position: 2,
+        bytes: 1,
+      },
       { kind: "exit", seq: 4, data: '{"exit_code":0}' },
     ]);
     expect(store.output.read("exec_2", 0, everything)).toEqual([
-      { kind: "log", seq: 1, stream: "stdout", data: "x", base64: true, truncated: false, atMs: 1_000, position: 0 },
+      {
+        kind: "log",
+        seq: 1,
+        stream: "stdout",
+        data: "x",
+        base64: true,
+        truncated: false,
+        atMs: 1_000,
+        position: 0,
+        bytes: 1,
+      },
     ]);
   });
 

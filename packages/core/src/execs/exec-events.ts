@@ -1,7 +1,6 @@
 import type { OutputEvent, Store } from "../ports/store.ts";
 import type { Wakeups } from "../wakeups.ts";
 import { failedEnd } from "./exec-pump.ts";
-import { outputBytes } from "./output-text.ts";
 import type { Readers } from "./readers.ts";
 
 interface ReadOptions {
@@ -75,7 +74,7 @@ export async function* readEvents(options: ReadOptions): AsyncGenerator<readonly
 
 /** How much output of an exec is behind a reader of this event; `undefined` where that is not known. */
 function endOf(event: OutputEvent): number | undefined {
-  return event.kind !== "log" || event.position === null ? undefined : event.position + outputBytes(event);
+  return event.kind !== "log" || event.position === null ? undefined : event.position + event.bytes;
 }
 
 /** Ends a reader's stream where the store has no exit event for it. */

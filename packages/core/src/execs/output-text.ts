@@ -66,8 +66,3 @@ function incompleteTail(bytes: Buffer): number {
 function asBuffer(data: Uint8Array): Buffer {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
-
-/** Of the output that an event holds. */
-export function outputBytes({ data, base64 }: { readonly data: string; readonly base64: boolean }): number {
-  return Buffer.byteLength(data, base64 ? "base64" : "utf8");
-}

@@ -173,6 +173,8 @@ export interface LogOutput {
   readonly atMs: number | null;
   /** Bytes of output, of both streams, before this event; `null` for what an older BoxRun stored. */
   readonly position: number | null;
+  /** Of output that it holds. */
+  readonly bytes: number;
 }
 
 /** Output that is not kept any more; it is not stored as an event, but shows between those that are. */

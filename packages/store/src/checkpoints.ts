@@ -1,0 +1,94 @@
+import { once } from "node:events";
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+
+/** How much has to be in the write-ahead log for moving it to be worth a thread. */
+const worthBytes = 4 * 1024 * 1024;
+/** From where on it is moved while more is being written. */
+const mostBytes = 128 * 1024 * 1024;
+/** For how long nothing is written before it is moved: then that is in nobody's way. */
+const quietMs = 500;
+/** How long a thread without work is kept. */
+const idleMs = 10_000;
+/** For the little that it does. */
+const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
+
+const workerFile = new URL(`./checkpoint-worker${extname(import.meta.url)}`, import.meta.url);
+
+/**
+ * Has the write-ahead log moved into a database's file when much was written: by a thread of its own, since that waits for the disk, and when writing pauses, since both of them
+ * want the disk. Where this does not keep up, or does not work, SQLite does it in the middle of a commit.
+ */
+export class Checkpoints {
+  readonly #path: string;
+  #worker: Worker | undefined;
+  #writtenBytes = 0;
+  #isMoving = false;
+  #isClosed = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** So much was committed just now. */
+  wrote(bytes: number): void {
+    this.#writtenBytes += bytes;
+    this.#next();
+  }
+
+  /** Resolves when nothing moves any more, and nothing will. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    clearTimeout(this.#timer);
+    const worker = this.#worker;
+    this.#worker = undefined;
+    if (worker === undefined) return;
+    // Else this process might end before.
+    worker.ref();
+    // Its death is an end of moving, too.
+    if (this.#isMoving) await once(worker, "message").catch(() => undefined);
+    await worker.terminate();
+  }
+
+  #next(): void {
+    if (this.#isMoving || this.#isClosed) return;
+    if (this.#writtenBytes >= mostBytes) this.#move();
+    else if (this.#writtenBytes >= worthBytes) this.#after(quietMs, () => this.#move());
+  }
+
+  #move(): void {
+    clearTimeout(this.#timer);
+    this.#writtenBytes = 0;
+    this.#isMoving = true;
+    this.#worker ??= this.#start();
+    this.#worker.postMessage("move");
+  }
+
+  #start(): Worker {
+    const worker = new Worker(workerFile, { workerData: this.#path, resourceLimits });
+    worker.unref();
+    const isOver = () => {
+      if (this.#worker !== worker) return;
+      this.#isMoving = false;
+      this.#after(idleMs, () => void this.#end());
+      this.#next();
+    };
+    worker.on("message", isOver);
+    // It has died: the next one is started anew.
+    worker.on("error", () => {
+      if (this.#worker === worker) this.#worker = undefined;
+      this.#isMoving = false;
+    });
+    return worker;
+  }
+
+  #after(ms: number, then: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(then, ms).unref();
+  }
+}
