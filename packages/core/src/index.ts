@@ -11,6 +11,7 @@ export * from "./ports/host-ports.ts";
 export * from "./ports/images.ts";
 export * from "./ports/logger.ts";
 export * from "./ports/store.ts";
+export { releaseMemory } from "./release-memory.ts";
 export type { AttachedTerminal, TerminalEnd } from "./sessions/client.ts";
 export { SharedTasks } from "./shared-tasks.ts";
 export { Turns } from "./turns.ts";

@@ -146,8 +146,6 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
   else if (!hungUp && apiError.code === "RUNTIME_ERROR")
     logger.warn({ req_id: request.id, err: error }, "engine failed");
   discardRest(request.raw);
-  // What the answer was going to be before it failed.
-  reply.removeHeader("content-disposition").removeHeader("content-length");
   if (apiError.status === errorTable.UNAUTHORIZED.status) reply.header("www-authenticate", "Bearer");
   reply.status(apiError.status).type("application/json; charset=utf-8").send(apiError.toJSON());
 }

@@ -3,6 +3,7 @@ import type { Turns } from "@boxrun/core";
 import type { FastifyReply } from "fastify";
 import type { Lifetime } from "./lifetime.ts";
 import type { SendBudget } from "./send-budget.ts";
+import { writeHead } from "./write-head.ts";
 
 /** One server-sent event; `data` is sent as JSON. */
 export interface SseEvent {
@@ -65,10 +66,7 @@ export async function sendEvents(reply: FastifyReply, source: SseSource, options
     // Asked before the headers go out: a caller that has seen them misses nothing from then on.
     await turns.taken(1);
     let next = batches.next();
-    for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...headers })) {
-      if (value !== undefined) response.setHeader(name, value);
-    }
-    response.writeHead(200);
+    writeHead(reply, headers);
     let head = `retry: ${retryMs}\n`;
     const send = (bytes: Buffer) => {
       const sent = response.write(head === "" ? bytes : Buffer.concat([Buffer.from(head), bytes]));

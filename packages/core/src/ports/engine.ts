@@ -7,6 +7,8 @@ import type { Environment, FileChange, FileEntry, SignalName, TerminalSize } fro
  *
  * Errors: every method rejects with a BoxRunError. RUNTIME_ERROR carries the engine's own reason; BOX_UNREACHABLE says that a running box
  * has not answered, so that nobody knows whether it has done what it was asked; other codes are named at the method. Methods may be called concurrently, for the same box too, unless said otherwise.
+ *
+ * Whoever reads a stream of bytes, either way, has its pieces to itself, and may give their memory back (`releaseMemory`).
  */
 export interface Engine {
   readonly name: string;

@@ -1,3 +1,4 @@
+import { releaseMemory } from "@boxrun/core";
 import { WireViolation } from "../violation.ts";
 import { type BulkLease, slotBytes } from "./area.ts";
 import { encodeEnd, encodeInline, encodeInSlot, inlineBytes } from "./pieces.ts";
@@ -26,6 +27,7 @@ export class BulkSending {
       for await (const { pieces, bytes } of gathered(source)) {
         const slot = bytes > inlineBytes ? await this.#next(signal, waiting) : undefined;
         if (slot !== undefined && (await this.#fill(slot, pieces))) {
+          for (const piece of pieces) releaseMemory(piece);
           this.#taken.push(slot);
           yield encodeInSlot(slot, bytes);
         } else {

@@ -1,8 +1,9 @@
 import { posix } from "node:path";
-import { pipeline, type Readable, Transform } from "node:stream";
+import type { Readable } from "node:stream";
 import { BoxRunError, type FileChange, toBoxRunError, uploadFormSchema } from "@boxrun/contract";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyRequest } from "fastify";
 import type { Handlers } from "../register.ts";
+import { sendContent } from "../send-content.ts";
 import type { SseEvent } from "../sse.ts";
 import { validate } from "../validation.ts";
 import { answerEvents, type Context, callerSignal } from "./context.ts";
@@ -21,7 +22,7 @@ type FileHandlers = Pick<
 >;
 
 export function fileHandlers(context: Context): FileHandlers {
-  const { core, lifetime, spoolDir, listings } = context;
+  const { core, lifetime, logger, spoolDir, listings } = context;
   return {
     uploadFile: async ({ path, query, request, reply }) => {
       const signal = callerSignal(reply, lifetime);
@@ -34,16 +35,20 @@ export function fileHandlers(context: Context): FileHandlers {
       });
       return { ok: true, dest };
     },
-    downloadFile: async ({ path, query, body, reply }) => {
+    downloadFile: async ({ path, query, body, request, reply }) => {
       const signal = callerSignal(reply, lifetime);
-      if (query.archive === "tar") {
-        const content = await core.files.readArchive(path.id, body.path, { signal, full: query.full });
-        return attach(reply, "application/x-tar", `${baseName(body.path)}.tar`).send(content);
-      }
-      const { size, content } = await core.files.read(path.id, body.path, { signal });
-      return attach(reply, "application/octet-stream", baseName(body.path))
-        .header("content-length", size)
-        .send(exactly(content, size));
+      const name = posix.basename(body.path) || "root";
+      const isTar = query.archive === "tar";
+      const { content, size } = isTar
+        ? { content: await core.files.readArchive(path.id, body.path, { signal, full: query.full }), size: undefined }
+        : await core.files.read(path.id, body.path, { signal });
+      const headers = isTar
+        ? attachment("application/x-tar", `${name}.tar`)
+        : attachment("application/octet-stream", name);
+      request.happened?.({});
+      const onError = (error: unknown) => logger.error({ req_id: request.id, err: error }, "download broke off");
+      await sendContent(reply, content, { size, headers, onError });
+      return reply;
     },
     listFiles: async ({ path, query, reply }) => {
       const signal = callerSignal(reply, lifetime);
@@ -146,30 +151,8 @@ function missingField(name: string): BoxRunError {
   return new BoxRunError("VALIDATION_ERROR", `${name}: is missing in the form`, { status: 400 });
 }
 
-/** Fails rather than send another length than was announced: a caller would take what is too much for the next answer. */
-function exactly(content: Readable, bytes: number): Readable {
-  let left = bytes;
-  const counted = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      left -= chunk.length;
-      if (left < 0) done(new Error(`the box sent more than the ${bytes} bytes that it announced`));
-      else done(null, chunk);
-    },
-    flush(done) {
-      done(left === 0 ? null : new Error(`the box sent ${left} bytes less than the ${bytes} that it announced`));
-    },
-  });
-  // How it ends is told by `counted`, which the reply reads.
-  pipeline(content, counted, () => undefined);
-  return counted;
-}
-
-function attach(reply: FastifyReply, type: string, name: string): FastifyReply {
-  return reply.type(type).header("content-disposition", contentDisposition(name));
-}
-
-function baseName(path: string): string {
-  return posix.basename(path) || "root";
+function attachment(type: string, name: string): Readonly<Record<string, string>> {
+  return { "content-type": type, "content-disposition": contentDisposition(name) };
 }
 
 /** RFC 6266: the name as it is for who knows RFC 8187, and in plain letters for who doesn't. */
