@@ -21,7 +21,6 @@ if (Number(process.versions.node.split(".")[0]) >= neededMajor) await runHere();
 else await runWith(findNode());
 
 async function runHere() {
-  if (process.argv[2] === "serve") becomeServer();
   // Not Node's default below /tmp, where another user could put something in its place.
   const cacheDir = process.env.BOXRUN_CACHE_DIR || userCacheDir();
   if (cacheDir !== undefined) module.enableCompileCache(join(cacheDir, "compile"));
@@ -29,18 +28,6 @@ async function runHere() {
   const source = new URL("../src/main.ts", import.meta.url);
   const { main } = await import(existsSync(source) ? source.href : new URL("../dist/main.js", import.meta.url).href);
   await main(process.argv.slice(2));
-}
-
-/**
- * A server's buffers come and go by the gigabyte. V8 before 14 (Node 24 and 25) counts them against the limit of a heap that is small, and marks
- * all of that heap for every 16 MB of them; told to count them as its own it frees them where they are young, if the heap may have that many. What
- * is young is then collected often enough with a few MB of it: without that the server had 30 MB more in memory while output passed.
- */
-function becomeServer() {
-  const options = ["--external-memory-accounted-in-global-limit", "--initial-heap-size=128", "--max-semi-space-size=4"];
-  if (Number(process.versions.v8.split(".")[0]) >= 14 || process.execArgv.includes(options[0])) return;
-  const { execPath, execArgv, argv } = process;
-  process.execve(execPath, [execPath, ...execArgv, ...options, "--", ...argv.slice(1)], process.env);
 }
 
 /** `undefined` for a user without a home: no HOME, no entry in passwd. */

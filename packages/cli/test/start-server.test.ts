@@ -189,20 +189,6 @@ describe("serve", () => {
     expect(await readdir(stateDir)).not.toContain("server.json");
   });
 
-  it("runs, as the process that was started, with what V8 needs for buffers that come and go, and with the options that it was given", async () => {
-    const nodeOptions = ["--no-warnings"];
-    const server = new CliProcess(["serve", "--state-dir", stateDir, "--no-tcp"], { nodeOptions });
-    await server.printed("serves on");
-    const command = (await readFile(`/proc/${server.child.pid}/cmdline`, "utf8")).split("\0");
-    const needed =
-      Number(process.versions.v8.split(".")[0]) < 14
-        ? ["--external-memory-accounted-in-global-limit", "--initial-heap-size=128", "--max-semi-space-size=4"]
-        : [];
-    expect(command.slice(1, command.indexOf("--"))).toEqual([...nodeOptions, ...needed]);
-    server.child.kill("SIGTERM");
-    expect((await server.result()).code).toBe(0);
-  });
-
   it("names the setting that it does not understand", async () => {
     const result = await boxrun(["serve", "--port", "many", "--state-dir", stateDir]);
     expect(result).toMatchObject({

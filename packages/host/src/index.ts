@@ -2,6 +2,7 @@ export { downloadPackages } from "./apt.ts";
 export { hostBootId } from "./boot-id.ts";
 export { makeBoxDir } from "./box-dir.ts";
 export { keepNote, readNote } from "./box-note.ts";
+export { countBuffersWithHeap } from "./buffers.ts";
 export { defaultCacheDir } from "./cache-dir.ts";
 export { commandLine } from "./command-line.ts";
 export {

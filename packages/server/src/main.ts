@@ -2,6 +2,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BoxRunError, stateDirFault } from "@boxrun/contract";
 import { BoxRunCore, systemClock } from "@boxrun/core";
+import { countBuffersWithHeap } from "@boxrun/host";
 import { createImageContent } from "@boxrun/images";
 import { lockStateDir, openStore } from "@boxrun/store";
 import { publish } from "./discovery.ts";
@@ -46,6 +47,7 @@ export interface RunningServer extends AsyncDisposable {
  * here, an address that is taken.
  */
 export async function serve(options: ServeOptions = {}): Promise<RunningServer> {
+  countBuffersWithHeap();
   const settings = readSettings(options.flags ?? {}, options.env ?? process.env);
   // In the order in which they were opened; closed in reverse.
   await using opened = new AsyncDisposableStack();
