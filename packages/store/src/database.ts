@@ -4,6 +4,7 @@ import { BoxRunError } from "@boxrun/contract";
 import { z } from "zod";
 import { backUp } from "./backup.ts";
 import { Checkpoints } from "./checkpoints.ts";
+import { renewEventTable } from "./event-table.ts";
 import { checkIdentity, migrate } from "./migrations.ts";
 import { isBoxRunError, sqliteFailure } from "./sqlite-errors.ts";
 
@@ -182,7 +183,8 @@ function open(path: string): DatabaseSync {
     db.exec(`PRAGMA journal_size_limit = ${walLimitBytes}`);
     db.exec(`PRAGMA wal_autocheckpoint = ${walMovedBytes / pageBytes}`);
     migrate(db);
-    // Of tables that later steps have replaced.
+    renewEventTable(db);
+    // Of the tables that were replaced.
     if (isEmpty) db.exec("PRAGMA incremental_vacuum");
     db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     return db;

@@ -233,25 +233,6 @@ export const migrations: readonly string[] = [
   DROP INDEX execs_unconfirmed;
   CREATE INDEX unconfirmed_ends_by_box ON unconfirmed_ends (box_id);
   `,
-  // Output in a table that is ordered by a number of its own, with an index beside it: in one that is ordered by its primary key SQLite reads whole events, of up to
-  // 64 KiB, to find the place of another. What is wanted without its text comes before that.
-  `
-  CREATE TABLE new_events (
-    exec_key       INTEGER NOT NULL,
-    seq            INTEGER NOT NULL,
-    kind           INTEGER NOT NULL,
-    base64         INTEGER NOT NULL,
-    truncated      INTEGER NOT NULL,
-    at_ms          INTEGER,
-    position       INTEGER,
-    data           TEXT NOT NULL,
-    PRIMARY KEY (exec_key, seq)
-  ) STRICT;
-  INSERT INTO new_events (exec_key, seq, kind, base64, truncated, at_ms, position, data)
-    SELECT exec_key, seq, kind, base64, truncated, at_ms, position, data FROM events ORDER BY exec_key, seq;
-  DROP TABLE events;
-  ALTER TABLE new_events RENAME TO events;
-  `,
 ];
 
 /**
