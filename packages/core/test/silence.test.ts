@@ -147,6 +147,7 @@ describe("a box that falls silent", () => {
       harness.host.answer(box);
       await clock.advance(60_000);
       await vi.waitFor(() => expect(program(id)).toBeUndefined());
+      await vi.waitFor(() => expect(exec(id).error_message).toMatch(/; that it ended was confirmed later$/));
     });
 
     /** Does not end in time, with the server that it was told to end by. */

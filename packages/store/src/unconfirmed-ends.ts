@@ -29,9 +29,19 @@ export function unconfirmedEndStore(db: Database): UnconfirmedEndStore {
     "UPDATE unconfirmed_ends SET stdout_offset = ?, stderr_offset = ? WHERE exec_id = ?",
   );
   const confirm = db.command("confirm an end", "DELETE FROM unconfirmed_ends WHERE exec_id = ?");
+  const explain = db.command(
+    "confirm an end",
+    `UPDATE execs SET error_message = CASE status WHEN 'canceled' THEN ? WHEN 'timeout' THEN ? ELSE error_message END
+     WHERE id = ? AND id IN (SELECT exec_id FROM unconfirmed_ends)`,
+  );
   return {
     list: () => list.all(),
     acknowledge: (execId, { stdout, stderr }) => acknowledge(stdout, stderr, execId),
-    confirm: (execId) => confirm(execId),
+    confirm(execId, { canceled, timeout }) {
+      db.transaction("confirm an end", () => {
+        explain(canceled, timeout, execId);
+        confirm(execId);
+      });
+    },
   };
 }

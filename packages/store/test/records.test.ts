@@ -146,6 +146,8 @@ describe("an end that is not confirmed", () => {
     ...{ createdAtMs: 1_000, outputOffset: 7, modes: [] },
   };
 
+  const messages = { canceled: "was canceled, and has ended", timeout: "took too long, and has ended" };
+
   beforeEach(() => store.boxes.insert(box("box_1")));
 
   test("is kept with the end of its exec or its session, and with what the box has forgotten, until it is confirmed", async () => {
@@ -165,14 +167,16 @@ describe("an end that is not confirmed", () => {
     store = openStore({ path });
     expect(store.unconfirmedEnds.list()).toEqual(ends);
     store.unconfirmedEnds.acknowledge("exec_1", { stdout: 9, stderr: 1 });
-    store.unconfirmedEnds.confirm("sess_1");
-    store.unconfirmedEnds.confirm("sess_1");
+    store.unconfirmedEnds.confirm("sess_1", messages);
+    store.unconfirmedEnds.confirm("sess_1", messages);
     expect(store.unconfirmedEnds.list()).toEqual([{ ...ends[0], acknowledged: { stdout: 9, stderr: 1 } }]);
     // Too late.
     await store.output.finish("exec_2", canceled);
-    store.unconfirmedEnds.confirm("exec_1");
+    store.unconfirmedEnds.confirm("exec_1", messages);
     store.unconfirmedEnds.acknowledge("exec_1", { stdout: 10, stderr: 1 });
     expect(store.unconfirmedEnds.list()).toEqual([]);
+    expect(store.execs.get("exec_1")?.errorMessage).toBe("was canceled, and has ended");
+    expect(store.execs.get("exec_2")?.errorMessage).toBeNull();
   });
 
   test("goes with its box, also with one that is deleted by and by", async () => {

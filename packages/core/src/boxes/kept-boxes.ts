@@ -144,8 +144,8 @@ export function keptStore(store: Store, boxes: KeptBoxes, writes: KeptWrites): S
     unconfirmedEnds: {
       ...unconfirmedEnds,
       list: () => unconfirmedEnds.list().filter(({ boxId }) => !boxes.isDeleted(boxId)),
-      confirm: (execId) => {
-        writes.write(`end of ${execId}`, () => unconfirmedEnds.confirm(execId));
+      confirm: (execId, message) => {
+        writes.write(`end of ${execId}`, () => unconfirmedEnds.confirm(execId, message));
       },
     },
   };

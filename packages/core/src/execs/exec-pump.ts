@@ -186,6 +186,12 @@ function unconfirmed(status: "timeout" | "canceled" | "failed"): string {
   return `The command ${told}, and its box has not confirmed that it ended: it may still run. Stopping the box ends it for sure`;
 }
 
+/** What is said of such an exec once its box has told. */
+export const confirmedEnds = {
+  canceled: `${endMessages.canceled}; that it ended was confirmed later`,
+  timeout: `${endMessages.timeout}; that it ended was confirmed later`,
+} as const;
+
 /** For an exec whose end the engine can't tell. */
 export function failedEnd(errorMessage: string): ExecEnd {
   const data = exitData(null, errorMessage);

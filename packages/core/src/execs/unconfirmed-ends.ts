@@ -5,6 +5,7 @@ import type { Engine, OutputOffsets } from "../ports/engine.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Store, UnconfirmedEnd } from "../ports/store.ts";
 import { type RetryTimes, untilDone, waits } from "../retry.ts";
+import { confirmedEnds } from "./exec-pump.ts";
 import { SteadyExec } from "./steady-exec.ts";
 
 interface Parts {
@@ -52,7 +53,7 @@ export class UnconfirmedEnds {
   boxEnded(boxId: string): void {
     for (const [execId, { boxId: itsBoxId, over }] of this.#open) {
       if (itsBoxId !== boxId) continue;
-      this.#parts.store.unconfirmedEnds.confirm(execId);
+      this.#parts.store.unconfirmedEnds.confirm(execId, confirmedEnds);
       over.abort();
     }
   }
@@ -82,10 +83,10 @@ export class UnconfirmedEnds {
       try {
         await this.#end(exec, over);
         logger.info(of, "a command that its box had not confirmed to have ended is over");
-        return store.unconfirmedEnds.confirm(id);
+        return store.unconfirmedEnds.confirm(id, confirmedEnds);
       } catch (error) {
         if (over.aborted) return;
-        if (isItsWord(error) || !this.#mayRun(boxId)) return store.unconfirmedEnds.confirm(id);
+        if (isItsWord(error) || !this.#mayRun(boxId)) return store.unconfirmedEnds.confirm(id, confirmedEnds);
         logger.info({ ...of, err: error }, "a command could not be told to end; it is told again");
         from = exec.stored;
       } finally {

@@ -304,8 +304,8 @@ export interface UnconfirmedEndStore {
   list(): readonly UnconfirmedEnd[];
   /** One that is confirmed: no-op. */
   acknowledge(execId: string, acknowledged: OutputOffsets): void;
-  /** It has ended: its box has said so, does not have it, or has no VM any more. Idempotent. */
-  confirm(execId: string): void;
+  /** It has ended: its box has said so, does not have it, or has no VM any more. If it has an exec, that says `message` from now on, by its status. Idempotent. */
+  confirm(execId: string, message: Readonly<Record<"canceled" | "timeout", string>>): void;
 }
 
 export interface ImageRecord {
