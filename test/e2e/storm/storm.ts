@@ -184,16 +184,21 @@ class Storm {
     const name = `kept-${this.#files++}`;
     this.#ask(`flush ${name} in ${box.id}`, async (call) => {
       const onVolume = box.hasVolume ? `; echo ${name} > /shared/${name}` : "";
-      const script = `echo ${name} > /root/${name} && sync${onVolume}`;
+      const script = `echo ${name} > /root/${name} && sync && echo flushed${onVolume}`;
       const answer = await call("POST", urls.startExec(box.id), { cmd: ["sh", "-c", script] });
       if (answer.status !== 201) return answer;
-      const { id: execId } = execSchema.parse(answer.body);
-      const program = { boxId: box.id, execId, endsBefore: -1, isCanceled: true, whole: () => "", exitCode: 0 };
-      const follower = new Follower(program);
-      await follower.follow(this.#host, this.#over.signal);
-      if (follower.exitCode === 0) box.flushed.add(name);
+      const { stdout } = await this.#untilEnded(box, execSchema.parse(answer.body).id);
+      if (stdout === "flushed\n") box.flushed.add(name);
       return answer;
     });
+  }
+
+  /** Follows a command of which nothing is expected. */
+  async #untilEnded(box: KnownBox, execId: string): Promise<Follower> {
+    const program = { boxId: box.id, execId, endsBefore: -1, isCanceled: true, whole: () => "", exitCode: 0 };
+    const follower = new Follower(program);
+    await follower.follow(this.#host, this.#over.signal);
+    return follower;
   }
 
   #cancel(): void {
@@ -270,7 +275,12 @@ class Storm {
     const script = this.#chance.hits(0.5)
       ? "kill -STOP -1; sleep 2; kill -CONT -1"
       : "kill -STOP -1; sleep 1; kill -KILL -1";
-    this.#ends(box, `${script} in`, (call) => call("POST", urls.startExec(box.id), { cmd: ["sh", "-c", script] }));
+    this.#ends(box, `${script} in`, async (call) => {
+      const answer = await call("POST", urls.startExec(box.id), { cmd: ["sh", "-c", script] });
+      // What begins while it sleeps is killed as well.
+      if (answer.status === 201) await this.#untilEnded(box, execSchema.parse(answer.body).id);
+      return answer;
+    });
   }
 
   async #server(how: "kill" | "stop"): Promise<void> {

@@ -122,5 +122,7 @@ export async function missingFiles(server: TestServer, box: KnownBox): Promise<s
     "cd /root && for f in kept-*; do echo $f $(cat $f); done",
   ]);
   const there = new Set(stdout.trim().split("\n"));
-  return [...box.flushed].filter((name) => !there.has(`${name} ${name}`)).map((name) => `${box.id} has lost ${name}`);
+  return [...box.flushed]
+    .filter((name) => !there.has(`${name} ${name}`))
+    .map((name) => `${box.id} has lost ${name}; it has ${JSON.stringify(stdout)}`);
 }
