@@ -2,13 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { urls } from "@boxrun/contract";
-import { silentLogger } from "@boxrun/core";
-import { defaultCacheDir } from "@boxrun/host";
-import { createImageContent } from "@boxrun/images";
-import { type BoxHandle, openRuntime, type Runtime } from "../../packages/engine-boxlite/src/sdk.ts";
+import { openRuntime } from "../../packages/engine-boxlite/src/sdk.ts";
 import { collect } from "../../test/e2e/support/http.ts";
 import { TestServer } from "../../test/e2e/support/server.ts";
-import { type Figure, median, ms, type Timed, timed } from "./figures.ts";
+import { type Figure, median, ms, timed } from "./figures.ts";
+import { baseLayout, check, createRaw, execRaw } from "./raw-boxlite.ts";
 
 /** Not counted: JavaScript that has run a few times only is slow, above all on an emulated CPU, and a server that serves is past that. */
 const warmUps = { execs: 40, creates: 6 };
@@ -85,13 +83,6 @@ export async function benchBoxLite(): Promise<Figure[]> {
   }
 }
 
-async function baseLayout(dir: string): Promise<string> {
-  const cacheDir = defaultCacheDir();
-  const images = createImageContent({ dir: join(dir, "images"), cacheDir, logger: silentLogger });
-  const { digest } = await images.builtin();
-  return images.layoutDir(digest);
-}
-
 /** Its proof that a box boots is the first to pay for everything that is cold, and may take longer than BoxLite waits for a box. */
 async function startServer(): Promise<TestServer> {
   const start = () => TestServer.start({ env: { BOXRUN_ENGINE: "boxlite" } });
@@ -102,53 +93,13 @@ async function startServer(): Promise<TestServer> {
   });
 }
 
-/** One that did not come up in BoxLite's 30 s, on a host that was busy with something else, is made anew. */
-async function createRaw(runtime: Runtime, rootfsPath: string): Promise<Timed<BoxHandle>> {
-  const create = () => timed(() => createRawOnce(runtime, rootfsPath));
-  return await create().catch(async (error: unknown) => {
-    if (!String(error).includes("timed out")) throw error;
-    console.log("BoxLite's SDK alone did not bring a box up in 30 s; it gets another attempt, which is counted alone");
-    for (const { id, state } of await runtime.listInfo()) if (!state.running) await runtime.remove(id, true);
-    return create();
-  });
-}
-
-/** To the first command's end: a box that takes no commands yet is of no use to anybody. */
-async function createRawOnce(runtime: Runtime, rootfsPath: string): Promise<BoxHandle> {
-  const box = await runtime.create({
-    rootfsPath,
-    cpus: 1,
-    memoryMib: 256,
-    diskSizeGb: 1,
-    autoRemove: false,
-    network: { outbound: { mode: "disabled" } },
-  });
-  await box.start();
-  await execRaw(box);
-  return box;
-}
-
 async function createThroughServer(server: TestServer): Promise<string> {
   const { id } = await server.http.createBox({ cpu: 1, memory_mb: 256, disk_size_gb: 1 });
   await execThroughServer(server, id);
   return id;
 }
 
-async function execRaw(box: BoxHandle): Promise<void> {
-  const exec = await box.exec("echo", ["hello"]);
-  const stdout = await exec.stdout();
-  let output = "";
-  for (let text = await stdout.next(); text !== null; text = await stdout.next()) output += text;
-  const { exitCode } = await exec.wait();
-  check(output, exitCode);
-}
-
 async function execThroughServer(server: TestServer, boxId: string): Promise<void> {
   const { stdout, exitCode } = await collect(server.http.follow(boxId, ["echo", "hello"]));
   check(stdout, exitCode);
-}
-
-function check(output: string, exitCode: number | null | undefined): void {
-  if (output !== "hello\n" || exitCode !== 0)
-    throw new Error(`echo printed ${JSON.stringify(output)} and ended with ${exitCode}`);
 }

@@ -12,6 +12,7 @@ import { benchExec } from "./exec.bench.ts";
 import { type Figure, print } from "./figures.ts";
 import { benchFiles } from "./files.bench.ts";
 import { benchIdle } from "./idle.bench.ts";
+import { benchKvm } from "./kvm.bench.ts";
 import { benchLeaks } from "./leaks.bench.ts";
 import { benchOutput } from "./output.bench.ts";
 import { benchScale } from "./scale.bench.ts";
@@ -37,6 +38,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Figure[]>>> = {
 const onRequest: typeof benchmarks = {
   // A /dev/kvm that works: docs/testing-boxlite.md says where to get one.
   boxlite: benchBoxLite,
+  kvm: benchKvm,
 };
 
 const { positionals: wanted, refuse } = commandLine(import.meta.url, { operands: ["[NAME…]"] });

@@ -12,8 +12,9 @@ import { outerQemu } from "./qemu.ts";
 /** Raise it when what is built from the same lists changes. */
 const builderVersion = 1;
 
-/** What BoxLite, our server and the tests need inside. netavark is what skopeo's package asks for and debootstrap does not find. */
+/** What BoxLite, our server, its boxes on QEMU and the tests need inside. netavark is what skopeo's package asks for and debootstrap does not find. */
 const packages = [
+  "bubblewrap",
   "busybox-static",
   "ca-certificates",
   "docker-registry",
@@ -21,8 +22,12 @@ const packages = [
   "e2fsprogs",
   "iproute2",
   "netavark",
+  "passt",
   "procps",
+  "qemu-system-x86",
+  "qemu-utils",
   "skopeo",
+  "squashfs-tools",
 ];
 
 /** Loaded at boot, with what they depend on. What a kernel has built in is left out. */

@@ -8,6 +8,7 @@ import { PassThrough } from "node:stream";
 import { BoxRunError } from "@boxrun/contract";
 import { locateAgent } from "@boxrun/guest-agent";
 import { isAlive } from "@boxrun/host";
+import { locateGuest } from "../../../packages/engine-qemu/src/guest-build/locate.ts";
 import { basePointerFile, locateBase } from "../../../packages/images/src/base/cache.ts";
 import type { RunningVm } from "./boot.ts";
 import { quote, ssh } from "./ssh.ts";
@@ -35,16 +36,18 @@ const cacheInside = "/root/.cache/boxrun";
 const compileCache = "compile";
 
 /**
- * Gives the VM what set-up built for the checkout, base image and agent, where its programs look for it, and what Node.js has compiled on the host;
- * only when the VM does not have it yet.
+ * Gives the VM what set-up built for the checkout, base image, agent and guest, where its programs look for it, and what Node.js has compiled on the
+ * host; only when the VM does not have it yet.
  */
 async function feedCache(vm: RunningVm, cacheDir: string, signal: AbortSignal): Promise<void> {
   const base = await locateBase(cacheDir);
-  const agent = locateAgent(cacheDir).file;
+  const agent = dirname(locateAgent(cacheDir).file);
+  const guest = locateGuest(cacheDir).dir;
   const fed = join(vm.dir, "fed");
-  const now = `${base}\n${agent}\n`;
+  const now = `${base}\n${agent}\n${guest}\n`;
   if ((await readFile(fed, "utf8").catch(() => "")) === now) return;
-  const paths = [basePointerFile(cacheDir), base, join(dirname(dirname(agent)), "current.json"), agent];
+  const parts = [agent, guest].flatMap((part) => [join(dirname(part), "current.json"), part]);
+  const paths = [basePointerFile(cacheDir), base, ...parts];
   const compiled = join(cacheDir, compileCache);
   if (existsSync(compiled)) paths.push(compiled);
   const given = paths.map((path) => relative(cacheDir, path));
