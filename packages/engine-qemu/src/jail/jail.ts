@@ -96,7 +96,8 @@ function namespaceArgs(jail: Jail, shape: VmShape): readonly string[] {
 function rootArgs(jail: Jail, shape: VmShape, boxDir: string): readonly string[] {
   const readable = (source: string, target: string) => ["--ro-bind", source, target];
   const disks = Object.values(shape.disks ?? {});
-  const targets = [jail.qemu.program, ...jail.qemu.directories.map(({ target }) => target)];
+  const devices = shape.accelerator === "kvm" ? ["/dev/kvm"] : [];
+  const targets = [jail.qemu.program, ...jail.qemu.directories.map(({ target }) => target), ...devices];
   return [
     // bwrap would make them too, but for itself alone.
     ...[...new Set(targets.flatMap(ancestors))].flatMap((directory) => ["--dir", directory]),
@@ -107,7 +108,7 @@ function rootArgs(jail: Jail, shape: VmShape, boxDir: string): readonly string[]
     ...readable(shape.initramfs, jailed.initramfs),
     ...disks.flatMap((name) => [name === boxFiles.image ? "--ro-bind" : "--bind", join(boxDir, name), join("/", name)]),
     ...["--bind", join(boxDir, boxFiles.socketDir), join("/", boxFiles.socketDir)],
-    ...(shape.accelerator === "kvm" ? ["--dev-bind", "/dev/kvm", "/dev/kvm"] : []),
+    ...devices.flatMap((device) => ["--dev-bind", device, device]),
     ...(shape.memory !== undefined && "path" in shape.memory ? ["--ro-bind", "/proc/self/fd", jailedFiles] : []),
     ...["--chdir", "/", "--remount-ro", "/"],
   ];

@@ -9,7 +9,7 @@ function statusOf(pid: number): ReadonlyMap<string, string> {
 
 const namespaces = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 
-/** What a box's QEMU finds in its root. */
+/** What a box's QEMU finds in its root; with KVM, its device too. */
 const jailRoot = "boxrun-host bulk disk.ext4 image.squashfs initramfs kernel lib lib64 s usr".split(" ");
 
 /** Fails unless this process of a box is in a jail with limits, and sees nothing but its own files and, of a VM that is resumed, `more`. */
@@ -28,7 +28,10 @@ export function expectJailed(pid: number, more: readonly string[] = []): void {
   expect(status.get("Uid")).toBe(Array(4).fill(user).join("\t"));
   if (own === 0) expect(status.get("Groups")).toBe("");
 
-  expect(readdirSync(`/proc/${pid}/root`).sort()).toEqual([...jailRoot, ...more].sort());
+  const hasKvm = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes("kvm");
+  const root = [...jailRoot, ...(hasKvm ? ["dev"] : []), ...more];
+  expect(readdirSync(`/proc/${pid}/root`).sort()).toEqual(root.sort());
+  if (hasKvm) expect(readdirSync(`/proc/${pid}/root/dev`)).toEqual(["kvm"]);
   // The image is the one that all its boxes share.
   expect(readFileSync(`/proc/${pid}/mountinfo`, "utf8")).toMatch(/ \/image\.squashfs ro,/);
   const cards = readFileSync(`/proc/${pid}/net/dev`, "utf8").trim().split("\n").slice(2);
