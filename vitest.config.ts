@@ -5,6 +5,8 @@ import { defaultCacheDir } from "./packages/host/src/cache-dir.ts";
 import { LongestFirst } from "./tools/test-run/longest-first.ts";
 
 const boxliteTests = "**/*.boxlite.test.ts";
+/** Boxes on QEMU in every way to a VM that there is: what has to hold under KVM as well. */
+const kvmTests = "packages/engine-qemu/test/templates.vm.test.ts";
 
 /**
  * Where a run has to tell whether a change is good, a test that fails is run once more: the machines are shared and noisy. What passes only then
@@ -26,7 +28,8 @@ const setupFiles = [fileURLToPath(new URL("tools/test-run/keep-compiled.ts", imp
 
 /**
  * `unit`: everything without a VM. `vm`: real microVMs through engine and server.
- * `boxlite`: real BoxLite boxes, which need a /dev/kvm that works; `npm run test:boxlite` sees to that (docs/testing-boxlite.md). Several
+ * `boxlite`: real BoxLite boxes, which need a /dev/kvm that works; `npm run test:boxlite` sees to that (docs/testing-boxlite.md). `kvm`: some of `vm` in the same place,
+ * which fail where boxes on QEMU do not run with KVM. Several
  * files run at a time also where vitest would run one: a VM boots on one core, and most tests wait for child processes and VMs. Projects that run at once run one after the
  * other.
  */
@@ -87,6 +90,19 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           maxWorkers: 3,
+        },
+      },
+      {
+        test: {
+          name: "kvm",
+          sequence: { groupOrder: 4 },
+          env: { ...env, ...templates, BOXRUN_TEST_ACCELERATOR: "kvm" },
+          setupFiles,
+          include: [kvmTests],
+          retry,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          maxWorkers: 1,
         },
       },
     ],

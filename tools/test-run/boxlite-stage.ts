@@ -15,6 +15,9 @@ interface Lane {
   readonly args: readonly string[];
 }
 
+/** Real BoxLite boxes, and behind them boxes on QEMU with KVM. */
+const projects = ["boxlite", "kvm"];
+
 /** About half of all that there is to do. */
 const firstHalf = ["conformance-lifecycle", "conformance-programs", "images"];
 
@@ -25,7 +28,7 @@ const sideBySide: readonly Lane[] = [
 ];
 
 /**
- * The tests on real BoxLite boxes: here where KVM works, else in outer VMs (tools/boxlite). A host that can have neither skips them and
+ * The tests on real BoxLite boxes, and those on QEMU with KVM: here where KVM works, else in outer VMs (tools/boxlite). A host that can have neither skips them and
  * says why; whatever else keeps them from running is a failure.
  */
 export async function boxliteStage(root: string, args: string[], signal: AbortSignal): Promise<StageReport> {
@@ -38,11 +41,15 @@ export async function boxliteStage(root: string, args: string[], signal: AbortSi
     const place = await findPlace(cacheDir);
     if (place.kind === "nowhere") {
       log(`NOT RUN: ${place.why}`);
-      return { passed: 0, failures: [], skips: [{ test: "every test on real BoxLite boxes", reason: place.why }] };
+      return {
+        passed: 0,
+        failures: [],
+        skips: [{ test: "every test on real BoxLite boxes, and on QEMU with KVM", reason: place.why }],
+      };
     }
     if (place.kind === "here") {
       log(`on this host: ${place.why}`);
-      return await vitestStage(root, "boxlite", args, signal);
+      return await vitestStage(root, projects, args, signal);
     }
     log(`in outer VMs, which emulate a CPU with virtualisation: ${place.why}`);
     // Once, before each lane asks for it.
@@ -69,7 +76,7 @@ async function runLane({ name, args }: Lane, base: SessionOptions): Promise<Stag
     const vm = kept ?? (await startOuterVm(session));
     try {
       const path = `/scratch/report-${process.pid}-${name}.json`;
-      const command = ["vitest", ...vitestArguments("boxlite", args)];
+      const command = ["vitest", ...vitestArguments(projects, args)];
       const env = { BOXRUN_TEST_REPORT: path };
       const onLine = name === "" ? undefined : (line: string) => console.log(`${label}${line}`);
       const code = await runInside(vm, { checkout, cacheDir, command, env, onLine, signal });

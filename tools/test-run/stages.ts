@@ -9,10 +9,10 @@ import type { StageReport } from "./report.ts";
 /** How long a stage may take to end after SIGTERM before it is killed. */
 const stopDeadlineMs = 10_000;
 
-/** Runs one vitest project. `args` are vitest's own (file filters, `-t name`); with any, a project may have no match. */
+/** Runs one vitest project, or several one after the other. `args` are vitest's own (file filters, `-t name`); with any, a project may have no match. */
 export async function vitestStage(
   root: string,
-  project: string,
+  projects: string | readonly string[],
   args: string[],
   signal: AbortSignal,
   output: "inherit" | "ignore" = "inherit",
@@ -22,20 +22,21 @@ export async function vitestStage(
   try {
     const status = await run(
       "vitest",
-      vitestArguments(project, args),
+      vitestArguments(projects, args),
       { cwd: root, env: { ...process.env, BOXRUN_TEST_REPORT: path }, stdio: ["ignore", output, output] },
       signal,
     );
-    return settleReport(project, existsSync(path) ? readFileSync(path, "utf8") : undefined, status);
+    return settleReport(String(projects), existsSync(path) ? readFileSync(path, "utf8") : undefined, status);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-/** With these, vitest runs a project and writes its StageReport to the file named by BOXRUN_TEST_REPORT. */
-export function vitestArguments(project: string, args: readonly string[]): string[] {
+/** With these, vitest runs a project, or several, and writes its StageReport to the file named by BOXRUN_TEST_REPORT. */
+export function vitestArguments(projects: string | readonly string[], args: readonly string[]): string[] {
   const reporters = ["--reporter=default", "--reporter=./tools/test-run/vitest-reporter.ts"];
-  return ["run", "--project", project, ...reporters, ...(args.length > 0 ? ["--passWithNoTests"] : []), ...args];
+  const chosen = [projects].flat().flatMap((project) => ["--project", project]);
+  return ["run", ...chosen, ...reporters, ...(args.length > 0 ? ["--passWithNoTests"] : []), ...args];
 }
 
 /** What vitest wrote, if anything, together with how it ended: an end that the report does not explain is a failure, too. */

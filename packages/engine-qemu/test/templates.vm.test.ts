@@ -109,6 +109,8 @@ test("the first box of a shape boots; those that come after it are resumed, each
   }
   const second = ready[0]?.id ?? "";
   expectJailed(host.qemuPid(second));
+  // It is not QEMU that has mapped the template's memory: that would be the way out if the other did not work.
+  expect(commandLine(second).join(" ")).toContain("memory-backend-ram,id=ram");
 
   // The memory that they share is nobody's to write: what one has in its own does not reach the other.
   await sh(engine, second, "head -c 30000000 /dev/urandom > /dev/shm/mine");

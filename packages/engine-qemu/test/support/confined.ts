@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { expect } from "vitest";
 
 /** What the host's kernel says of a process, from outside of it. */
@@ -26,12 +26,14 @@ export function expectJailed(pid: number, more: readonly string[] = []): void {
   if (own === 0) expect(user).toBeGreaterThan(0x7000_0000 - 1);
   else expect(user).toBe(own);
   expect(status.get("Uid")).toBe(Array(4).fill(user).join("\t"));
-  if (own === 0) expect(status.get("Groups")).toBe("");
 
+  // With KVM it is in the group that may use its device, where not everybody may.
   const hasKvm = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes("kvm");
   const root = [...jailRoot, ...(hasKvm ? ["dev"] : []), ...more];
   expect(readdirSync(`/proc/${pid}/root`).sort()).toEqual(root.sort());
   if (hasKvm) expect(readdirSync(`/proc/${pid}/root/dev`)).toEqual(["kvm"]);
+  const groups = hasKvm && (statSync("/dev/kvm").mode & 0o006) !== 0o006 ? `${statSync("/dev/kvm").gid}` : "";
+  if (own === 0) expect(status.get("Groups")).toBe(groups);
   // The image is the one that all its boxes share.
   expect(readFileSync(`/proc/${pid}/mountinfo`, "utf8")).toMatch(/ \/image\.squashfs ro,/);
   const cards = readFileSync(`/proc/${pid}/net/dev`, "utf8").trim().split("\n").slice(2);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Engine, type EngineImage, silentLogger } from "@boxrun/core";
 import { buildBaseImage } from "@boxrun/images";
 import { z } from "zod";
+import { Host } from "../../src/host.ts";
 import { buildGuest, createQemuEngine, defaultCacheDir, type QemuEngineOptions } from "../../src/index.ts";
 
 /** What the VM tests share: built artefacts, and a state directory of their own. */
@@ -31,10 +32,20 @@ export function templateCacheMb(): number | undefined {
   return given === undefined ? undefined : Number(given);
 }
 
+/** A run that is there to prove something of one kind of CPU (vitest.config.ts) proves nothing on the other. */
+async function insistOnAccelerator(cacheDir: string): Promise<void> {
+  const wanted = process.env.BOXRUN_TEST_ACCELERATOR;
+  if (wanted === undefined) return;
+  const { accelerator, why } = await new Host(cacheDir).accelerator();
+  if (accelerator !== wanted)
+    throw new Error(`these tests are to run with ${wanted}, and would with ${accelerator}: ${why}`);
+}
+
 /** Builds what is missing; does nothing when all is there. */
 export async function openTestHost(): Promise<TestHost> {
   const cacheDir = defaultCacheDir();
   await buildGuest({ cacheDir });
+  await insistOnAccelerator(cacheDir);
   const layoutDir = await buildBaseImage({ cacheDir });
   const index = indexSchema.parse(JSON.parse(readFileSync(join(layoutDir, "index.json"), "utf8")));
   const digest = index.manifests[0]?.digest ?? "";
