@@ -62,11 +62,15 @@ async function census(server: TestServer): Promise<Census> {
   };
 }
 
+/** What is kept on purpose: what was done, and what was asked for with a key. */
+const kept = new Set(["history", "request_keys"]);
+
 function countRows(path: string): number {
   const database = new DatabaseSync(path, { readOnly: true });
   try {
     const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
     return tables.reduce((sum, { name }) => {
+      if (kept.has(String(name))) return sum;
       const counted = database.prepare(`SELECT count(*) AS n FROM "${String(name)}"`).get();
       return sum + Number(counted?.n);
     }, 0);

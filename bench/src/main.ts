@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- [NAME…]`: each benchmark by itself, on a server and boxes of its own; exit code 1 if a bar does not hold. Names are those of bench/src/NAME.bench.ts.
  */
-import { commandLine, countBuffersWithHeap } from "@boxrun/host";
+import { commandLine } from "@boxrun/host";
 import { benchBoot } from "./boot.bench.ts";
 import { benchBoxLite } from "./boxlite.bench.ts";
 import { benchBurst } from "./burst.bench.ts";
@@ -48,8 +48,6 @@ for (const name of wanted) {
   }
 }
 
-// As the server does, for what it is measured against.
-countBuffersWithHeap();
 let failed = 0;
 for (const [name, benchmark] of Object.entries({ ...benchmarks, ...onRequest })) {
   if (wanted.length > 0 ? !wanted.includes(name) : Object.hasOwn(onRequest, name)) continue;

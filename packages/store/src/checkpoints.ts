@@ -1,15 +1,16 @@
 import { once } from "node:events";
+import { statSync } from "node:fs";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 
-/** How much has to be in the write-ahead log for moving it to be worth a thread. */
-const worthBytes = 4 * 1024 * 1024;
+/** What the log's file shrinks back to once all of it was moved. With more, moving it is worth a thread. */
+export const logKeptBytes = 16 * 1024 * 1024;
 /** From where on it is moved while more is being written. */
 const mostBytes = 128 * 1024 * 1024;
 /** For how long nothing is written before it is moved: then that is in nobody's way. */
 const quietMs = 500;
 /** How long a thread without work is kept. */
-const idleMs = 10_000;
+const idleMs = 2_000;
 /** For the little that it does. */
 const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
 
@@ -22,7 +23,6 @@ const workerFile = new URL(`./checkpoint-worker${extname(import.meta.url)}`, imp
 export class Checkpoints {
   readonly #path: string;
   #worker: Worker | undefined;
-  #writtenBytes = 0;
   #isMoving = false;
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
@@ -31,16 +31,27 @@ export class Checkpoints {
     this.#path = path;
   }
 
-  /** So much was committed just now. */
-  wrote(bytes: number): void {
-    this.#writtenBytes += bytes;
-    this.#next();
+  /** Something was written just now. */
+  wrote(): void {
+    if (this.#isMoving || this.#isClosed) return;
+    const size = this.#logBytes();
+    if (size >= mostBytes) this.#move();
+    else if (size > logKeptBytes) this.#after(quietMs, () => this.#move());
   }
 
   /** Resolves when nothing moves any more, and nothing will. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#end();
+  }
+
+  /** Takes some 3 µs. Of a log that is not there, or can't be looked at, nothing is to be moved. */
+  #logBytes(): number {
+    try {
+      return statSync(`${this.#path}-wal`).size;
+    } catch {
+      return 0;
+    }
   }
 
   async #end(): Promise<void> {
@@ -55,15 +66,8 @@ export class Checkpoints {
     await worker.terminate();
   }
 
-  #next(): void {
-    if (this.#isMoving || this.#isClosed) return;
-    if (this.#writtenBytes >= mostBytes) this.#move();
-    else if (this.#writtenBytes >= worthBytes) this.#after(quietMs, () => this.#move());
-  }
-
   #move(): void {
     clearTimeout(this.#timer);
-    this.#writtenBytes = 0;
     this.#isMoving = true;
     this.#worker ??= this.#start();
     this.#worker.postMessage("move");
@@ -76,7 +80,6 @@ export class Checkpoints {
       if (this.#worker !== worker) return;
       this.#isMoving = false;
       this.#after(idleMs, () => void this.#end());
-      this.#next();
     };
     worker.on("message", isOver);
     // It has died: the next one is started anew.

@@ -3,7 +3,7 @@ import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqli
 import { BoxRunError } from "@boxrun/contract";
 import { z } from "zod";
 import { backUp } from "./backup.ts";
-import { Checkpoints } from "./checkpoints.ts";
+import { Checkpoints, logKeptBytes } from "./checkpoints.ts";
 import { renewEventTable } from "./event-table.ts";
 import { checkIdentity, migrate } from "./migrations.ts";
 import { isBoxRunError, sqliteFailure } from "./sqlite-errors.ts";
@@ -13,13 +13,9 @@ const openTimeoutMs = 2_000;
 /** How long a statement does, and the event loop with it: whoever asked for a write tries again later. */
 const busyTimeoutMs = 20;
 
-/** What the write-ahead log shrinks back to after a burst. */
-const walLimitBytes = 16 * 1024 * 1024;
 /** From where on whoever commits moves it into the file, and waits for the disk: `checkpoints.ts` does that before, beside the event loop. */
-const walMovedBytes = 192 * 1024 * 1024;
+const logMovedBytes = 192 * 1024 * 1024;
 const pageBytes = 4096;
-/** What a commit writes, about: the pages of a few rows, and of what leads to them. */
-const commitBytes = 6 * pageBytes;
 
 /**
  * A BoxRun database file: opened, checked and migrated. Statements are prepared once and typed by a schema; whatever SQLite
@@ -72,7 +68,7 @@ export class Database {
     const statement = this.#guard(operation, () => this.#db.prepare(sql));
     return (...parameters) => {
       this.#guard(operation, () => statement.run(...parameters));
-      if (!this.#db.isTransaction) this.wrote(commitBytes);
+      if (!this.#db.isTransaction) this.#checkpoints.wrote();
     };
   }
 
@@ -89,12 +85,7 @@ export class Database {
         throw error;
       }
     });
-    this.wrote(commitBytes);
-  }
-
-  /** So much was committed just now, beside what any commit takes. */
-  wrote(bytes: number): void {
-    this.#checkpoints.wrote(bytes);
+    this.#checkpoints.wrote();
   }
 
   /** What `work` writes is on the disk when this returns, and with it all that was written before: it survives a power cut. */
@@ -114,7 +105,7 @@ export class Database {
     return this.#guard("shrink the file", () => {
       if (Number(this.#db.prepare("PRAGMA freelist_count").get()?.freelist_count) === 0) return false;
       this.#db.exec(`PRAGMA incremental_vacuum(${pages})`);
-      this.wrote(pages * pageBytes);
+      this.#checkpoints.wrote();
       return true;
     });
   }
@@ -180,8 +171,8 @@ function open(path: string): DatabaseSync {
     if (isEmpty) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
     db.exec("PRAGMA journal_mode = WAL");
     db.exec("PRAGMA synchronous = NORMAL");
-    db.exec(`PRAGMA journal_size_limit = ${walLimitBytes}`);
-    db.exec(`PRAGMA wal_autocheckpoint = ${walMovedBytes / pageBytes}`);
+    db.exec(`PRAGMA journal_size_limit = ${logKeptBytes}`);
+    db.exec(`PRAGMA wal_autocheckpoint = ${logMovedBytes / pageBytes}`);
     migrate(db);
     renewEventTable(db);
     // Of the tables that were replaced.

@@ -158,9 +158,7 @@ export class SqliteOutputStore implements OutputStore {
       });
     }
     if (this.#queue.length > 0 && !this.#closed) setImmediate(() => this.#flush());
-    const bytes = batch.reduce((sum, { weight }) => sum + weight, 0);
-    this.#db.wrote(bytes);
-    this.#grownBytes += bytes;
+    this.#grownBytes += batch.reduce((sum, { weight }) => sum + weight, 0);
     if (this.#grownBytes < lookAfterBytes || this.#closed) return;
     this.#grownBytes = 0;
     this.#onGrown();

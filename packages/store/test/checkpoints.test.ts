@@ -1,4 +1,5 @@
 import { existsSync, statSync } from "node:fs";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { Checkpoints } from "../src/checkpoints.ts";
@@ -22,17 +23,20 @@ function openWithExec() {
 }
 
 test("output goes into the log while it is written, and from there into the file once nothing more comes", async () => {
-  const { size, write } = openWithExec();
-  await write(8);
+  const { path, size, write } = openWithExec();
+  await write(20);
   expect(size()).toBeLessThan(mb);
-  await expect.poll(size, { timeout: 30_000 }).toBeGreaterThan(8 * mb);
+  await expect.poll(size, { timeout: 30_000 }).toBeGreaterThan(20 * mb);
+  // What was moved makes room in the log for what comes next.
+  await expect.poll(() => write(1).then(() => statSync(`${path}-wal`).size), { timeout: 30_000 }).toBeLessThan(17 * mb);
 });
 
 test("small changes add up to that", async () => {
   const { store, size } = openWithExec();
-  const text = "x".repeat(10_000);
-  for (let n = 0; n < 300; n += 1) store.boxes.insert(box(`box_small_${n}`, { env: { TEXT: text } }));
-  await expect.poll(size, { timeout: 30_000 }).toBeGreaterThan(300 * text.length);
+  const text = "x".repeat(20_000);
+  for (let n = 0; n < 1000; n += 1) store.boxes.insert(box(`box_small_${n}`, { env: { TEXT: text } }));
+  expect(size()).toBeLessThan(mb);
+  await expect.poll(size, { timeout: 30_000 }).toBeGreaterThan(1000 * text.length);
 });
 
 test("very much is moved while it is written, and a store that is closed meanwhile is whole and leaves no log", async () => {
@@ -47,7 +51,11 @@ test("very much is moved while it is written, and a store that is closed meanwhi
 });
 
 test("a file that can't be had is nobody's trouble: whoever writes to it will say so", async () => {
-  const checkpoints = new Checkpoints(join(temporaryDir(), "nowhere", "boxrun.db"));
-  checkpoints.wrote(1024 * mb);
+  const path = join(temporaryDir(), "boxrun.db");
+  await writeFile(`${path}-wal`, Buffer.alloc(200 * mb));
+  await mkdir(path);
+  const checkpoints = new Checkpoints(path);
+  checkpoints.wrote();
   await checkpoints.close();
+  expect((await stat(path)).isDirectory()).toBe(true);
 });
