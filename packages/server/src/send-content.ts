@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { releaseMemory } from "@boxrun/core";
@@ -25,15 +24,17 @@ export async function sendContent(reply: FastifyReply, content: Readable, option
   let next: IteratorResult<Buffer> = await pieces.next();
   reply.hijack();
   writeHead(reply, { ...headers, ...(size !== undefined && { "content-length": size }) });
-  const gone = once(response, "close");
+  // Where the caller has gone, which a write may meet before anything else tells.
+  response.on("error", () => undefined);
+  const gone = new Promise<void>((resolve) => response.once("close", () => resolve()));
   try {
     // While one is on its way, the next is fetched.
-    let underWay: Promise<unknown> = Promise.resolve();
-    for (; next.done !== true && !response.destroyed; next = await pieces.next()) {
-      await underWay;
+    let underWay: Promise<void> = Promise.resolve();
+    while (next.done !== true && !response.destroyed) {
       underWay = Promise.race([sent(response, next.value), gone]);
+      next = await pieces.next();
+      await underWay;
     }
-    await underWay;
     response.end();
   } catch (error) {
     if (!response.destroyed) onError(error);
