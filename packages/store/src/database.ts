@@ -7,6 +7,7 @@ import { Checkpoints, logKeptBytes } from "./checkpoints.ts";
 import { renewEventTable } from "./event-table.ts";
 import { checkIdentity, migrate } from "./migrations.ts";
 import { isBoxRunError, sqliteFailure } from "./sqlite-errors.ts";
+import { transact } from "./transact.ts";
 
 /** How long opening waits for another process (someone's sqlite3 shell) that holds the file. */
 const openTimeoutMs = 2_000;
@@ -74,17 +75,7 @@ export class Database {
 
   /** Runs `work` in a transaction: all of it is committed, or none and the error is thrown. */
   transaction(operation: string, work: () => void): void {
-    this.#guard(operation, () => {
-      this.#db.exec("BEGIN IMMEDIATE");
-      try {
-        work();
-        this.#db.exec("COMMIT");
-      } catch (error) {
-        // SQLite has rolled back by itself after some errors (a full disk, say).
-        if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
-        throw error;
-      }
-    });
+    this.#guard(operation, () => transact(this.#db, work));
     this.#checkpoints.wrote();
   }
 

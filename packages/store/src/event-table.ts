@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { transact } from "./transact.ts";
 
 /** In bytes of output: what is rewritten in a second or two. */
 const mostBytes = 512 * 1024 * 1024;
@@ -12,13 +13,10 @@ export function renewEventTable(db: DatabaseSync): void {
   const table = db.prepare("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'events'").get();
   if (!String(table?.sql).includes("WITHOUT ROWID")) return;
   if (Number(db.prepare("SELECT bytes FROM output_total").get()?.bytes) > mostBytes) return;
-  db.exec("BEGIN IMMEDIATE");
   try {
-    db.exec(rewrite);
-    db.exec("COMMIT");
+    transact(db, () => db.exec(rewrite));
   } catch {
-    // SQLite has rolled back by itself after some errors (a full disk, say). One that is not about this will show where it matters.
-    if (db.isTransaction) db.exec("ROLLBACK");
+    // An error that is not about this will show where it matters.
   }
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import { BoxRunError } from "@boxrun/contract";
 import { backupOf } from "./backup.ts";
+import { transact } from "./transact.ts";
 
 /** "BxRn" in a database's header: tells our file from any other SQLite database. */
 const applicationId = 0x4278_526e;
@@ -277,17 +278,11 @@ export function migrate(db: DatabaseSync, steps: readonly string[] = migrations)
   const version = pragma(db, "user_version");
   for (const [index, step] of steps.entries()) {
     if (index < version) continue;
-    db.exec("BEGIN IMMEDIATE");
-    try {
+    transact(db, () => {
       db.exec(step);
       db.exec(`PRAGMA application_id = ${applicationId}`);
       db.exec(`PRAGMA user_version = ${index + 1}`);
-      db.exec("COMMIT");
-    } catch (error) {
-      // SQLite has rolled back by itself after some errors (a full disk, say).
-      if (db.isTransaction) db.exec("ROLLBACK");
-      throw error;
-    }
+    });
   }
 }
 
