@@ -32,24 +32,29 @@ const eventRow = {
 /** By hand as well: every read of every reader begins with it. */
 const cursorRow = {
   parse(row: Record<string, SQLOutputValue>): Cursor {
+    if (typeof row.status !== "string") throw new TypeError("`status` has the wrong type");
     return {
       key: integer(row, "key"),
       running: row.status === "running",
       nextSeq: integer(row, "next_seq"),
       progress: {
         offsets: { stdout: integer(row, "stdout_offset"), stderr: integer(row, "stderr_offset") },
-        awaitedSeq: row.awaited_seq === null ? null : integer(row, "awaited_seq"),
+        awaitedSeq: integerOrNull(row, "awaited_seq"),
       },
       storedBytes: integer(row, "stored_bytes"),
-      head: row.head_seq === null ? null : { seq: integer(row, "head_seq"), end: integer(row, "head_end") },
+      head: row.head_seq === null ? null : { seq: integer(row, "head_seq"), end: integerOrNull(row, "head_end") ?? 0 },
     };
   },
 };
 
 function integer(row: Record<string, SQLOutputValue>, column: string): number {
   const value = row[column];
-  if (typeof value !== "number") throw new TypeError(`\`${column}\` is no number`);
-  return value;
+  if (!Number.isSafeInteger(value)) throw new TypeError(`\`${column}\` is no whole number`);
+  return Number(value);
+}
+
+function integerOrNull(row: Record<string, SQLOutputValue>, column: string): number | null {
+  return row[column] === null ? null : integer(row, column);
 }
 
 /** Where an exec's output stands. */

@@ -83,7 +83,7 @@ export class SqliteOutputStore implements OutputStore {
     let bytes = 0;
     const rows = this.#rows.read.take(
       ({ event }) => {
-        bytes += event.data.length;
+        bytes += event.kind === "log" && !event.base64 ? event.bytes : event.data.length;
         return bytes >= maxBytes;
       },
       cursor.key,
