@@ -3,7 +3,7 @@ import { silentLogger } from "@boxrun/core";
 import { defaultCacheDir } from "@boxrun/host";
 import { createImageContent } from "@boxrun/images";
 import type { BoxHandle, Runtime } from "../../packages/engine-boxlite/src/sdk.ts";
-import { type Timed, timed } from "./figures.ts";
+import type { Timed } from "./figures.ts";
 
 /** The base image for BoxLite's SDK, unpacked below `dir`. */
 export async function baseLayout(dir: string): Promise<string> {
@@ -27,7 +27,8 @@ export async function createRaw(runtime: Runtime, rootfsPath: string): Promise<R
     const onOutput = () => {
       firstByte = performance.now() - begun;
     };
-    return { ...(await timed(() => createRawOnce(runtime, rootfsPath, onOutput))), firstByte };
+    const result = await createRawOnce(runtime, rootfsPath, onOutput);
+    return { result, firstByte, ms: performance.now() - begun };
   };
   return await create().catch(async (error: unknown) => {
     if (!String(error).includes("timed out")) throw error;

@@ -28,13 +28,13 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, ()
 const reports: StageReport[] = [];
 // Beside one another: neither keeps two cores busy alone.
 const [unit, go] = await Promise.all([
-  wanted.has("unit") ? vitestStage(root, "unit", forVitest, abort.signal) : undefined,
+  wanted.has("unit") ? vitestStage(root, ["unit"], forVitest, abort.signal) : undefined,
   wanted.has("go") ? goStage(root, abort.signal) : undefined,
 ]);
 reports.push(...(unit === undefined ? [] : [unit]), ...(go ?? []));
-if (wanted.has("vm") && !abort.signal.aborted) reports.push(await vitestStage(root, "vm", forVitest, abort.signal));
+if (wanted.has("vm") && !abort.signal.aborted) reports.push(await vitestStage(root, ["vm"], forVitest, abort.signal));
 if (wanted.has("install") && !abort.signal.aborted) {
-  reports.push(await vitestStage(root, "install", forVitest, abort.signal));
+  reports.push(await vitestStage(root, ["install"], forVitest, abort.signal));
 }
 if (wanted.has("boxlite") && !abort.signal.aborted) {
   // It alone builds Debian systems and boots one: what the other stages don't need is not loaded for them.

@@ -12,7 +12,7 @@ const stopDeadlineMs = 10_000;
 /** Runs one vitest project, or several one after the other. `args` are vitest's own (file filters, `-t name`); with any, a project may have no match. */
 export async function vitestStage(
   root: string,
-  projects: string | readonly string[],
+  projects: readonly string[],
   args: string[],
   signal: AbortSignal,
   output: "inherit" | "ignore" = "inherit",
@@ -26,16 +26,16 @@ export async function vitestStage(
       { cwd: root, env: { ...process.env, BOXRUN_TEST_REPORT: path }, stdio: ["ignore", output, output] },
       signal,
     );
-    return settleReport(String(projects), existsSync(path) ? readFileSync(path, "utf8") : undefined, status);
+    return settleReport(projects.join(", "), existsSync(path) ? readFileSync(path, "utf8") : undefined, status);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
 /** With these, vitest runs a project, or several, and writes its StageReport to the file named by BOXRUN_TEST_REPORT. */
-export function vitestArguments(projects: string | readonly string[], args: readonly string[]): string[] {
+export function vitestArguments(projects: readonly string[], args: readonly string[]): string[] {
   const reporters = ["--reporter=default", "--reporter=./tools/test-run/vitest-reporter.ts"];
-  const chosen = [projects].flat().flatMap((project) => ["--project", project]);
+  const chosen = projects.flatMap((project) => ["--project", project]);
   return ["run", ...chosen, ...reporters, ...(args.length > 0 ? ["--passWithNoTests"] : []), ...args];
 }
 

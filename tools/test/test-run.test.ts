@@ -60,7 +60,7 @@ describe("a vitest stage", () => {
       "t/unhandled.test.ts",
       'import { it } from "vitest"; it("leaves", () => { void Promise.reject(new Error("lost")); });\n',
     );
-    report = await vitestStage(tree, "unit", [], never, "ignore");
+    report = await vitestStage(tree, ["unit"], [], never, "ignore");
   }, 60_000);
   afterAll(() => rmSync(tree, { recursive: true, force: true }));
 
@@ -84,10 +84,10 @@ describe("a vitest stage", () => {
   });
 
   it("fails when there is no test at all, unless a filter was given", async () => {
-    const none = await vitestStage(tree, "no-such-project", [], never, "ignore");
+    const none = await vitestStage(tree, ["no-such-project"], [], never, "ignore");
     expect(exitCode(none)).toBe(1);
     expect(none.failures).toHaveLength(1);
-    const filtered = await vitestStage(tree, "unit", ["no-such-file"], never, "ignore");
+    const filtered = await vitestStage(tree, ["unit"], ["no-such-file"], never, "ignore");
     expect(filtered).toEqual({ passed: 0, failures: [], skips: [] });
   }, 60_000);
 });
