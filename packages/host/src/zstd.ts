@@ -12,7 +12,8 @@ export function isZstd(start: Buffer): boolean {
  * layers can be fetched in parts have one frame for each part. Throws an Error if the last frame is cut off, or what follows is none.
  */
 export async function* unzstd(source: AsyncIterable<Buffer>, options: { readonly chunkBytes: number }) {
-  const open = () => createZstdDecompress({ chunkSize: options.chunkBytes });
+  // One that is destroyed in the middle of its work may still have something to say, when nobody waits for it any more.
+  const open = () => createZstdDecompress({ chunkSize: options.chunkBytes }).on("error", () => undefined);
   let decoder = open();
   try {
     for await (const chunk of source) {
@@ -61,7 +62,5 @@ async function* pass(decoder: ZstdDecompress, put: (done: (error?: Error | null)
     }
   } finally {
     decoder.off("readable", ready).off("error", settle);
-    // One that is destroyed in the middle of its work may still have something to say.
-    decoder.on("error", () => undefined);
   }
 }

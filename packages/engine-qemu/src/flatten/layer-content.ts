@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { Transform, type TransformCallback } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { isZstd, unzstd } from "@boxrun/host";
+import { isZstd, unzstd } from "@boxrun/host/zstd";
 
 export interface Layer {
   readonly digest: string;

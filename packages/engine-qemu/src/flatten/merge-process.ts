@@ -1,6 +1,6 @@
 /**
- * The process that merges an image's layers. flatten.ts starts it; merge-messages.ts is what they say. It loads no library, because
- * loading takes longer than merging a small image.
+ * The process that merges an image's layers. flatten.ts starts it; merge-messages.ts is what they say. It loads no library, and no
+ * package as a whole, because loading takes longer than merging a small image.
  */
 import { LayerError, OutputError, readTree, writeMerged } from "./merge.ts";
 import type { MergeCommand, MergeMessage } from "./merge-messages.ts";
