@@ -2,8 +2,6 @@
 package reclaim
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -25,17 +23,41 @@ func Files(proc, cgroups string) error {
 	if err != nil || swap > 0 {
 		return err
 	}
-	for left := cached - keptBytes; left > 0; left -= chunkBytes {
-		amount := strconv.FormatInt(min(left, chunkBytes), 10)
-		err := os.WriteFile(filepath.Join(cgroups, "memory.reclaim"), []byte(amount), 0)
-		if errors.Is(err, syscall.EAGAIN) {
+	if cached <= keptBytes {
+		return nil
+	}
+	path := filepath.Join(cgroups, "memory.reclaim")
+	// Not by way of os: that takes EAGAIN for "try again once there is room", and waits for ever.
+	file, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer func() { _ = syscall.Close(file) }()
+	for left := cached - keptBytes; left > 0; {
+		amount := min(left, chunkBytes)
+		err := write(file, strconv.FormatInt(amount, 10)+"\n")
+		if err == syscall.EAGAIN {
 			return nil // nothing more can go
 		}
 		if err != nil {
-			return fmt.Errorf("reclaim memory: %w", err)
+			return &os.PathError{Op: "write", Path: path, Err: err}
 		}
+		// The kernel lets go of more than it is asked for.
+		if cached, _, err = read(proc); err != nil {
+			return err
+		}
+		left = min(left-amount, cached-keptBytes)
 	}
 	return nil
+}
+
+// write hands over a short line, as a whole or not at all.
+func write(file int, line string) error {
+	for {
+		if _, err := syscall.Write(file, []byte(line)); err != syscall.EINTR {
+			return err
+		}
+	}
 }
 
 // read gives the bytes of files that are in memory, those of tmpfs left out, and of swap.
