@@ -17,7 +17,7 @@ def scripted_model(conversation: list[Message]) -> str:
     return f'{loop}; done\necho "sum $sum"\n' if saw_error else f'{loop}\necho "sum $sum"\n'
 
 
-with BoxRun() as boxrun, boxrun.create("base", memory_mb=128) as box:
+with BoxRun() as boxrun, boxrun.create("base", memory_mb=256) as box:
     conversation = [Message("user", "Write a shell script that prints the sum of 1 to 4.")]
     for attempt in range(1, 6):
         program = scripted_model(conversation)

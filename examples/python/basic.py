@@ -2,7 +2,7 @@
 
 from boxrun_sdk import BoxRun
 
-with BoxRun() as boxrun, boxrun.create("base", memory_mb=128) as box:
+with BoxRun() as boxrun, boxrun.create("base", memory_mb=256) as box:
     kernel = box.exec(["uname", "-s"], check=True)
     print(f"kernel: {kernel.stdout.strip()}")
 

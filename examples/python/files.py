@@ -7,7 +7,7 @@ from boxrun_sdk import BoxRun
 
 with (
     BoxRun() as boxrun,
-    boxrun.create("base", memory_mb=128) as box,
+    boxrun.create("base", memory_mb=256) as box,
     tempfile.TemporaryDirectory(prefix="boxrun-example-") as directory,
 ):
     here = Path(directory)

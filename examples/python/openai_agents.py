@@ -65,7 +65,7 @@ def say(text: str) -> ResponseOutputMessage:
 
 
 async def main() -> None:
-    async with BoxRunClient() as client, await client.create("base", memory_mb=128) as box:
+    async with BoxRunClient() as client, await client.create("base", memory_mb=256) as box:
         agent = Agent(
             name="worker", instructions="You have a box of your own.", model=ScriptedModel(), tools=tools_of(box)
         )

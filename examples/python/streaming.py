@@ -8,7 +8,7 @@ SCRIPT = 'while read -r line; do echo "$line = $((line))"; done; echo done >&2'
 
 
 async def main() -> None:
-    async with BoxRunClient() as client, await client.create("base", memory_mb=128) as box:
+    async with BoxRunClient() as client, await client.create("base", memory_mb=256) as box:
         questions = ["6*7", "2+2"]
         running = await box.spawn(["sh", "-c", SCRIPT], stdin=True)
         await running.write_stdin(f"{questions.pop(0)}\n")

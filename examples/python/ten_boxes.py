@@ -7,7 +7,7 @@ from boxrun_sdk import BoxRunClient
 
 
 async def square(client: BoxRunClient, number: int) -> int:
-    async with await client.create("base", cpu=1, memory_mb=128) as box:
+    async with await client.create("base", cpu=1, memory_mb=256) as box:
         return int((await box.shell(f"echo $(({number} * {number}))", check=True)).stdout)
 
 

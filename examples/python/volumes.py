@@ -16,7 +16,7 @@ with BoxRun() as boxrun, tempfile.TemporaryDirectory(prefix="boxrun-example-") a
         {"host_path": str(source), "guest_path": "/in", "readonly": True},
         {"host_path": str(target), "guest_path": "/out"},
     ]
-    with boxrun.create("base", memory_mb=128, volumes=volumes) as box:
+    with boxrun.create("base", memory_mb=256, volumes=volumes) as box:
         box.shell("sort /in/words.txt >/out/sorted.txt", check=True)
         print(f"sorted: {' '.join((target / 'sorted.txt').read_text().split())}")
 

@@ -16,7 +16,7 @@ const scriptedModel: Model = async (conversation) => {
 };
 
 await using client = new BoxRunClient();
-await using box = await client.create("base", { memoryMb: 128 });
+await using box = await client.create("base", { memoryMb: 256 });
 const conversation: Message[] = [{ role: "user", text: "Write a shell script that prints the sum of 1 to 4." }];
 
 for (let attempt = 1; attempt <= 5; attempt += 1) {

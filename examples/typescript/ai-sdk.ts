@@ -5,7 +5,7 @@ import { BoxRunClient } from "boxrun-sdk";
 import { z } from "zod";
 
 await using client = new BoxRunClient();
-await using box = await client.create("base", { memoryMb: 128 });
+await using box = await client.create("base", { memoryMb: 256 });
 
 const tools = {
   writeFile: tool({

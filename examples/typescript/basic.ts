@@ -2,7 +2,7 @@
 import { BoxRunClient } from "boxrun-sdk";
 
 await using client = new BoxRunClient();
-await using box = await client.create("base", { memoryMb: 128 });
+await using box = await client.create("base", { memoryMb: 256 });
 
 const { stdout } = await box.exec(["uname", "-s"], { check: true });
 console.log(`kernel: ${stdout.trim()}`);

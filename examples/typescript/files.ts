@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { BoxRunClient } from "boxrun-sdk";
 
 await using client = new BoxRunClient();
-await using box = await client.create("base", { memoryMb: 128 });
+await using box = await client.create("base", { memoryMb: 256 });
 const here = await mkdtemp(join(tmpdir(), "boxrun-example-"));
 try {
   await writeFile(join(here, "numbers.txt"), "3\n1\n2\n");

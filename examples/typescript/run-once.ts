@@ -3,7 +3,7 @@ import { BoxRunClient } from "boxrun-sdk";
 
 await using client = new BoxRunClient();
 const { stdout, exitCode } = await client.run("base", ["sh", "-c", "echo from a box of its own"], {
-  memoryMb: 128,
+  memoryMb: 256,
   timeoutMs: 60_000,
 });
 console.log(`${exitCode}: ${stdout.trim()}`);

@@ -2,7 +2,7 @@
 import { BoxRunClient } from "boxrun-sdk";
 
 await using client = new BoxRunClient();
-await using box = await client.create("base", { memoryMb: 128 });
+await using box = await client.create("base", { memoryMb: 256 });
 
 const questions = ["6*7", "2+2"];
 const script = 'while read -r line; do echo "$line = $((line))"; done; echo done >&2';

@@ -5,7 +5,7 @@ const count = Number(process.argv[2] ?? 10);
 await using client = new BoxRunClient();
 
 async function square(number: number): Promise<number> {
-  await using box = await client.create("base", { cpu: 1, memoryMb: 128 });
+  await using box = await client.create("base", { cpu: 1, memoryMb: 256 });
   const { stdout } = await box.shell(`echo $((${number} * ${number}))`, { check: true });
   return Number(stdout);
 }

@@ -12,7 +12,7 @@ try {
   await writeFile(join(input, "words.txt"), "pear\napple\n");
 
   await using box = await client.create("base", {
-    memoryMb: 128,
+    memoryMb: 256,
     volumes: [
       { hostPath: input, guestPath: "/in", readonly: true },
       { hostPath: output, guestPath: "/out" },

@@ -3,8 +3,8 @@
 
 # What the server needs at run time and what setup builds with.
 runtime_packages=(qemu-system-x86 qemu-utils skopeo passt squashfs-tools e2fsprogs busybox-static bubblewrap iproute2 xz-utils)
-# What the tests need on top: a registry on loopback, a Debian root to make an image of, a way into the outer VM, a terminal, shells to complete in, a certificate, a browser, a reverse proxy.
-test_packages=(docker-registry debootstrap openssh-client tmux bash-completion zsh fish openssl chromium nginx-light)
+# What the tests need on top: a registry on loopback, a Debian root to make an image of, a way into the outer VM, a terminal, shells to complete in, a certificate, a reverse proxy; and the browser below.
+test_packages=(docker-registry debootstrap openssh-client tmux bash-completion zsh fish openssl nginx-light)
 
 # The same for people on other systems: a command, and who it belongs to.
 runtime_commands=(
@@ -37,6 +37,12 @@ apt_command() { printf 'apt-get update && apt-get install -y --no-install-recomm
 # Debian 12 ships virtiofsd inside QEMU's common package, Debian 13 on its own.
 virtiofsd_package() { if has_candidate virtiofsd; then echo virtiofsd; else echo qemu-system-common; fi; }
 
+# Chromium without its windows takes half the CPU. Where a release does not have it, Chromium does.
+browser=chromium-headless-shell
+browser_is_here() { has "$browser" || { has chromium && ! has_candidate "$browser"; }; }
+# Only right after apt-get update, too.
+browser_package() { if has_candidate "$browser"; then echo "$browser"; else echo chromium; fi; }
+
 # Installs "$@" (and virtiofsd, where it is missing).
 install_packages() {
   local wanted=("$@") held_registry=false
@@ -49,6 +55,7 @@ install_packages() {
   step "apt-get update"
   quietly as_root "${apt[@]}" update || die "apt-get update failed; its messages are above"
   virtiofsd_is_here || wanted+=("$(virtiofsd_package)")
+  wanted=("${wanted[@]/#$browser/$(browser_package)}")
   step "apt-get install ${wanted[*]}"
   # docker-registry's package would start a registry on port 5000 under systemd; the tests start their own.
   if [[ " ${wanted[*]} " == *" docker-registry "* && -d /run/systemd/system ]]; then
@@ -73,6 +80,7 @@ ensure_packages() {
   fi
   if is_debian_like; then
     mapfile -t missing < <(missing_packages "${packages[@]}")
+    ! $1 || browser_is_here || missing+=("$browser")
     if ((${#missing[@]} == 0)) && virtiofsd_is_here; then
       detail "Debian packages: all ${#packages[@]} there"
     else

@@ -22,6 +22,7 @@ export const longest = [
   "packages/engine-testkit/test/conformance.test.ts",
   // Real boxes.
   "test/e2e/docs.test.ts",
+  "packages/engine-qemu/test/memory.vm.test.ts",
   "packages/engine-qemu/test/conformance-programs.vm.test.ts",
   "packages/engine-qemu/test/conformance-lifecycle.vm.test.ts",
   "test/e2e/examples.test.ts",

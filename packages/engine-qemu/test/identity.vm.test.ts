@@ -23,7 +23,7 @@ test(`${boxes} boxes of one shape, every second of them prepared before, have no
   const engine = host.makeEngine();
   const seen = new Map(Object.keys(own).map((name) => [name, new Set<string>()]));
   for (let nth = 1; nth <= boxes; nth++) {
-    const spec = boxSpec(host, { hostname: `box-${nth}`, memoryMb: 128, network: true });
+    const spec = boxSpec(host, { hostname: `box-${nth}`, network: true });
     if (nth % 2 === 0) {
       const prepared = { ...spec, hostname: "prepared", workdir: "/" };
       await engine.prepare?.(prepared, { signal: never(), onEnd: () => undefined });

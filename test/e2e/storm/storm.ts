@@ -109,7 +109,7 @@ class Storm {
       const answer = await call("POST", urls.boxes(), {
         image: "base",
         cpu: 1,
-        memory_mb: 128,
+        memory_mb: 256,
         disk_size_gb: 1,
         network,
         volumes,
