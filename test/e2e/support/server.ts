@@ -109,11 +109,9 @@ export class TestServer implements AsyncDisposable {
   /** Boxes that have processes on this host (QEMU, its jail, passt, virtiofsd), by id, each with their pids. */
   async boxProcesses(): Promise<Map<string, number[]>> {
     const found = new Map<string, number[]>();
-    for (const name of await readdir("/proc")) {
-      const environ = /^\d+$/.test(name) ? await readFile(`/proc/${name}/environ`, "utf8").catch(() => "") : "";
-      const variable = environ.split("\0").find((one) => one.startsWith(`${boxDirVariable}=${this.stateDir}/`));
-      if (variable !== undefined)
-        found.set(basename(variable), [...(found.get(basename(variable)) ?? []), Number(name)]);
+    for await (const [pid, environment] of environments()) {
+      const variable = environment.find((one) => one.startsWith(`${boxDirVariable}=${this.stateDir}/`));
+      if (variable !== undefined) found.set(basename(variable), [...(found.get(basename(variable)) ?? []), pid]);
     }
     return found;
   }
@@ -135,6 +133,9 @@ export class TestServer implements AsyncDisposable {
         await this.stop();
       } finally {
         await this.http[Symbol.asyncDispose]();
+        // Servers that a command has started, in a test that did not come to its end.
+        for await (const [pid, environment] of environments())
+          if (environment.includes(`BOXRUN_STATE_DIR=${this.stateDir}`)) endProcess(pid);
         for (const pids of (await this.boxProcesses()).values()) for (const pid of pids) endProcess(pid);
         await rm(this.stateDir, { recursive: true, force: true });
       }
@@ -164,6 +165,14 @@ export class TestServer implements AsyncDisposable {
       ({ status, body }) => status === 200 && Object(body).recovering !== true,
       () => false,
     );
+  }
+}
+
+/** Of all processes whose environment may be read. */
+async function* environments(): AsyncGenerator<[pid: number, environment: string[]]> {
+  for (const name of await readdir("/proc")) {
+    const text = /^\d+$/.test(name) ? await readFile(`/proc/${name}/environ`, "utf8").catch(() => "") : "";
+    if (text !== "") yield [Number(name), text.split("\0")];
   }
 }
 
