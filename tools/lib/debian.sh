@@ -40,22 +40,29 @@ virtiofsd_package() { if has_candidate virtiofsd; then echo virtiofsd; else echo
 # Chromium without its windows takes half the CPU. Where a release does not have it, Chromium does.
 browser=chromium-headless-shell
 browser_is_here() { has "$browser" || { has chromium && ! has_candidate "$browser"; }; }
-# Only right after apt-get update, too.
 browser_package() { if has_candidate "$browser"; then echo "$browser"; else echo chromium; fi; }
+
+# "$@" as this release calls them, and virtiofsd, where it is missing.
+released_packages() {
+  local package
+  for package in "$@"; do
+    if [[ "$package" == "$browser" ]]; then browser_package; else printf '%s\n' "$package"; fi
+  done
+  virtiofsd_is_here || virtiofsd_package
+}
 
 # Installs "$@" (and virtiofsd, where it is missing).
 install_packages() {
-  local wanted=("$@") held_registry=false
+  local wanted=() held_registry=false
   if ! can_be_root; then
-    virtiofsd_is_here || wanted+=("$(virtiofsd_package)")
+    mapfile -t wanted < <(released_packages "$@")
     die "these Debian packages are missing, and neither root nor sudo is at hand to install them: ${wanted[*]}" \
       "Run this as root, then try again:" "  $(apt_command "${wanted[@]}")"
   fi
   local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
   step "apt-get update"
   quietly as_root "${apt[@]}" update || die "apt-get update failed; its messages are above"
-  virtiofsd_is_here || wanted+=("$(virtiofsd_package)")
-  wanted=("${wanted[@]/#$browser/$(browser_package)}")
+  mapfile -t wanted < <(released_packages "$@")
   step "apt-get install ${wanted[*]}"
   # docker-registry's package would start a registry on port 5000 under systemd; the tests start their own.
   if [[ " ${wanted[*]} " == *" docker-registry "* && -d /run/systemd/system ]]; then

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"boxrun.dev/guest/internal/sys"
 )
 
 const (
@@ -35,7 +37,10 @@ func Files(proc, cgroups string) error {
 	defer func() { _ = syscall.Close(file) }()
 	for left := cached - keptBytes; left > 0; {
 		amount := min(left, chunkBytes)
-		err := write(file, strconv.FormatInt(amount, 10)+"\n")
+		err := sys.Retry(func() error {
+			_, err := syscall.Write(file, strconv.AppendInt(nil, amount, 10))
+			return err
+		})
 		if err == syscall.EAGAIN {
 			return nil // nothing more can go
 		}
@@ -49,15 +54,6 @@ func Files(proc, cgroups string) error {
 		left = min(left-amount, cached-keptBytes)
 	}
 	return nil
-}
-
-// write hands over a short line, as a whole or not at all.
-func write(file int, line string) error {
-	for {
-		if _, err := syscall.Write(file, []byte(line)); err != syscall.EINTR {
-			return err
-		}
-	}
 }
 
 // read gives the bytes of files that are in memory, those of tmpfs left out, and of swap.

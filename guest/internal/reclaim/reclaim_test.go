@@ -12,8 +12,8 @@ func TestFiles(t *testing.T) {
 		name, meminfo string
 		asked         string
 	}{
-		{"all but what is kept", "MemTotal: 1000000 kB\nActive(anon): 500000 kB\nActive(file):       30000 kB\nInactive(file):      7000 kB\nSwapTotal:             0 kB\n", "4333568\n"},
-		{"a chunk at a time", "Active(file): 0 kB\nInactive(file): 65536 kB\nSwapTotal: 0 kB\n", "16777216\n16777216\n"},
+		{"all but what is kept", "MemTotal: 1000000 kB\nActive(anon): 500000 kB\nActive(file):       30000 kB\nInactive(file):      7000 kB\nSwapTotal:             0 kB\n", "4333568"},
+		{"a chunk at a time", "Active(file): 0 kB\nInactive(file): 65536 kB\nSwapTotal: 0 kB\n", "16777216" + "16777216"},
 		{"little", "Active(file): 12000 kB\nInactive(file): 20768 kB\nSwapTotal: 0 kB\n", ""},
 		{"a VM that swaps", "Active(file): 120000 kB\nInactive(file): 207680 kB\nSwapTotal: 4 kB\n", ""},
 	} {
