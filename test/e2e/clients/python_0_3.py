@@ -30,10 +30,12 @@ async def main(socket: str, directory: pathlib.Path) -> dict:
 
         done = await box.exec(["sh", "-c", "echo $A; exit 3"])
         seen["exec"] = [done.status, done.exit_code]
-        seen["stream"] = [
+        *logs, end = [
             [event.type, event.stream, json.loads(event.data) if event.type == "exit" else event.data]
             async for event in box.exec_stream(["sh", "-c", "echo out; echo err >&2"])
         ]
+        # Standard output first: they are two pipes, and a busy guest may read the other one before.
+        seen["stream"] = [*sorted(logs, key=lambda log: log[1], reverse=True), end]
         timed_out = await box.exec(["sleep", "1000"], timeout_ms=200)
         seen["timeout"] = timed_out.status
 
