@@ -8,5 +8,5 @@ const steps = 10;
 it(`keeps every promise over a short storm of kills, freezes and full disks (BOXRUN_STORM_SEED=${seed})`, async () => {
   const happened: string[] = [];
   const found = await playStorm({ seed, steps, maxBoxes: 2, say: (what) => happened.push(what) });
-  expect({ found, happened }).toEqual({ found: [], happened });
+  expect(found, happened.join("\n")).toEqual([]);
 }, 600_000);
