@@ -94,7 +94,7 @@ func TestTimeoutAndCancelEndTheProcessGroup(t *testing.T) {
 
 func TestCancelReachesWhatLeftTheSession(t *testing.T) {
 	a := startAgent(t, "/")
-	if !a.cgroups {
+	if a.cgroups == "" {
 		t.Skip("needs a writable cgroup2 mount")
 	}
 	file := filepath.Join(t.TempDir(), "pid")
@@ -107,6 +107,44 @@ func TestCancelReachesWhatLeftTheSession(t *testing.T) {
 		t.Errorf("%+v after %v", r.Exit, time.Since(began))
 	}
 	eventually(t, "the child is gone", func() bool { return !alive(t, file) })
+}
+
+func TestEachExecHasAGroupAlsoWhereTheSpareOneIsGone(t *testing.T) {
+	a := startAgent(t, "/")
+	if a.cgroups == "" {
+		t.Skip("needs a writable cgroup2 mount")
+	}
+	used := map[string]bool{}
+	group := func() string {
+		r := a.run(t, sh("grep '^0::' /proc/self/cgroup"))
+		name := filepath.Base(strings.TrimSpace(string(r.Stdout)))
+		if used[name] || !strings.HasPrefix(name, "exec-") {
+			t.Errorf("the exec is in %s; before it were %v", name, used)
+		}
+		used[name] = true
+		return name
+	}
+	group()
+	for _, isRemoved := range []bool{false, true, false, true} {
+		var spare string
+		eventually(t, "one group is left, which no exec was in", func() bool {
+			found, _ := filepath.Glob(a.cgroups + "/exec-*")
+			if len(found) != 1 {
+				return false
+			}
+			spare = filepath.Base(found[0])
+			return !used[spare]
+		})
+		// A program of the box may do this.
+		if isRemoved {
+			if err := os.Remove(filepath.Join(a.cgroups, spare)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if now := group(); (now == spare) == isRemoved {
+			t.Errorf("the exec is in %s; the spare group, removed: %v, was %s", now, isRemoved, spare)
+		}
+	}
 }
 
 func TestSignalReachesTheProcessGroup(t *testing.T) {

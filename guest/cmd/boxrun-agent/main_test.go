@@ -30,7 +30,7 @@ type agent struct {
 	*hostside.Client
 	socket  string
 	pid     int
-	cgroups bool
+	cgroups string // where its execs' groups are, or ""
 }
 
 // startAgent starts an agent with the given root directory.
@@ -45,7 +45,7 @@ func startAgent(t *testing.T, root string) *agent {
 	a := &agent{socket: filepath.Join(dir, "s")}
 	args := []string{"--listen", "unix:" + a.socket, "--root", root}
 	if group := cgroupDir(); group != "" {
-		a.cgroups = true
+		a.cgroups = group
 		args = append(args, "--cgroup", group)
 		t.Cleanup(func() { removeCgroup(t, group) })
 	}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -35,7 +34,7 @@ func RaiseLimits() {
 	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 1024, Max: maxFiles}) != nil {
 		return
 	}
-	_ = syscall.Exec(os.Args[0], os.Args, os.Environ())
+	_ = syscall.Exec(os.Args[0], os.Args, append(os.Environ(), calmRuntime))
 }
 
 type mount struct {
@@ -73,7 +72,6 @@ func Early() error {
 	}
 	limitMemory()
 	calmMonitor()
-	addProcessors()
 	var modules []string
 	if text, err := os.ReadFile("/modules/early"); err == nil {
 		modules = strings.Fields(string(text))
@@ -91,10 +89,6 @@ func Early() error {
 func limitMemory() {
 	debug.SetMemoryLimit(max(totalMemory()/8, 24<<20))
 }
-
-// addProcessors gives the Go runtime more than the VM has. Each that waits in a system call keeps one from the others until the monitor, which is
-// calm, takes it away; with one, a transfer read its disk, wrote the other and heard of free slots in turns.
-func addProcessors() { runtime.GOMAXPROCS(max(4, runtime.NumCPU())) }
 
 // kernelArgument gives the value of name=value on the kernel's command line, or "".
 func kernelArgument(name string) string {

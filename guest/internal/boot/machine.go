@@ -37,6 +37,14 @@ func NewMachine(procs *proc.Table) *Machine { return &Machine{procs: procs} }
 
 // SetUp makes the box as asked. Of a template only what is each box's own is made: the clock, the random numbers, names and addresses.
 func (m *Machine) SetUp(s *wire.Setup) (*server.Box, error) {
+	box, err := m.setUp(s)
+	if err == nil && s.Template {
+		makeThreads()
+	}
+	return box, err
+}
+
+func (m *Machine) setUp(s *wire.Setup) (*server.Box, error) {
 	if m.template != nil {
 		if err := identify(m.root, s); err != nil {
 			return nil, fmt.Errorf("set up: %w", err)

@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -23,6 +24,8 @@ type etcFiles struct {
 	note note
 	// written has a digest for each file, of what the agent wrote last. It is nil at the first start, when all that is there came with the image.
 	written map[string]string
+	// noted is what note said at first.
+	noted []byte
 }
 
 // note is where written is kept from one start to the next.
@@ -100,15 +103,14 @@ func (e *etcFiles) load() {
 	text, err := e.note.load()
 	if err != nil || json.Unmarshal(text, &e.written) != nil {
 		e.written = nil
+		return
 	}
+	e.noted = text
 }
 
 func (e *etcFiles) save() {
 	text, err := json.Marshal(e.written)
-	if err != nil {
-		return
-	}
-	if before, err := e.note.load(); err == nil && string(before) == string(text) {
+	if err != nil || bytes.Equal(e.noted, text) {
 		return
 	}
 	if err := e.note.save(text); err != nil {
@@ -184,7 +186,7 @@ func digest(text []byte) string {
 }
 
 // writeEtc replaces a file of /etc; if it is a symlink, the symlink itself. A file that is there is written over, which on a full disk
-// needs no room.
+// needs no room. Nothing is cut off where nothing is left over, of a template's short names for one: to cut is more work than to write.
 func writeEtc(root *inroot.Root, name, content string) error {
 	fd, err := root.MkdirAll("/etc")
 	if err != nil {
@@ -192,8 +194,11 @@ func writeEtc(root *inroot.Root, name, content string) error {
 	}
 	defer syscall.Close(fd)
 	const write = syscall.O_WRONLY | syscall.O_NOFOLLOW
-	if st, err := sys.Lstatat(fd, name); err == nil && (st.Mode&syscall.S_IFMT != syscall.S_IFREG || st.Nlink > 1) {
+	st, err := sys.Lstatat(fd, name)
+	isThere := err == nil
+	if isThere && (st.Mode&syscall.S_IFMT != syscall.S_IFREG || st.Nlink > 1) {
 		_ = sys.Unlinkat(fd, name, 0)
+		isThere = false
 	}
 	ffd, err := sys.Openat(fd, name, write|syscall.O_CREAT, 0o644)
 	if err != nil {
@@ -204,8 +209,10 @@ func writeEtc(root *inroot.Root, name, content string) error {
 	if _, err := f.WriteAt([]byte(content), 0); err != nil {
 		return fmt.Errorf("write /etc/%s in the box: %w", name, err)
 	}
-	if err := f.Truncate(int64(len(content))); err != nil {
-		return fmt.Errorf("write /etc/%s in the box: %w", name, err)
+	if isThere && st.Size > int64(len(content)) {
+		if err := f.Truncate(int64(len(content))); err != nil {
+			return fmt.Errorf("write /etc/%s in the box: %w", name, err)
+		}
 	}
 	return nil
 }

@@ -10,15 +10,27 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"boxrun.dev/guest/internal/sys"
+)
+
+const (
+	// quietPause is behind the end of an exec, for what is to come of it.
+	quietPause = 100 * time.Millisecond
+	sweepPause = 2 * time.Second
 )
 
 // Tree is the directory below which the groups are made. A nil Tree makes none.
 type Tree struct {
 	dir string
 
+	names atomic.Int64 // given so far
+
 	mu      sync.Mutex
+	spare   *Group   // made ahead of its exec; nil if there is none
 	waiting []*Group // done with, but not empty yet
 }
 
@@ -72,16 +84,28 @@ type Group struct {
 	file *os.File
 }
 
-// New makes a group. It gives nil if the box's programs made that impossible: an exec without one is better than none.
-func (t *Tree) New(name string) *Group {
+// Take gives an exec its group. It gives nil if the box's programs made that impossible: an exec without one is better than none.
+func (t *Tree) Take() *Group {
 	if t == nil {
 		return nil
 	}
+	t.mu.Lock()
+	spare := t.spare
+	t.spare = nil
+	t.mu.Unlock()
+	if spare == nil {
+		return t.make()
+	}
+	if !spare.isThere() {
+		spare.file.Close()
+		return t.make()
+	}
+	return spare
+}
+
+func (t *Tree) make() *Group {
 	for try := 0; try < 100; try++ {
-		path := filepath.Join(t.dir, name)
-		if try > 0 {
-			path += "." + strconv.Itoa(try)
-		}
+		path := filepath.Join(t.dir, "exec-"+strconv.FormatInt(t.names.Add(1), 10))
 		err := os.Mkdir(path, 0o755)
 		if errors.Is(err, syscall.ENOENT) {
 			_ = os.MkdirAll(t.dir, 0o755)
@@ -101,6 +125,12 @@ func (t *Tree) New(name string) *Group {
 		return &Group{tree: t, path: path, file: os.NewFile(uintptr(fd), path)}
 	}
 	return nil
+}
+
+// isThere tells whether the group can take processes: a program of the box may have removed it.
+func (g *Group) isThere() bool {
+	_, err := sys.Lstatat(int(g.file.Fd()), "cgroup.procs")
+	return err == nil
 }
 
 // FD is for syscall.SysProcAttr.CgroupFD.
@@ -146,28 +176,29 @@ func (g *Group) OOMKills() int {
 	return 0
 }
 
-// Release removes the group as soon as it is empty, which may be long after its exec: background processes live on.
+// Release removes the group once it is empty, which may be long after its exec: background processes live on. Not at once: the end of the exec is to be told first.
 func (g *Group) Release() {
 	if g == nil {
 		return
 	}
 	g.file.Close()
-	if g.remove() {
-		return
-	}
 	t := g.tree
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.waiting = append(t.waiting, g)
 	if len(t.waiting) == 1 {
-		go t.sweep()
+		go t.tidy()
 	}
 }
 
-func (t *Tree) sweep() {
-	for {
-		time.Sleep(2 * time.Second)
+// tidy removes what is done with, until nothing is left, and makes the next exec's group: a fifth of what a box's first program waits for is done for a group.
+func (t *Tree) tidy() {
+	for pause := quietPause; ; pause = sweepPause {
+		time.Sleep(pause)
 		t.mu.Lock()
+		if t.spare == nil {
+			t.spare = t.make()
+		}
 		left := t.waiting[:0]
 		for _, g := range t.waiting {
 			if !g.remove() {

@@ -104,7 +104,7 @@ func (m *Manager) start(e *Exec, start *wire.ExecStart) *startError {
 		files.closeAgent()
 		return unusable("open standard input and output: %v", err)
 	}
-	e.group = m.groups.New(e.id)
+	e.group = m.groups.Take()
 	attr := m.attributes(&files, who, start.TTY != nil)
 	attr.Env = env
 	attr.Sys.CgroupFD, attr.Sys.UseCgroupFD = e.group.FD()

@@ -1,8 +1,8 @@
 package server
 
 import (
-	"encoding/json"
 	"net/http"
+	"reflect"
 	"time"
 
 	"boxrun.dev/guest/internal/wire"
@@ -18,37 +18,38 @@ func (s *Server) hello(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, h)
 }
 
-// setup is done once, or once more where the first was a template's. The same again (clock and entropy aside, which differ on a retry) is answered and not done.
+// setup is done once, or once more where the one before was a template's. The same again (clock and entropy aside, which differ on a retry) is answered and not done.
 func (s *Server) setup(w http.ResponseWriter, r *http.Request) error {
 	var setup wire.Setup
 	if err := readJSON(r, &setup); err != nil {
 		return err
 	}
-	same := setup
-	same.UnixNS, same.Entropy = "", nil
-	key, err := json.Marshal(same)
-	if err != nil {
-		return err
-	}
 	s.setupTurn.Lock()
 	defer s.setupTurn.Unlock()
-	if s.current() != nil {
-		if s.setupDone == string(key) {
-			return writeOK(w)
-		}
-		if !s.isTemplate {
-			return &wire.Error{Code: wire.Exists, Message: "setup: the box is set up already, differently"}
-		}
+	switch done := s.setupDone; {
+	case s.current() == nil, done != nil && done.Template:
+	case done != nil && isSame(done, &setup):
+		return writeOK(w)
+	default:
+		return &wire.Error{Code: wire.Exists, Message: "setup: the box is set up already, differently"}
 	}
 	box, err := s.machine.SetUp(&setup)
 	if err != nil {
 		return err
 	}
-	s.setupDone, s.isTemplate = string(key), setup.Template
+	s.setupDone = &setup
 	s.mu.Lock()
 	s.box = box
 	s.mu.Unlock()
 	return writeOK(w)
+}
+
+// isSame tells whether the host says the same again: clock and entropy aside, which differ then.
+func isSame(done, again *wire.Setup) bool {
+	one, other := *done, *again
+	one.UnixNS, other.UnixNS = "", ""
+	one.Entropy, other.Entropy = nil, nil
+	return reflect.DeepEqual(one, other)
 }
 
 func (s *Server) clock(w http.ResponseWriter, r *http.Request) error {

@@ -51,10 +51,8 @@ type Server struct {
 	bootID  wire.BootID
 	log     *log.Logger
 
-	setupTurn sync.Mutex // held while setting up
-	setupDone string     // the setup that was done, without clock and entropy, as JSON
-	// isTemplate: it has made a template, which another is to make a box.
-	isTemplate bool
+	setupTurn sync.Mutex  // held while setting up
+	setupDone *wire.Setup // box's; nil if it needed none
 
 	puts puts
 
@@ -128,22 +126,22 @@ func (s *Server) routes() http.Handler {
 	boxed("POST /execs/{id}/resize", resize)
 	boxed("POST /execs/{id}/signal", signal)
 	boxed("POST /execs/{id}/cancel", cancel)
-	boxed("PUT /files", s.puts.counted(putFile))
-	boxed("GET /files", getFile)
+	boxed("PUT /files", moving(s.puts.counted(putFile)))
+	boxed("GET /files", moving(getFile))
 	boxed("DELETE /files", deleteFile)
 	boxed("GET /stat", stat)
 	boxed("PUT /dirs", makeDirectory)
 	boxed("POST /rename", rename)
 	boxed("GET /watch", watchFiles)
-	boxed("PUT /tar", s.puts.counted(putTar))
-	boxed("GET /tar", getTar)
-	boxed("GET /image", s.getImage)
-	boxed("PUT /bulk/files", s.puts.counted(taking(putFile)))
-	boxed("PUT /bulk/tar", s.puts.counted(taking(putTar)))
-	boxed("POST /bulk/files", throughDisk(sendFileThroughDisk))
-	boxed("POST /bulk/tar", throughDisk(sendTarThroughDisk))
-	boxed("POST /bulk/image", throughDisk(s.sendImageThroughDisk))
-	boxed("GET /list", list)
+	boxed("PUT /tar", moving(s.puts.counted(putTar)))
+	boxed("GET /tar", moving(getTar))
+	boxed("GET /image", moving(s.getImage))
+	boxed("PUT /bulk/files", moving(s.puts.counted(taking(putFile))))
+	boxed("PUT /bulk/tar", moving(s.puts.counted(taking(putTar))))
+	boxed("POST /bulk/files", moving(throughDisk(sendFileThroughDisk)))
+	boxed("POST /bulk/tar", moving(throughDisk(sendTarThroughDisk)))
+	boxed("POST /bulk/image", moving(throughDisk(s.sendImageThroughDisk)))
+	boxed("GET /list", moving(list))
 	boxed("GET /ports", listPorts)
 	boxed("POST /ports/{port}", connectPort)
 	route("/", func(_ http.ResponseWriter, r *http.Request) error { return unknownRequest(r) })
@@ -202,7 +200,13 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	return nil
 }
 
-func writeOK(w http.ResponseWriter) error { return writeJSON(w, wire.OK{OK: true}) }
+func writeOK(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json")
+	if _, err := io.WriteString(w, wire.OK); err != nil {
+		return errBegun{err}
+	}
+	return nil
+}
 
 // maxBody bounds bodies that are JSON alone, in bytes.
 const maxBody = 16 << 20

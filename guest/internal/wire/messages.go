@@ -34,10 +34,8 @@ type Hello struct {
 	Execs    []string `json:"execs"`
 }
 
-// OK answers what has nothing to tell.
-type OK struct {
-	OK bool `json:"ok"`
-}
+// OK answers what has nothing to tell: most requests, the first of each box among them. Where the CPU is emulated, finding out what a struct consists of is felt.
+const OK = `{"ok":true}`
 
 // Clock is the body of POST /clock. UnixNS is decimal; Entropy is base64 in JSON.
 type Clock struct {

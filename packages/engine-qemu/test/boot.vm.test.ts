@@ -111,6 +111,22 @@ test("seen from the host, a box's QEMU is in a jail of its own; a box that power
   await engine.close();
 });
 
+test("a box's kernel has the security modules that programs use themselves, and writes nothing over its new disk's tables", async () => {
+  const engine = host.makeEngine({ templateCacheMb: 0 });
+  const spec = boxSpec(host);
+  await create(engine, spec);
+  const modules = "mount -t securityfs none /sys/kernel/security && cat /sys/kernel/security/lsm";
+  expect((await sh(engine, spec.id, modules)).stdout.split(",").sort()).toEqual([
+    "capability",
+    "landlock",
+    "lockdown",
+    "yama",
+  ]);
+  expect(await sh(engine, spec.id, "cat /proc/fs/ext4/*/options | grep -x noinit_itable")).toMatchObject({ code: 0 });
+  await engine.remove(spec.id);
+  await engine.close();
+});
+
 test("a guest that ended while no server was there is dead, and nothing of its VM is left", async () => {
   const engine = host.makeEngine();
   const spec = boxSpec(host);

@@ -22,14 +22,22 @@ interface Identity {
 
 /**
  * Makes a VM whose agent has greeted into all of this box but what its owner says, which `setUpVm` then does in a fraction of the time; or into a template of boxes, to be saved so. It
- * is done twice: what a guest does for the second time finds the files there, and is quick where its CPU is emulated. RUNTIME_ERROR as of `setUpVm`.
+ * is done twice, with `use` between: what a guest does for the second time finds the files there, and is quick where its CPU is emulated. RUNTIME_ERROR as of `setUpVm`.
  */
-export async function prepareVm(line: AgentLine, boxId: string, devices: VmDevices): Promise<void> {
-  // One that says the same twice is not done.
-  for (const hostname of ["prepared-1", "prepared-2"]) {
+export async function prepareVm(
+  line: AgentLine,
+  boxId: string,
+  devices: VmDevices,
+  use: () => Promise<void>,
+): Promise<void> {
+  const as = async (hostname: string) => {
     const identity = { hostname, machineId: machineIdOf(boxId), workdir: "/" };
     await setUp(line, `box ${boxId} ahead of its time`, identity, { ...devices, template: true });
-  }
+  };
+  // Names that differ, so that both are written, and no longer than any box's, which then has nothing to cut off.
+  await as("a");
+  await use();
+  await as("b");
 }
 
 /**

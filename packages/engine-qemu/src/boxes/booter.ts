@@ -222,8 +222,7 @@ export class BoxBooter {
       signal.throwIfAborted();
       const devices = devicesOf(spec, this.#options.host.guest().manifest);
       if (spec.isPrepared) {
-        await prepareVm(line, spec.id, devices);
-        await warmUp(line, spec.id, signal);
+        await prepareVm(line, spec.id, devices, () => warmUp(line, spec.id, signal));
         return machine;
       }
       await setUpVm(line, spec, devices);

@@ -4,7 +4,7 @@ import type { VmShape } from "../vm/command-line.ts";
 import type { BoxContents } from "./make-ready.ts";
 
 /** Another way to make templates makes others of them. */
-const formatVersion = 4;
+const formatVersion = 5;
 
 /** Stands for all that a VM has to have in common with the template that it is resumed from. */
 export async function templateKey(shape: VmShape, qemu: string): Promise<string> {

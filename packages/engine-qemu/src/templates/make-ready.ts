@@ -53,8 +53,8 @@ export async function makeReadyTemplate(
   try {
     const { network, volumes } = plan.shape;
     const nobody = { id: "template", network: network !== undefined, volumes: [] };
-    await prepareVm(machine.line, "template", devicesOf(nobody, manifest, volumes !== undefined));
-    await warmUp(machine.line, "template", signal);
+    const devices = devicesOf(nobody, manifest, volumes !== undefined);
+    await prepareVm(machine.line, "template", devices, () => warmUp(machine.line, "template", signal));
   } catch (error) {
     await endMachine(machine, dir);
     throw error;

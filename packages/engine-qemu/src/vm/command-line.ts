@@ -158,7 +158,8 @@ function kernelArgs(shape: VmShape): string {
     // Self-tests and services that a box has no use for and an emulated CPU takes long over.
     "cryptomgr.notests",
     "audit=0",
-    "apparmor=0",
+    // Those that a program can put upon itself. The others are asked at each file, and have no policy that could say no.
+    "lsm=landlock,yama",
     "8250.nr_uarts=1",
     `page_reporting.page_reporting_order=${reportedOrder}`,
   ];

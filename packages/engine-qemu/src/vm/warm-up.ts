@@ -1,3 +1,4 @@
+import { defaultWorkdir } from "@boxrun/contract";
 import { type AgentLine, Forgetting, startExec } from "@boxrun/guest-agent";
 
 /** Most boxes run one of these first. Which the image does not have does not matter. */
@@ -11,11 +12,13 @@ const rounds = 3;
  */
 export async function warmUp(line: AgentLine, boxId: string, signal: AbortSignal): Promise<void> {
   const host = { boxId, line, gone: signal, forgetting: new Forgetting(line) };
-  const rest = { env: {}, workdir: "/", user: null, stdin: false, tty: null, timeoutMs: 10_000 };
+  const rest = { env: {}, user: null, stdin: false, tty: null, timeoutMs: 10_000 };
   const forgotten: Promise<void>[] = [];
   for (let round = 0; round < rounds; round += 1) {
+    // Which the image need not have.
+    const workdir = round === 0 ? "/" : defaultWorkdir;
     for (const cmd of programs) {
-      const exec = await startExec(host, { id: `warm-${cmd[0]}-${round}`, cmd: [...cmd], ...rest });
+      const exec = await startExec(host, { id: `warm-${cmd[0]}-${round}`, cmd: [...cmd], workdir, ...rest });
       for await (const { stream, offset, data } of exec.output) {
         exec.acknowledge({ stdout: 0, stderr: 0, [stream]: offset + data.length });
       }
