@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	// quietPause is behind the end of an exec, for what is to come of it.
+	// quietPause is how long nothing is tidied up behind an exec's end, which is to be told first.
 	quietPause = 100 * time.Millisecond
+	// sweepPause is between two looks at groups in which something still runs.
 	sweepPause = 2 * time.Second
 )
 
@@ -176,7 +177,7 @@ func (g *Group) OOMKills() int {
 	return 0
 }
 
-// Release removes the group once it is empty, which may be long after its exec: background processes live on. Not at once: the end of the exec is to be told first.
+// Release has the group removed once it is empty, which may be long after its exec: background processes live on.
 func (g *Group) Release() {
 	if g == nil {
 		return
@@ -191,7 +192,7 @@ func (g *Group) Release() {
 	}
 }
 
-// tidy removes what is done with, until nothing is left, and makes the next exec's group: a fifth of what a box's first program waits for is done for a group.
+// tidy removes what is done with, until nothing is left, and makes the next exec's group, so that it waits for none: on an emulated CPU that is a twelfth of what a box's first command takes.
 func (t *Tree) tidy() {
 	for pause := quietPause; ; pause = sweepPause {
 		time.Sleep(pause)
