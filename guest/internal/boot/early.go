@@ -26,6 +26,7 @@ const maxFiles = 1 << 20
 
 // RaiseLimits starts the agent once more if the limits that children inherit are the kernel's, because package syscall
 // reads them when a program starts, raises its own soft limit to the hard one, and gives the old soft one to children.
+// What calmRuntime says is read then, too.
 func RaiseLimits() {
 	var now syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &now); err != nil || now.Max >= maxFiles {

@@ -194,11 +194,13 @@ func writeEtc(root *inroot.Root, name, content string) error {
 	}
 	defer syscall.Close(fd)
 	const write = syscall.O_WRONLY | syscall.O_NOFOLLOW
-	st, err := sys.Lstatat(fd, name)
-	isThere := err == nil
-	if isThere && (st.Mode&syscall.S_IFMT != syscall.S_IFREG || st.Nlink > 1) {
-		_ = sys.Unlinkat(fd, name, 0)
-		isThere = false
+	var size int64 // of what is written over
+	if st, err := sys.Lstatat(fd, name); err == nil {
+		if st.Mode&syscall.S_IFMT != syscall.S_IFREG || st.Nlink > 1 {
+			_ = sys.Unlinkat(fd, name, 0)
+		} else {
+			size = st.Size
+		}
 	}
 	ffd, err := sys.Openat(fd, name, write|syscall.O_CREAT, 0o644)
 	if err != nil {
@@ -209,7 +211,7 @@ func writeEtc(root *inroot.Root, name, content string) error {
 	if _, err := f.WriteAt([]byte(content), 0); err != nil {
 		return fmt.Errorf("write /etc/%s in the box: %w", name, err)
 	}
-	if isThere && st.Size > int64(len(content)) {
+	if size > int64(len(content)) {
 		if err := f.Truncate(int64(len(content))); err != nil {
 			return fmt.Errorf("write /etc/%s in the box: %w", name, err)
 		}

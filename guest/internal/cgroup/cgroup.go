@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,9 +31,11 @@ type Tree struct {
 
 	names atomic.Int64 // given so far
 
+	// mu is held for no system call: a program that starts waits for nothing that is tidied up.
 	mu      sync.Mutex
 	spare   *Group   // made ahead of its exec; nil if there is none
-	waiting []*Group // done with, but not empty yet
+	waiting []*Group // done with, and not removed yet
+	tidying bool
 }
 
 // NewTree uses the directory dir of a cgroup2 mount, which is made if missing.
@@ -94,14 +97,13 @@ func (t *Tree) Take() *Group {
 	spare := t.spare
 	t.spare = nil
 	t.mu.Unlock()
-	if spare == nil {
-		return t.make()
-	}
-	if !spare.isThere() {
+	if spare != nil {
+		if spare.isThere() {
+			return spare
+		}
 		spare.file.Close()
-		return t.make()
 	}
-	return spare
+	return t.make()
 }
 
 func (t *Tree) make() *Group {
@@ -187,31 +189,37 @@ func (g *Group) Release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.waiting = append(t.waiting, g)
-	if len(t.waiting) == 1 {
+	if !t.tidying {
+		t.tidying = true
 		go t.tidy()
 	}
 }
 
 // tidy removes what is done with, until nothing is left, and makes the next exec's group, so that it waits for none: on an emulated CPU that is a twelfth of what a box's first command takes.
 func (t *Tree) tidy() {
-	for pause := quietPause; ; pause = sweepPause {
+	for pause, isOver := quietPause, false; !isOver; {
 		time.Sleep(pause)
 		t.mu.Lock()
-		if t.spare == nil {
-			t.spare = t.make()
-		}
-		left := t.waiting[:0]
-		for _, g := range t.waiting {
-			if !g.remove() {
-				left = append(left, g)
-			}
-		}
-		clear(t.waiting[len(left):])
-		t.waiting = left
+		groups, hasSpare := t.waiting, t.spare != nil
+		t.waiting = nil
 		t.mu.Unlock()
-		if len(left) == 0 {
-			return
+		var made *Group
+		if !hasSpare {
+			made = t.make()
 		}
+		left := slices.DeleteFunc(groups, (*Group).remove)
+		t.mu.Lock()
+		if made != nil {
+			t.spare = made
+		}
+		pause = sweepPause
+		if len(t.waiting) > 0 {
+			pause = quietPause
+		}
+		t.waiting = append(t.waiting, left...)
+		isOver = len(t.waiting) == 0
+		t.tidying = !isOver
+		t.mu.Unlock()
 	}
 }
 

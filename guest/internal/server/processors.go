@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net/http"
 	"runtime"
 	"sync"
 )
@@ -10,11 +9,3 @@ import (
 // (boot.calmMonitor), takes it away; with one, a transfer read its disk, wrote the other and heard of free slots in turns. Not before there is one: on an emulated
 // CPU, handing work from one to the other is a tenth of what a box's first command takes.
 var addProcessors = sync.OnceFunc(func() { runtime.GOMAXPROCS(max(4, runtime.NumCPU())) })
-
-// moving is h, which has files to read or to write.
-func moving(h func(*Box, http.ResponseWriter, *http.Request) error) func(*Box, http.ResponseWriter, *http.Request) error {
-	return func(box *Box, w http.ResponseWriter, r *http.Request) error {
-		addProcessors()
-		return h(box, w, r)
-	}
-}

@@ -21,9 +21,6 @@ interface StormOptions {
 /** How long a thing may take once nothing fails any more, on a busy machine without KVM. */
 const calmMs = 240_000;
 const maxUnderWay = 5;
-/** Behind the program that ends it. */
-const endsWithinMs = 30_000;
-const lookMs = 100;
 
 /**
  * A random history over real VMs: clients create, run, type, stop, start and remove, while the server is killed and frozen, VMs are killed, frozen
@@ -230,10 +227,13 @@ class Storm {
 
   #panic(box: KnownBox): void {
     const isPanic = this.#chance.hits(0.6);
-    const script = `sync; ${isPanic ? "echo c > /proc/sysrq-trigger" : "kill -TERM 1; sleep 60"}`;
+    const script = `sync; echo now; ${isPanic ? "echo c > /proc/sysrq-trigger" : "kill -TERM 1; sleep 60"}`;
     this.#ends(box, isPanic ? "panic" : "power off from within", async (call) => {
       const answer = await call("POST", urls.startExec(box.id), { cmd: ["sh", "-c", script] });
-      if (answer.status === 201) await this.#untilNotRunning(box, execSchema.parse(answer.body).id);
+      if (answer.status !== 201) return answer;
+      // What kills everything in the box may have come before it did that.
+      const { stdout } = await this.#untilEnded(box, execSchema.parse(answer.body).id);
+      if (stdout !== "") await this.#untilNotRunning(box);
       return answer;
     });
   }
@@ -318,20 +318,16 @@ class Storm {
     });
   }
 
-  /** Until a box has ended; or until the program that ends it is long over, and the box is still there: what kills all in it may have come first. */
-  async #untilNotRunning(box: KnownBox, execId?: string): Promise<void> {
-    const get = async (path: string) => {
-      const server = await this.#host.server(this.#over.signal);
-      return await server.http.json("GET", path).catch(() => ({ status: 0, body: undefined }));
-    };
+  async #untilNotRunning(box: KnownBox): Promise<void> {
     await this.#within(
       (async () => {
-        for (let overMs = 0; overMs < endsWithinMs; ) {
-          const { status, body } = await get(urls.box(box.id));
+        for (;;) {
+          const server = await this.#host.server(this.#over.signal);
+          const { status, body } = await server.http
+            .json("GET", urls.box(box.id))
+            .catch(() => ({ status: 0, body: undefined }));
           if (status === 404 || (status === 200 && boxSchema.parse(body).status !== "running")) break;
-          const exec = execId === undefined ? undefined : await get(urls.exec(box.id, execId));
-          if (exec?.status === 200 && execSchema.parse(exec.body).status !== "running") overMs += lookMs;
-          await delay(lookMs);
+          await delay(100);
         }
       })(),
       `noticing the end of ${box.id}`,
